@@ -1,0 +1,103 @@
+"""Writing results so that they appear whole or not at all.
+
+Every file is written under a temporary name in the folder of its final one, flushed to disk and
+renamed with `os.replace`. A killed job leaves at most a file whose name starts with
+`TEMPORARY_PREFIX`, which nothing reads and the next run removes.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TEMPORARY_PREFIX = ".partial-"
+METADATA_KEY = b"clapboard"
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` if the block ends without error.
+
+    The temporary keeps the file's suffix, since encoders choose the format by it. Parent folders
+    are made. On an error the temporary is removed and `path` is left as it was.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{final.name}")
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write UTF-8 text to `path`, whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write `value` as indented JSON with a final newline; keys keep their order."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The value stored in a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_csv(
+    path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Write a CSV file with a header row and Unix line ends."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def write_parquet(
+    path: str | os.PathLike[str], table: pa.Table, metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Write a Parquet table; `metadata` (JSON) travels in the schema under ``clapboard``."""
+    if metadata is not None:
+        table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_parquet(
+    path: str | os.PathLike[str], columns: Sequence[str] | None = None
+) -> tuple[pa.Table, dict[str, Any]]:
+    """A Parquet table and the metadata that `write_parquet` stored with it (empty if none)."""
+    table = pq.read_table(path, columns=None if columns is None else list(columns))
+    stored = (table.schema.metadata or {}).get(METADATA_KEY)
+    return table, json.loads(stored) if stored else {}
+
+
+def digest(data: bytes) -> str:
+    """BLAKE2b digest of `data`, 32 hexadecimal digits."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def digest_file(path: str | os.PathLike[str]) -> str:
+    """`digest` of a file's content, read in blocks."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
