@@ -1,7 +1,7 @@
 """Writing results so that they appear whole or not at all.
 
 Every file is written under a temporary name in the folder of its final one, flushed to disk and
-renamed with `os.replace`. A killed job leaves at most a file whose name starts with
+renamed over it. A killed job leaves at most a file whose name starts with
 `TEMPORARY_PREFIX`, which nothing reads and the next run removes.
 """
 
@@ -37,7 +37,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(temporary, final)
+        temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)
 
