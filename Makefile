@@ -1,0 +1,45 @@
+# Everything a person or CI runs. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint lock bench clean
+
+BIN := .venv/bin
+# GPU=1 gives the environment TensorFlow with CUDA; later calls keep to what .venv was made for.
+GPU ?= $(if $(wildcard .venv/gpu),1,0)
+KIND := $(if $(filter 1,$(GPU)),gpu,cpu)
+CORES ?= all
+DEMO := demo
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
+		awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+env:  ## the locked environment in .venv (GPU=1: TensorFlow with CUDA; PYTHON=...: interpreter)
+	@envs/sync.sh $(KIND)
+	@$(if $(filter gpu,$(KIND)),touch .venv/gpu,rm -f .venv/gpu)
+
+demo: env  ## film a small two-camera recording, run the whole pipeline on it, say where to look
+	$(BIN)/python examples/demo/film.py $(DEMO)
+	$(BIN)/snakemake --snakefile Snakefile --directory $(DEMO) --cores $(CORES)
+	@$(BIN)/python examples/demo/tour.py $(DEMO)
+
+test: env  ## the whole test suite
+	$(BIN)/pytest -n 2
+
+lint: env  ## every style, type and workflow check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+lock:  ## compile envs/requirements-*.txt from pyproject.toml (UPGRADE=1: newest versions)
+	envs/sync.sh lock $(if $(UPGRADE),--upgrade)
+
+bench: env  ## the measurements behind the defaults
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove the demo and the tools' caches; never results, never .venv
+	rm -rf $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

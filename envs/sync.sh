@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Make or refresh .venv from the hash-pinned lock; does nothing when it is in step already.
+# usage: envs/sync.sh cpu|gpu|lock
+#   cpu, gpu  which requirements file .venv gets
+#   lock      compile the requirements files from pyproject.toml
+# PYTHON=... chooses the interpreter.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+venv=.venv
+stamp=$venv/in-step-with.txt
+# Nothing but the package index is asked: no managed Python is downloaded.
+export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=${UV_NO_PROGRESS-${CI-}}
+
+fail() {
+    printf 'clapboard: %s\n' "$@" >&2
+    exit 1
+}
+
+in_range() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if in_range "$candidate"; then
+            "$candidate" -c 'import sys; print(sys.executable)'
+            return
+        fi
+    done
+    fail "no Python 3.11, 3.12 or 3.13 found (tried: ${PYTHON:-python3 python3.13 python3.12 python3.11})." \
+        "Install one (Debian, Ubuntu: apt install python3 python3-venv) or name it: make env PYTHON=/path/to/python3.12"
+}
+
+# A uv on the PATH is used; else the pinned one is put into .uv beside .venv.
+find_uv() {
+    if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then
+        echo uv
+        return
+    fi
+    local python=$1
+    if ! .uv/bin/uv --version >/dev/null 2>&1 || ! cmp -s envs/requirements-uv.txt .uv/in-step-with.txt; then
+        echo "clapboard: fetching uv" >&2
+        rm -rf .uv
+        if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+            "$python" -m venv .uv >&2
+            .uv/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
+                -r envs/requirements-uv.txt >&2
+        elif "$python" -m pip --version >/dev/null 2>&1; then
+            "$python" -m pip install -q --disable-pip-version-check --require-hashes \
+                --target .uv -r envs/requirements-uv.txt >&2
+        else
+            fail "$python has neither venv nor pip, and there is no uv." \
+                "Install one of them (Debian, Ubuntu: apt install python3-venv), then run make again."
+        fi
+        cp envs/requirements-uv.txt .uv/in-step-with.txt
+    fi
+    echo .uv/bin/uv
+}
+
+compile() {
+    local uv=$1 kind
+    shift
+    for kind in cpu gpu; do
+        "$uv" pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+            --no-emit-index-url --extra "$kind" --extra s3 --extra slurm --extra dev \
+            -o "envs/requirements-$kind.txt" --custom-compile-command "make lock" -q "$@"
+    done
+}
+
+sync() {
+    local kind=$1 lock=envs/requirements-$1.txt python uv
+    if in_range $venv/bin/python && cat "$lock" pyproject.toml | cmp -s - $stamp; then
+        return
+    fi
+    python=$(find_python)
+    uv=$(find_uv "$python")
+    in_range $venv/bin/python || "$uv" venv -q --clear --python "$python" $venv
+    rm -f $stamp
+    VIRTUAL_ENV=$PWD/$venv "$uv" pip sync --require-hashes "$lock"
+    VIRTUAL_ENV=$PWD/$venv "$uv" pip install -q --no-deps --no-build-isolation -e .
+    cat "$lock" pyproject.toml > $stamp
+    echo "clapboard: environment ready in $venv ($kind, $($venv/bin/python --version))" >&2
+}
+
+case ${1-} in
+    cpu | gpu) sync "$1" ;;
+    lock) shift; compile "$(find_uv "$(find_python)")" "$@" ;;
+    *) fail "usage: envs/sync.sh cpu|gpu|lock" ;;
+esac
