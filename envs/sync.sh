@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=.venv
 stamp=$venv/in-step-with.txt
 # Nothing but the package index is asked: no managed Python is downloaded.
-export UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=${UV_NO_PROGRESS-${CI-}}
+export UV_PYTHON_DOWNLOADS=never
 
 fail() {
     printf 'clapboard: %s\n' "$@" >&2
@@ -19,6 +19,12 @@ fail() {
 
 in_range() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+
+# Whether .venv works and is of the interpreter asked for, if one was.
+venv_fits() {
+    in_range $venv/bin/python || return
+    [[ -z ${PYTHON-} || $("$PYTHON" --version 2>&1) == "$($venv/bin/python --version)" ]]
 }
 
 find_python() {
@@ -71,12 +77,12 @@ compile() {
 
 sync() {
     local kind=$1 lock=envs/requirements-$1.txt python uv
-    if in_range $venv/bin/python && cat "$lock" pyproject.toml | cmp -s - $stamp; then
+    if venv_fits && cat "$lock" pyproject.toml | cmp -s - $stamp; then
         return
     fi
     python=$(find_python)
     uv=$(find_uv "$python")
-    in_range $venv/bin/python || "$uv" venv -q --clear --python "$python" $venv
+    venv_fits || "$uv" venv -q --clear --python "$python" $venv
     rm -f $stamp
     VIRTUAL_ENV=$PWD/$venv "$uv" pip sync --require-hashes "$lock"
     VIRTUAL_ENV=$PWD/$venv "$uv" pip install -q --no-deps --no-build-isolation -e .
