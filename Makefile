@@ -35,8 +35,9 @@ lint: env  ## every style, type and workflow check
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
-lock:  ## compile envs/requirements-*.txt from pyproject.toml (UPGRADE=1: newest versions)
+lock: env  ## compile envs/requirements-*.txt from pyproject.toml (UPGRADE=1: newest versions)
 	envs/sync.sh lock $(if $(UPGRADE),--upgrade)
+	$(BIN)/python envs/conda.py
 
 bench: env  ## the measurements behind the defaults
 	$(BIN)/python -m benchmarks
