@@ -1,0 +1,1 @@
+"""Annotation sheets: one module per format, all read into one `Sheet`."""

@@ -1,0 +1,58 @@
+"""What every annotation format is read into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One interval (or instant) of a sheet.
+
+    Attributes:
+        label: normalised label, aliases applied.
+        start: exact seconds from the sheet's origin, or from the start of `clip` when it is set.
+        stop: as `start`; the annotation covers start <= t < stop.
+        row: where it stands in its sheet: line of a CSV, row of a spreadsheet, number of the
+            entry (from 1) in formats without lines.
+        written: the label as written.
+        comment: the annotator's remark.
+        subject: whom the sheet says it is about; empty in sheets of one subject.
+        clip: file name of the clip that `start` and `stop` count from; empty when they count from
+            the sheet's origin.
+        whole: the annotation covers its whole clip, however long; `start` and `stop` are 0.
+    """
+
+    label: str
+    start: Fraction
+    stop: Fraction
+    row: int
+    written: str
+    comment: str = ""
+    subject: str = ""
+    clip: str = ""
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """All annotations of one file, in the order in which they stand there.
+
+    Attributes:
+        file: the path as the user wrote it.
+        origin: what zero seconds is: the first clap (sheets in wall-clock time) or the first frame
+            of the video (sheets from media players).
+        annotations: everything that is not a clap.
+        claps: the sync events; the first one of an origin ``clap`` sheet starts at zero, later
+            ones are marks.
+        zero: wall-clock time of second zero; None when the sheet has no wall clock.
+    """
+
+    file: str
+    origin: Literal["clap", "video"]
+    annotations: tuple[Annotation, ...] = ()
+    claps: tuple[Annotation, ...] = ()
+    zero: datetime | None = None

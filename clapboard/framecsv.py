@@ -1,0 +1,177 @@
+"""Annotations and a recording's index -> which frames each procedure covers (`framecsv/`)."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clapboard.annotations.labels import folder_name
+from clapboard.annotations.reading import read_sheet
+from clapboard.annotations.sheet import Annotation, Sheet
+from clapboard.artifacts import write_csv
+from clapboard.clock import parse_duration, seconds_text
+from clapboard.problems import refuse
+
+if TYPE_CHECKING:
+    from clapboard.index import RecordingIndex
+
+COLUMNS = (
+    "procedure",
+    "start_frame",
+    "stop_frame",
+    "start_seconds",
+    "stop_seconds",
+    "first_frame",
+    "last_frame",
+    "row",
+    "mark",
+)
+
+
+@dataclass(frozen=True)
+class FrameRange:
+    """What one row of a sheet covers in one recording.
+
+    Attributes:
+        procedure: the label.
+        start_frame: fractional frames at the nominal rate, for comparison; nothing is cut by it.
+        stop_frame: as `start_frame`.
+        start: seconds in the recording; exact from `frame_ranges`, to a nanosecond from a file.
+        stop: as `start`.
+        first_frame: number of the first frame inside, asked of the index; None if there is none.
+            Together with `last_frame` it says exactly which frames have the label.
+        last_frame: number of the last frame inside.
+        row: row of the sheet.
+        mark: a clap, which is no procedure.
+    """
+
+    procedure: str
+    start_frame: float
+    stop_frame: float
+    start: Fraction
+    stop: Fraction
+    first_frame: int | None
+    last_frame: int | None
+    row: int
+    mark: bool = False
+
+
+def frame_ranges(
+    sheet: Sheet, clap: Fraction, rate: Fraction, index: RecordingIndex | None
+) -> list[FrameRange]:
+    """The ranges of all annotations and claps of a sheet, in sheet order.
+
+    Args:
+        sheet: the annotations.
+        clap: seconds in the recording at which the first clap is seen; only sheets in wall-clock
+            time are moved by it.
+        rate: nominal frames per second, for the fractional frames `t * rate`.
+        index: the recording; None leaves first and last frame out.
+    """
+    offset = clap if sheet.origin == "clap" else Fraction(0)
+    entries = sorted(
+        [(entry, False) for entry in sheet.annotations] + [(entry, True) for entry in sheet.claps],
+        key=lambda pair: pair[0].row,
+    )
+    return [_frame_range(entry, mark, offset, rate, index) for entry, mark in entries]
+
+
+def _frame_range(
+    entry: Annotation, mark: bool, offset: Fraction, rate: Fraction, index: RecordingIndex | None
+) -> FrameRange:
+    """The range of one annotation that lies `offset` seconds later in the recording."""
+    start, stop = entry.start + offset, entry.stop + offset
+    inside = range(0) if index is None else index.frames_between(start, stop)
+    return FrameRange(
+        entry.label,
+        float(start * rate),
+        float(stop * rate),
+        start,
+        stop,
+        inside[0] if inside else None,
+        inside[-1] if inside else None,
+        entry.row,
+        mark,
+    )
+
+
+def read_framecsv(path: str | os.PathLike[str]) -> list[FrameRange]:
+    """The ranges that `write_framecsv` wrote."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return [
+            FrameRange(
+                row["procedure"],
+                float(row["start_frame"]),
+                float(row["stop_frame"]),
+                Fraction(row["start_seconds"]),
+                Fraction(row["stop_seconds"]),
+                int(row["first_frame"]) if row["first_frame"] else None,
+                int(row["last_frame"]) if row["last_frame"] else None,
+                int(row["row"]),
+                row["mark"] == "1",
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_framecsv(
+    sheet_file: str,
+    index_file: str,
+    clap: str,
+    settings: Mapping[str, Any],
+    framecsv: str,
+    procedures: str,
+) -> None:
+    """Write the frame ranges of a recording, whole and split by procedure.
+
+    Args:
+        sheet_file: the annotation sheet.
+        index_file: the recording's index.
+        clap: position of the clap in the recording, seconds or HH:MM:SS.fff.
+        settings: section `annotations` of the config.
+        framecsv: CSV file to write; claps stay in it as marks.
+        procedures: folder for one CSV per procedure, named by `folder_name`; files of procedures
+            that the sheet no longer has are removed.
+
+    Raises:
+        InputError: the sheet has errors.
+    """
+    from clapboard.index import RecordingIndex
+
+    sheet, problems = read_sheet(sheet_file, settings)
+    refuse(problems)
+    index = RecordingIndex.read(index_file)
+    ranges = frame_ranges(sheet, parse_duration(clap or "0"), index.rate, index)
+    by_file: dict[str, list[FrameRange]] = defaultdict(list)
+    for entry in ranges:
+        if not entry.mark:
+            by_file[f"{folder_name(entry.procedure)}.csv"].append(entry)
+    folder = Path(procedures)
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("*.csv"):
+        if stale.name not in by_file:
+            stale.unlink()
+    for name, entries in by_file.items():
+        write_csv(folder / name, COLUMNS, map(_cells, entries))
+    write_csv(framecsv, COLUMNS, map(_cells, ranges))
+
+
+def _cells(entry: FrameRange) -> Sequence[Any]:
+    """A range as cells of its CSV row."""
+    return (
+        entry.procedure,
+        entry.start_frame,
+        entry.stop_frame,
+        seconds_text(entry.start),
+        seconds_text(entry.stop),
+        entry.first_frame,
+        entry.last_frame,
+        entry.row,
+        "1" if entry.mark else "",
+    )
