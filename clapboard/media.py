@@ -1,0 +1,162 @@
+"""Opening video files: PyAV for reading in process, the FFmpeg binary for writing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from clapboard.problems import Problem
+
+# Nothing in a video file may make a library open a socket or another protocol.
+LOCAL_ONLY = {"protocol_whitelist": "file"}
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What the header of a chapter says, without reading its packets.
+
+    Attributes:
+        file: path as given.
+        codec: name of the video codec, e.g. ``h264``.
+        width: pixels.
+        height: pixels.
+        rate: frames per second as the container declares it; 0 when it does not.
+        duration: seconds of the video stream as declared; 0 when unknown.
+        created: creation time as written by the camera, or "".
+    """
+
+    file: str
+    codec: str
+    width: int
+    height: int
+    rate: Fraction
+    duration: Fraction
+    created: str
+
+
+class NoVideoError(ValueError):
+    """A readable file without a video stream."""
+
+
+def local(path: str | os.PathLike[str]) -> str:
+    """The name under which FFmpeg's libraries open a path as a plain file, whatever it contains."""
+    return f"file:{Path(path).absolute()}"
+
+
+@contextmanager
+def open_video(path: str | os.PathLike[str]) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video read-only and give it with its video stream (cover pictures passed over).
+
+    Raises:
+        av.FFmpegError: the file is missing or unreadable.
+        NoVideoError: it has no video stream.
+    """
+    with av.open(local(path), options=LOCAL_ONLY) as container:
+        pictures = Disposition.attached_pic | Disposition.timed_thumbnails
+        streams = [s for s in container.streams.video if not s.disposition & pictures]
+        if not streams:
+            raise NoVideoError(f"{path} has no video stream")
+        yield container, streams[0]
+
+
+def media_info(path: str | os.PathLike[str]) -> MediaInfo:
+    """Read the header of a video.
+
+    Raises:
+        av.FFmpegError: the file is missing or unreadable.
+        NoVideoError: it has no video stream.
+    """
+    with open_video(path) as (container, stream):
+        if stream.duration is not None and stream.time_base is not None:
+            duration = stream.duration * stream.time_base
+        else:
+            duration = Fraction(container.duration or 0, av.time_base)
+        created = stream.metadata.get("creation_time") or container.metadata.get("creation_time")
+        return MediaInfo(
+            file=str(path),
+            codec=stream.codec_context.name,
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            rate=Fraction(stream.average_rate or stream.guessed_rate or 0),
+            duration=duration,
+            created=created or "",
+        )
+
+
+def probe(chapters: Sequence[str]) -> tuple[list[MediaInfo], list[Problem]]:
+    """Headers of the video chapters of one recording and everything wrong with them.
+
+    Args:
+        chapters: files in recording order.
+
+    Returns:
+        One `MediaInfo` per readable chapter, and the problems: unreadable or missing chapters,
+        files without video, codecs or frame sizes that change between chapters.
+    """
+    infos, problems = [], []
+    for file in chapters:
+        try:
+            infos.append(media_info(file))
+        except NoVideoError:
+            problems.append(
+                Problem(
+                    "no-video",
+                    "The chapter has no video stream",
+                    "Remove it from the recording or replace it.",
+                    file=str(file),
+                )
+            )
+        except (av.FFmpegError, OSError) as error:
+            problems.append(_unreadable(file, error))
+    for info in infos[1:]:
+        problems.extend(_differences(infos[0], info))
+    return infos, problems
+
+
+def _unreadable(file: str, error: Exception) -> Problem:
+    if not Path(file).exists():
+        return Problem(
+            "missing-chapter",
+            "The chapter does not exist",
+            "Correct the column videos of the recordings table, or bring the file back.",
+            file=str(file),
+        )
+    reason = getattr(error, "strerror", None) or str(error)
+    return Problem(
+        "unreadable-chapter",
+        f"The chapter cannot be read as video ({reason})",
+        "Copy it again from the camera; a recording cut off by a flat battery can often be "
+        "repaired with the camera maker's tool.",
+        file=str(file),
+    )
+
+
+def _differences(first: MediaInfo, other: MediaInfo) -> Iterator[Problem]:
+    """Problems from what must be the same in all chapters of a recording."""
+    remedy = f"All chapters must be like {first.file}; give the odd one a recording of its own."
+    if other.codec != first.codec:
+        yield Problem(
+            "mixed-codecs",
+            f"The codec changes from {first.codec} to {other.codec} within the recording",
+            remedy,
+            file=other.file,
+            value=other.codec,
+        )
+    if (other.width, other.height) != (first.width, first.height):
+        yield Problem(
+            "mixed-frame-sizes",
+            f"The frame size changes from {first.width}x{first.height} to "
+            f"{other.width}x{other.height} within the recording",
+            remedy,
+            file=other.file,
+            value=f"{other.width}x{other.height}",
+        )

@@ -1,0 +1,232 @@
+"""The frames of one chapter and their times, from its packets, without decoding.
+
+Two ways lead to the same table. When the container keeps a table of all samples and the decoder
+does not reorder, that table is enough and the picture data is never read (a 4 GB chapter takes
+milliseconds). Otherwise all packets are read. The first way is checked against real packets at the
+head, in the middle and at the end of the file before it is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import islice
+
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from clapboard.media import open_video
+
+# What `source_pts` holds when the times that a decoder would report cannot tell frames apart.
+UNDATED = np.iinfo(np.int64).min
+
+# Codecs that keep a picture's place in their own order count, not in the container's times.
+ORDER_IN_CODEC = frozenset({"h264", "hevc"})
+
+SAMPLED_PACKETS = 64
+
+
+@dataclass(frozen=True)
+class PacketTable:
+    """The frames of a chapter, one per row, in the order in which a decoder shows them.
+
+    Attributes:
+        time_base: seconds per tick of `pts` and `source_pts`.
+        pts: ticks after the chapter's first frame, strictly increasing. Shape (frames,).
+        source_pts: presentation times as the chapter's decoder reports them; all `UNDATED` when
+            those times do not identify frames.
+        key: whether decoding can start here.
+        start: time of the first frame as the container counts, seconds.
+        oddities: what had to be put right, e.g. ``{"duplicated timestamps": 2}``.
+    """
+
+    time_base: Fraction
+    pts: NDArray[np.int64]
+    source_pts: NDArray[np.int64]
+    key: NDArray[np.bool_]
+    start: Fraction
+    oddities: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Packets in decoding order; times in ticks, `UNDATED` where the container gives none."""
+
+    pts: NDArray[np.int64]
+    dts: NDArray[np.int64]
+    key: NDArray[np.bool_]
+    discarded: NDArray[np.bool_]
+
+
+def read_packets(file: str) -> PacketTable:
+    """The frames of a video file.
+
+    Packets that an edit list hides and packets that stand before the first key frame are not
+    frames, since no decoder shows them. Times that run backwards (a clock reset inside the file)
+    go on one frame duration after the frame before; duplicated times are spread evenly up to the
+    next one.
+
+    Raises:
+        av.FFmpegError: the file is unreadable.
+        clapboard.media.NoVideoError: it has no video stream.
+    """
+    with open_video(file) as (container, stream):
+        if stream.time_base is None:
+            raise ValueError(f"{file}: the video stream has no time base")
+        time_base = stream.time_base
+        reorders = bool(stream.codec_context.has_b_frames)
+        order_in_codec = reorders and stream.codec_context.name in ORDER_IN_CODEC
+        datable = not (order_in_codec and container.format.name == "avi")
+        samples = None if reorders else _from_table(container, stream)
+    if samples is None:
+        with open_video(file) as (container, stream):
+            samples = _from_packets(container.demux(stream))
+    return _arrange(samples, time_base, reorders, datable)
+
+
+def _from_packets(packets: Iterable[Packet[VideoStream]]) -> _Samples:
+    rows = [
+        (
+            UNDATED if packet.pts is None else packet.pts,
+            UNDATED if packet.dts is None else packet.dts,
+            packet.is_keyframe,
+            packet.is_discard,
+        )
+        for packet in packets
+        if packet.size  # the last packet of a stream is an empty one that flushes the decoder
+    ]
+    times = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
+    flags = np.array([row[2:] for row in rows], bool).reshape(-1, 2)
+    return _Samples(times[:, 0], times[:, 1], flags[:, 0], flags[:, 1])
+
+
+def _from_table(container: InputContainer, stream: VideoStream) -> _Samples | None:
+    """The samples as the container's table has them, or None when it must not be believed.
+
+    The table holds decoding times; they are presentation times only if nothing is reordered. It
+    can be incomplete (Matroska lists key frames, a fragmented file its first part).
+    """
+    entries = list(stream.index_entries)
+    time = np.array([entry.timestamp for entry in entries], np.int64)
+    key = np.array([entry.is_keyframe for entry in entries], bool)
+    discarded = np.array([entry.is_discard for entry in entries], bool)
+    complete = len(entries) > 0 and all(entry.size for entry in entries)
+    if not complete or not key[0] or (np.diff(time) <= 0).any():
+        return None
+    keys = np.flatnonzero(key)
+    for start in {0, int(keys[len(keys) // 2]), int(keys[-1])}:
+        # The last group is read to the end of the file: nothing may follow what the table lists.
+        count = None if start == keys[-1] else SAMPLED_PACKETS
+        container.seek(int(time[start]), stream=stream)
+        sample = _from_packets(islice(container.demux(stream), count))
+        part = slice(start, start + len(sample.pts))
+        agrees = (
+            np.array_equal(sample.pts, time[part])
+            and np.array_equal(sample.dts, time[part])
+            and np.array_equal(sample.key, key[part])
+            and np.array_equal(sample.discarded, discarded[part])
+            and (count is not None or part.stop == len(entries))
+        )
+        if not agrees:
+            return None
+    return _Samples(time, time, key, discarded)
+
+
+def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bool) -> PacketTable:
+    """Put packets in decoding order into the order of presentation, and their times right."""
+    oddities: dict[str, int] = {}
+    decodable = np.cumsum(samples.key) > 0 if samples.key.any() else np.ones(len(samples.key), bool)
+    shown = decodable & ~samples.discarded
+    _note(oddities, "packets hidden by an edit list", samples.discarded)
+    _note(oddities, "packets before the first key frame", ~decodable)
+    pts, dts, key = samples.pts[shown], samples.dts[shown], samples.key[shown]
+
+    undated = pts == UNDATED
+    _note(oddities, "frames without presentation time", undated)
+    if undated.any():
+        datable = False
+        pts = dts if not (dts == UNDATED).any() else np.arange(len(pts), dtype=np.int64)
+    both = (pts != UNDATED) & (dts != UNDATED)
+    reorders = datable and (reorders or len(np.unique(pts[both] - dts[both])) > 1)
+
+    step = _median_step(np.sort(pts) if reorders else pts)
+    resets = _resets(pts, key, reorders, step)
+    _note(oddities, "timestamp resets", resets)
+    segment = np.cumsum(resets, dtype=np.int64)
+    if reorders:
+        order = np.lexsort((pts, segment))
+        pts, key, segment = pts[order], key[order], segment[order]
+    times, moved = _straighten(pts, segment, step)
+    _note(oddities, "duplicated or disordered timestamps", moved)
+    return PacketTable(
+        time_base=time_base,
+        pts=times,
+        source_pts=pts if datable else np.full(len(pts), UNDATED),
+        key=key,
+        start=int(pts[0]) * time_base if len(pts) else Fraction(0),
+        oddities=oddities,
+    )
+
+
+def _note(oddities: dict[str, int], name: str, rows: NDArray[np.bool_]) -> None:
+    if rows.any():
+        oddities[name] = int(rows.sum())
+
+
+def _median_step(pts: NDArray[np.int64]) -> int:
+    """The usual distance between neighbours, ticks, at least 1."""
+    steps = np.diff(pts)
+    steps = steps[steps > 0]
+    return int(np.median(steps)) if len(steps) else 1
+
+
+def _resets(
+    pts: NDArray[np.int64], key: NDArray[np.bool_], reorders: bool, step: int
+) -> NDArray[np.bool_]:
+    """Packets (in decoding order) at which the clock of the file starts anew."""
+    resets = np.zeros(len(pts), bool)
+    # Nothing that precedes a key frame in decoding order is shown after it, and no codec reorders
+    # over more than 16 frames.
+    allowance = np.where(key, 0, 16 * step) if reorders else np.zeros(len(pts), np.int64)
+    # A single early time is jitter if one of the next two goes on where the clock was.
+    floor = pts.min(initial=0)
+    ahead = np.maximum(np.append(pts[1:], floor), np.append(pts[2:], [floor, floor])[: len(pts)])
+    start = 0
+    while start < len(pts):
+        latest = np.maximum.accumulate(pts[start:])[:-1]
+        backwards = pts[start + 1 :] < latest - allowance[start + 1 :]
+        if not reorders:
+            backwards &= ahead[start + 1 :] <= latest
+        found = np.flatnonzero(backwards)
+        if not len(found):
+            break
+        start += int(found[0]) + 1
+        resets[start] = True
+    return resets
+
+
+def _straighten(
+    pts: NDArray[np.int64], segment: NDArray[np.int64], step: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Strictly increasing ticks from 0, and which frames had no time of their own."""
+    times = np.zeros(len(pts), np.int64)
+    moved = np.zeros(len(pts), bool)
+    origin = 0
+    for part in np.split(np.arange(len(pts)), np.flatnonzero(np.diff(segment)) + 1):
+        rising = np.maximum.accumulate(pts[part])
+        own = np.concatenate(([True], np.diff(rising) > 0))
+        moved[part] = ~own
+        anchors = np.flatnonzero(own)
+        end = np.append(anchors, len(part))
+        ticks = np.append(rising[anchors], rising[-1] + step * (end[-1] - anchors[-1])) - rising[0]
+        spread = np.floor(np.interp(np.arange(len(part)), end, ticks)).astype(np.int64)
+        # Where more frames share a time than ticks lie before the next one, one tick each.
+        index = np.arange(len(part))
+        spread = np.maximum.accumulate(spread - index) + index
+        times[part] = origin + spread
+        origin = int(times[part[-1]]) + step
+    return times, moved
