@@ -1,0 +1,270 @@
+"""The table of recordings, `config/recordings.tsv`: who, which camera, which split, which files.
+
+Cheap enough to be read at every start of the workflow: it looks at names, never into a video.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from clapboard.chapters import Chapters, Kind, find_chapters, is_safe_path
+from clapboard.clock import parse_duration, parse_rate, seconds_text
+from clapboard.problems import Problem, did_you_mean, refuse
+from clapboard.tsv import Row, read_table
+
+Split = Literal["Training", "Validation", "Test", "Predict"]
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+REQUIRED_COLUMNS = ("subject", "camera", "split", "annotations", "videos")
+OPTIONAL_COLUMNS = ("clap", "session", "rate")
+
+# A name becomes part of file names, wildcards and object keys everywhere.
+SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,38}[A-Za-z0-9])?", re.ASCII)
+
+
+CLAP_REMEDY = "Write seconds, HH:MM:SS.fff, `frame N` or `auto`; empty means 0."
+RATE_REMEDY = "Write frames a second, such as 25 or 30000/1001."
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What one camera saw of one subject in one session.
+
+    Attributes:
+        id: subject + session + camera.
+        subject: who was filmed; in one split only.
+        session: empty, or which of several sessions.
+        camera: which camera.
+        split: `Training`, `Validation`, `Test` or `Predict`.
+        annotations: path of the sheet; may be empty for `Predict`.
+        chapters: files in order, or the one folder for kind `images`.
+        kind: videos, or a folder of pictures.
+        clap: where the sync event is: seconds (`12.5`), `frame 375`, `auto` or `auto 12.5`.
+        rate: frames a second of pictures, as `25` or `30000/1001`; empty for videos.
+        row: line of the table, as an editor counts.
+    """
+
+    id: str
+    subject: str
+    session: str
+    camera: str
+    split: Split
+    annotations: str
+    chapters: tuple[str, ...]
+    kind: Kind
+    clap: str
+    rate: str
+    row: int
+
+
+def chapter_name(number: int) -> str:
+    """How chapter `number` (from 1) is called in paths: `01`."""
+    return f"{number:02d}"
+
+
+def read_recordings(path: str | os.PathLike[str]) -> list[Recording]:
+    """The recordings of a table, in its order.
+
+    Raises:
+        InputError: anything is wrong with any row; carries all problems.
+    """
+    recordings, problems = examine_recordings(path)
+    refuse(problems)
+    return recordings
+
+
+def examine_recordings(path: str | os.PathLike[str]) -> tuple[list[Recording], list[Problem]]:
+    """The usable recordings of a table and everything that is wrong with it."""
+    table = read_table(Path(path), REQUIRED_COLUMNS, OPTIONAL_COLUMNS)
+    problems = [*table.problems, *_repeated_ids(table.rows), *_leaking_subjects(table.rows)]
+    recordings = list[Recording]()
+    for row in table.rows:
+        recording, found = _recording(row)
+        problems.extend(found)
+        if not found:
+            recordings.append(recording)
+    problems.extend(_shared_files(recordings))
+    problems.sort(key=lambda problem: problem.row or 0)
+    return recordings, [replace(problem, file=os.fspath(path)) for problem in problems]
+
+
+def normalise_clap(text: str) -> str:
+    """A clap position in its one form: `12.5`, `frame 375`, `auto` or `auto 12.5`; empty is `0`.
+
+    The time after `auto` is where to look for it.
+
+    Raises:
+        ValueError: none of these, or finer than a nanosecond.
+    """
+    word, _, rest = text.strip().lower().partition(" ")
+    if word == "frame":
+        if not re.fullmatch(r"\s*0*[1-9]\d{0,11}", rest, re.ASCII):
+            raise ValueError(f"{text!r} is not a frame number from 1")
+        return f"frame {int(rest)}"
+    if word == "auto":
+        return f"auto {_exact_seconds(rest)}" if rest.strip() else "auto"
+    return _exact_seconds(text) if word else "0"
+
+
+def _exact_seconds(text: str) -> str:
+    seconds = parse_duration(text)
+    normalised = seconds_text(seconds)
+    if parse_duration(normalised) != seconds:
+        raise ValueError(f"{text!r} is finer than a nanosecond")
+    return normalised
+
+
+def _recording(row: Row) -> tuple[Recording, list[Problem]]:
+    """A row as a recording, which is usable only when there are no problems."""
+    problems = [*_name_problems(row), *_sheet_problems(row)]
+    cells = dict(row.cells)
+
+    def normalised(column: str, normalise: Callable[[str], str], remedy: str) -> str:
+        try:
+            return normalise(cells[column])
+        except ValueError as error:
+            problems.append(_at(row, column, Problem(f"bad-{column}", str(error), remedy)))
+            return ""
+
+    clap = normalised("clap", normalise_clap, CLAP_REMEDY)
+    rate = normalised("rate", lambda text: text and str(parse_rate(text)), RATE_REMEDY)
+    if cells["videos"]:
+        found = find_chapters(cells["videos"])
+    else:
+        remedy = "Give a file, a folder or a glob."
+        found = Chapters(problems=(Problem("no-videos", "there is no video", remedy),))
+    problems.extend(_at(row, "videos", problem) for problem in found.problems)
+    if found.files and found.kind == "images" and not cells["rate"]:
+        message = "a folder of pictures has no clock of its own"
+        problems.append(_at(row, "rate", Problem("missing-rate", message, RATE_REMEDY)))
+    if found.files and found.kind == "video" and cells["rate"]:
+        message = "a video has its own clock, a rate is for folders of pictures"
+        problems.append(_at(row, "rate", Problem("needless-rate", message, "Empty the cell.")))
+    recording = Recording(
+        id=_id(row),
+        subject=cells["subject"],
+        session=cells["session"],
+        camera=cells["camera"],
+        split=_split(row) or "Predict",
+        annotations=str(Path(cells["annotations"])) if cells["annotations"] else "",
+        chapters=found.files,
+        kind=found.kind,
+        clap=clap,
+        rate=rate,
+        row=row.line,
+    )
+    return recording, problems
+
+
+def _name_problems(row: Row) -> list[Problem]:
+    """Names that cannot become part of a file name, and splits that do not exist."""
+    problems = list[Problem]()
+    for column in ("subject", "camera", "session"):
+        name = row.cells[column]
+        if not name and column != "session":
+            problem = Problem(f"no-{column}", f"there is no {column}", "Fill the cell.")
+            problems.append(_at(row, column, problem))
+        elif name and not SAFE_NAME.fullmatch(name):
+            remedy = "Use up to 40 letters a-z, digits and . _ - between them."
+            problem = Problem("unsafe-name", "this cannot be part of a file name", remedy)
+            problems.append(_at(row, column, problem))
+    if _split(row) is None:
+        remedy = did_you_mean(row.cells["split"].title(), SPLITS)
+        problems.append(_at(row, "split", Problem("unknown-split", "this is no split", remedy)))
+    return problems
+
+
+def _sheet_problems(row: Row) -> list[Problem]:
+    """What is wrong with the path of the sheet."""
+    sheet = row.cells["annotations"]
+    if not sheet:
+        if _split(row) == "Predict":
+            return []
+        remedy = "Name the sheet, or set the split to Predict."
+        problem = Problem("no-sheet", "there is no annotation sheet", remedy)
+    elif not is_safe_path(sheet):
+        message = "the path holds control characters"
+        problem = Problem("unsafe-name", message, "Rename the file.")
+    elif os.access(sheet, os.R_OK):
+        return []
+    elif os.path.lexists(sheet):
+        problem = Problem("unreadable-sheet", "the sheet may not be read", "Check its permissions.")
+    else:
+        problem = Problem("missing-sheet", "there is no such file", "Correct the path.")
+    return [_at(row, "annotations", problem)]
+
+
+def _repeated_ids(rows: Sequence[Row]) -> list[Problem]:
+    """Rows whose id an earlier row has, also when only upper and lower case differ."""
+    problems, seen = list[Problem](), dict[str, Row]()
+    for row in rows:
+        first = seen.setdefault(_id(row).lower(), row)
+        if first is not row and _id(row):
+            message = f"row {first.line} is recording {_id(first)} already"
+            remedy = "Give the rows different cameras or sessions."
+            problem = Problem("repeated-recording", message, remedy, row=row.line, value=_id(row))
+            problems.append(problem)
+    return problems
+
+
+def _leaking_subjects(rows: Sequence[Row]) -> list[Problem]:
+    """Subjects in two splits or spelled in two ways; what is only predicted does not leak."""
+    problems, seen = list[Problem](), dict[str, Row]()
+    for row in rows:
+        if not row.cells["subject"] or _split(row) in (None, "Predict"):
+            continue
+        first = seen.setdefault(row.cells["subject"].lower(), row)
+        if _split(first) != _split(row):
+            message = f"the subject is in {_split(first)} in row {first.line}"
+            remedy = "Put all rows of a subject into one split."
+            problem = Problem("subject-in-two-splits", message, remedy)
+            problems.append(_at(row, "split", problem))
+        if first.cells["subject"] != row.cells["subject"]:
+            message = f"row {first.line} writes {first.cells['subject']}"
+            problem = Problem("subject-spelling", message, "Write a subject in one way.")
+            problems.append(_at(row, "subject", problem))
+    return problems
+
+
+def _shared_files(recordings: Sequence[Recording]) -> list[Problem]:
+    """Chapters that belong to two recordings, or twice to one; predicting again is all right."""
+    problems, seen = list[Problem](), dict[tuple[int, int], tuple[str, Recording]]()
+    for recording in recordings:
+        for chapter in recording.chapters:
+            status = Path(chapter).stat()
+            key = (status.st_dev, status.st_ino)
+            file, first = seen.setdefault(key, (chapter, recording))
+            predicted = "Predict" in (first.split, recording.split) and first is not recording
+            if (file, first) != (chapter, recording) and not predicted:
+                message = f"the file is {file} of row {first.row} already"
+                problems.append(
+                    Problem(
+                        "shared-video",
+                        message,
+                        "Remove one; a frame has one subject and one label.",
+                        row=recording.row,
+                        column="videos",
+                        value=chapter,
+                    )
+                )
+    return problems
+
+
+def _id(row: Row) -> str:
+    """Recording id."""
+    return row.cells["subject"] + row.cells["session"] + row.cells["camera"]
+
+
+def _split(row: Row) -> Split | None:
+    """The split that a row names, in any case of letters."""
+    return next((name for name in SPLITS if name.lower() == row.cells["split"].lower()), None)
+
+
+def _at(row: Row, column: str, problem: Problem) -> Problem:
+    """A problem with its place in the table."""
+    return replace(problem, row=row.line, column=column, value=row.cells[column])
