@@ -1,0 +1,1 @@
+"""Models: the only part of Clapboard that imports TensorFlow, and only where it trains."""

@@ -1,0 +1,121 @@
+"""A training that can be killed at any moment and goes on after its last whole epoch.
+
+Keras' BackupAndRestore writes weights and epoch number as two files one after the other and forgets
+what early stopping has seen; a kill between the two, or a resume after the best epoch, changes the
+result. Here one small JSON file, replaced in one step, names the weights that belong together and
+holds the history, from which early stopping is computed afresh each time.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from clapboard import artifacts
+
+MONITOR = "val_loss"
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps last and best weights and the history on disk, and stops when nothing improves.
+
+    Attributes:
+        history: one mapping per finished epoch: loss, accuracy, val_loss, val_accuracy.
+    """
+
+    def __init__(self, folder: Path, identity: str, patience: int, seed: int) -> None:
+        """Take up the state in `folder` if it is of the same training, else start anew.
+
+        Args:
+            folder: for the state; nobody else writes there.
+            identity: what makes this training this training, see `identity`.
+            patience: epochs without improvement after which training stops.
+            seed: of the random layers, which are seeded anew for every epoch.
+        """
+        super().__init__()
+        self._folder, self._identity = folder, identity
+        self._patience, self._seed = patience, seed
+        self._state = folder / "state.json"
+        self.history: list[dict[str, float]] = []
+        if self._state.exists():
+            state = artifacts.read_json(self._state)
+            if state["identity"] == identity:
+                self.history = state["history"]
+        if not self.history:
+            self.remove()
+
+    @property
+    def epoch(self) -> int:
+        """Number of finished epochs."""
+        return len(self.history)
+
+    @property
+    def best_epoch(self) -> int:
+        """Index from 0 of the epoch with the lowest validation loss, the first of equals."""
+        losses = [row[MONITOR] for row in self.history]
+        return int(np.nanargmin(losses)) if not np.isnan(losses).all() else 0
+
+    def finished(self, epochs: int) -> bool:
+        """Whether nothing is left to train."""
+        return self.epoch >= epochs or self._exhausted()
+
+    def restore_last(self, network: keras.Model) -> None:
+        """Load weights and optimizer as they were after the last finished epoch."""
+        if self.history:
+            network.optimizer.build(network.trainable_variables)
+            network.load_weights(self._weights(self.epoch - 1))
+
+    def restore_best(self, network: keras.Model) -> None:
+        """Load the weights of the best epoch."""
+        network.optimizer.build(network.trainable_variables)
+        network.load_weights(self._weights(self.best_epoch))
+
+    def remove(self) -> None:
+        """Delete the state; for when the model itself is written."""
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Make dropout and augmentation of this epoch a function of seed and epoch alone."""
+        for number, generator in enumerate(seed_generators(self.model)):
+            state = np.random.SeedSequence((self._seed, epoch, number)).generate_state(2)
+            generator.state.assign(state.astype(generator.state.dtype))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Write the epoch's weights, then the state that names them, then drop what is stale."""
+        self.history.append({name: float(value) for name, value in (logs or {}).items()})
+        with artifacts.replacing(self._weights(epoch)) as temporary:
+            self.model.save_weights(temporary)
+        artifacts.write_json(self._state, {"identity": self._identity, "history": self.history})
+        needed = {self._weights(epoch), self._weights(self.best_epoch), self._state}
+        for path in set(self._folder.iterdir()) - needed:
+            path.unlink()
+        if self._exhausted():
+            self.model.stop_training = True
+
+    def _exhausted(self) -> bool:
+        return bool(self.history) and self.epoch - 1 - self.best_epoch >= self._patience
+
+    def _weights(self, epoch: int) -> Path:
+        return self._folder / f"epoch-{epoch + 1:04d}.weights.h5"
+
+
+def identity(settings: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:
+    """Digest of everything that a training depends on: its settings and its input files."""
+    parts = [repr(sorted(settings.items())), *(artifacts.digest_file(path) for path in inputs)]
+    return artifacts.digest("\n".join(parts).encode())
+
+
+def seed_generators(network: keras.Model) -> list[keras.random.SeedGenerator]:
+    """The generators behind the random layers of a network, in the order of its layers."""
+    found: list[keras.random.SeedGenerator] = []
+    for layer in network._flatten_layers(include_self=False):
+        found.extend(
+            value for value in vars(layer).values() if isinstance(value, keras.random.SeedGenerator)
+        )
+    return found

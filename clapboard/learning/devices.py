@@ -1,0 +1,49 @@
+"""The machine a model runs on: seeds, threads, GPUs and number formats."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+HALF_PRECISION_SINCE = (7, 0)
+"""GPU compute capability from which half precision is faster than single."""
+
+
+def prepare(seed: int, threads: int = 0) -> None:
+    """Seed every generator and bind TensorFlow to `threads` cores (0: all).
+
+    On a CPU two runs then agree bit for bit. On a GPU the ops stay the fast ones, whose sums may
+    differ in the last digit.
+    """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if not gpus:
+        tf.config.experimental.enable_op_determinism()
+    if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
+def precision(setting: str) -> str:
+    """Keras' dtype policy for ``mixed_precision``: auto, on or off.
+
+    ``auto`` means half precision where every GPU is quick at it, else single precision.
+    """
+    if setting == "on":
+        return "mixed_float16"
+    gpus = tf.config.list_physical_devices("GPU")
+    quick = [
+        tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
+        >= HALF_PRECISION_SINCE
+        for gpu in gpus
+    ]
+    return "mixed_float16" if setting == "auto" and gpus and all(quick) else "float32"
+
+
+def strategy() -> tf.distribute.Strategy:
+    """All GPUs of this machine working on one model, or TensorFlow's default without a GPU."""
+    if tf.config.list_physical_devices("GPU"):
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()

@@ -1,0 +1,104 @@
+"""The dataset as tables: which frames, of which class, by whom. No TensorFlow."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clapboard.artifacts import read_parquet
+from clapboard.problems import InputError, Problem
+
+COLUMNS = (
+    "path",
+    "split",
+    "label",
+    "recording",
+    "subject",
+    "session",
+    "camera",
+    "frame",
+    "seconds",
+)
+
+
+def read_classes(labels: str | Path) -> tuple[str, ...]:
+    """Labels in the order of their class index, from ``Data/labels.csv`` and nothing else.
+
+    Raises:
+        InputError: the indices are not 0, 1, 2, ...
+    """
+    with Path(labels).open(encoding="utf-8", newline="") as file:
+        rows = {int(row["index"]): row["label"] for row in csv.DictReader(file)}
+    if not rows or sorted(rows) != list(range(len(rows))):
+        raise InputError(
+            [
+                Problem(
+                    "class-index",
+                    "class indices must count 0, 1, 2, ... without a hole",
+                    "Delete the file and run the workflow again.",
+                    file=str(labels),
+                    column="index",
+                )
+            ]
+        )
+    return tuple(rows[index] for index in range(len(rows)))
+
+
+def read_examples(
+    manifest: str | Path, labels: str | Path, data_folder: str | Path, split: str | None = None
+) -> pd.DataFrame:
+    """One row per frame of `split` (None: of all), ordered by recording and frame.
+
+    Returns:
+        Columns `file` (path to open), `class_index` (from `labels`), and as in the manifest
+        `label`, `split`, `recording`, `subject`, `session`, `camera`, `frame`, `seconds`.
+
+    Raises:
+        InputError: a label of the manifest is not in `labels`.
+    """
+    classes = read_classes(labels)
+    table, _ = read_parquet(manifest, COLUMNS)
+    examples = table.to_pandas()
+    if split is not None:
+        examples = examples[examples["split"] == split]
+    unknown = sorted(set(examples["label"]) - set(classes))
+    if unknown:
+        raise InputError(
+            [
+                Problem(
+                    "unknown-class",
+                    f"a label of the manifest is not in {labels}",
+                    "Run the workflow again so that both are made from the same sheets.",
+                    file=str(manifest),
+                    column="label",
+                    value=label,
+                )
+                for label in unknown
+            ]
+        )
+    index = {label: number for number, label in enumerate(classes)}
+    examples = examples.sort_values(["recording", "frame"], ignore_index=True)
+    examples["class_index"] = examples["label"].map(index).astype(np.int64)
+    examples["file"] = [str(Path(data_folder) / path) for path in examples.pop("path")]
+    return examples
+
+
+def class_counts(examples: pd.DataFrame, classes: int) -> NDArray[np.int64]:
+    """Frames per class, shape (classes,)."""
+    return np.bincount(examples["class_index"], minlength=classes)
+
+
+def balanced_weights(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weight per class so that every class counts the same and the mean weight of a frame is 1.
+
+    n / (k * n_c) for n frames, k classes and n_c frames of class c (King and Zeng, 2001); 0 for a
+    class without frames.
+    """
+    seen = counts > 0
+    weights = np.zeros(len(counts))
+    weights[seen] = counts.sum() / (seen.sum() * counts[seen])
+    return weights

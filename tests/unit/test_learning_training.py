@@ -1,0 +1,195 @@
+"""Training and evaluation on a tiny labelled set: results, repeatability, resume, bad input."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from labelled_set import LABELS, make_labelled_set
+
+from clapboard import artifacts
+from clapboard.problems import InputError
+
+SETTINGS = {
+    "architecture": "cnn",
+    "epochs": 3,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "patience": 3,
+    "seed": 1,
+    "class_weights": "balanced",
+    "mixed_precision": "auto",
+    "dropout": 0.3,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_labelled_set(tmp_path_factory.mktemp("set"))
+
+
+def train(data: Path, out: Path, **settings) -> Path:
+    from clapboard.learning.training import train
+
+    train(
+        data / "manifest.parquet",
+        data / "labels.csv",
+        data,
+        SETTINGS | settings,
+        out / "model.keras",
+        out / "history.csv",
+        out / "curves.png",
+        out / "summary.txt",
+        threads=1,
+    )
+    return out
+
+
+def evaluate(data: Path, out: Path) -> dict:
+    from clapboard.learning.evaluation import evaluate
+
+    evaluate(
+        out / "model.keras",
+        data / "manifest.parquet",
+        data / "labels.csv",
+        data,
+        SETTINGS,
+        out / "predictions.parquet",
+        out / "metrics.json",
+        out / "confusion.png",
+    )
+    return artifacts.read_json(out / "metrics.json")
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    return train(data, tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def report(data, trained):
+    return evaluate(data, trained)
+
+
+def test_learns_what_can_be_learnt(report):
+    assert report["model"]["accuracy"] == 1
+    assert report["baselines"]["majority"]["accuracy"] == pytest.approx(1 / 3)
+    assert report["baselines"]["chance"]["accuracy"] == pytest.approx(1 / 3)
+    assert report["subjects"] == ["S4"]
+
+
+def test_predictions_are_one_row_per_test_frame_in_class_order(data, trained, report):
+    table, metadata = artifacts.read_parquet(trained / "predictions.parquet")
+    rows = table.to_pandas()
+    assert metadata["classes"] == list(LABELS)
+    assert rows["recording"].unique().tolist() == ["S4C1"]
+    assert rows["frame"].tolist() == list(range(1, 25))
+    probabilities = np.stack(rows["probabilities"])
+    assert probabilities.shape == (24, 3)
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(24), abs=1e-5)
+    assert [LABELS[index] for index in probabilities.argmax(axis=1)] == rows["predicted"].tolist()
+
+
+def test_class_index_comes_from_labels_csv_only(tmp_path):
+    data = make_labelled_set(tmp_path)
+    table, _ = artifacts.read_parquet(data / "manifest.parquet")
+    wrong = table.set_column(
+        table.schema.get_field_index("class_index"), "class_index", [[0] * table.num_rows]
+    )
+    artifacts.write_parquet(data / "manifest.parquet", wrong)
+    assert evaluate(data, train(data, tmp_path / "model"))["model"]["accuracy"] == 1
+
+
+def test_same_seed_same_bits_other_seed_other_bits(data, trained, tmp_path):
+    again = train(data, tmp_path / "again")
+    other = train(data, tmp_path / "other", seed=2)
+    first = (trained / "history.csv").read_bytes()
+    assert first == (again / "history.csv").read_bytes()
+    assert first != (other / "history.csv").read_bytes()
+    assert _weights(trained) == _weights(again)
+
+
+def test_killed_training_resumes_to_the_same_result(data, tmp_path):
+    whole = train(data, tmp_path / "whole", epochs=4)
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from pathlib import Path\n"
+        "from test_learning_training import train\n"
+        "from clapboard.learning.checkpoint import Checkpoint\n"
+        "step = lambda self, batch, logs=None: (\n"
+        "    os.kill(os.getpid(), signal.SIGKILL) if self.epoch == 2 and batch == 1 else None)\n"
+        "Checkpoint.on_train_batch_end = step\n"
+        "train(Path(sys.argv[1]), Path(sys.argv[2]), epochs=4)\n"
+    )
+    command = [sys.executable, str(script), str(data), str(tmp_path / "killed")]
+    ended = subprocess.run(command, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "model.keras").exists()
+    killed = train(data, tmp_path / "killed", epochs=4)
+    assert (whole / "history.csv").read_bytes() == (killed / "history.csv").read_bytes()
+    assert _weights(whole) == _weights(killed)
+    assert not (killed / "training").exists()
+
+
+def test_keeps_the_best_epoch_and_stops_early(data, tmp_path):
+    out = train(data, tmp_path, learning_rate=0.3, epochs=30, patience=2)
+    history = pd.read_csv(out / "history.csv")
+    best = int(history["val_loss"].argmin())
+    assert len(history) == min(best + 1 + 2, 30)
+    assert history.columns.tolist() == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+
+
+def test_all_that_makes_training_impossible_is_said_at_once(tmp_path):
+    data = make_labelled_set(tmp_path, splits={"S1": "Training", "S2": "Test"})
+    table, _ = artifacts.read_parquet(data / "manifest.parquet")
+    rows = table.to_pandas()
+    artifacts.write_parquet(
+        data / "manifest.parquet",
+        table.filter(((rows["label"] != "SWAB") | (rows["split"] != "Training")).tolist()),
+    )
+    with pytest.raises(InputError) as error:
+        train(data, tmp_path / "model")
+    assert {problem.check for problem in error.value.problems} == {
+        "class-without-training-frame",
+        "no-validation-frame",
+    }
+    assert "SWAB" in str(error.value)
+
+
+def test_no_test_frame_is_refused(tmp_path, trained):
+    data = make_labelled_set(tmp_path, splits={"S1": "Training"})
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "model.keras").write_bytes((trained / "model.keras").read_bytes())
+    with pytest.raises(InputError, match="no-test-frame"):
+        evaluate(data, out)
+
+
+def test_unreadable_frame_is_named(tmp_path):
+    data = make_labelled_set(tmp_path)
+    broken = next((data / "Training" / "class1").glob("*.jpg"))
+    broken.write_bytes(b"no picture")
+    with pytest.raises(InputError, match=broken.name):
+        train(data, tmp_path / "model")
+
+
+def test_memory_shortage_names_the_setting():
+    import tensorflow as tf
+
+    from clapboard.learning.failures import explained
+
+    with pytest.raises(InputError, match="batch_size"), explained(64):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+
+def _weights(folder: Path) -> list[bytes]:
+    import keras
+
+    network = keras.models.load_model(folder / "model.keras", compile=False)
+    return [value.tobytes() for value in network.get_weights()]

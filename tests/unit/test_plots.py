@@ -1,0 +1,34 @@
+"""Pictures are written whole, at a readable size, whatever the labels are called."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clapboard import plots
+
+HOSTILE = ["$x_", "CPR (BREATH)", "a" * 300, "\\frac", "東京", ""]
+
+
+@pytest.mark.parametrize("classes", [2, 29])
+def test_confusion_matrix_grows_with_classes(tmp_path, classes):
+    random = np.random.default_rng(0)
+    labels = [f"PROCEDURE {number}" for number in range(classes)]
+    plots.confusion_matrix(
+        random.integers(0, 9, (classes, classes)) * 1.0, labels, tmp_path / "c.png"
+    )
+    with Image.open(tmp_path / "c.png") as picture:
+        assert min(picture.size) > classes * plots.PER_CELL * plots.DPI
+
+
+def test_hostile_labels_and_absent_classes_are_drawn(tmp_path):
+    plots.confusion_matrix(np.zeros((6, 6)), HOSTILE, tmp_path / "c.png")
+    with Image.open(tmp_path / "c.png") as picture:
+        picture.verify()
+    assert [path.name for path in tmp_path.iterdir()] == ["c.png"]
+
+
+def test_learning_curves_of_a_diverged_training(tmp_path):
+    row = {"loss": 1.0, "accuracy": 0.5, "val_loss": float("nan"), "val_accuracy": 0.1}
+    plots.learning_curves([row, row], 0, tmp_path / "curves.png")
+    with Image.open(tmp_path / "curves.png") as picture:
+        picture.verify()
