@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from clapboard.problems import InputError
+
+
+@contextmanager
+def job(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Run the body of a workflow script with all its output in the log `path`.
+
+    Bad input ends the job with the problems as its last words; any other error keeps its traceback.
+    """
+    send_to(path)
+    try:
+        yield
+    except InputError as error:
+        sys.exit(str(error))
 
 
 def send_to(path: str | os.PathLike[str]) -> None:

@@ -1,0 +1,72 @@
+"""Clapboard: from session recordings and annotation sheets to an evaluated model.
+
+Input is named in config/config.yaml and config/recordings.tsv; docs/architecture.md says what every
+rule makes. `snakemake --list-rules` lists them, `snakemake -n` shows what there is to do.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/video.smk"
+include: "workflow/rules/annotations.smk"
+include: "workflow/rules/frames.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/models.smk"
+
+
+rule all:
+    """Everything that the configuration asks for."""
+    default_target: True
+    input:
+        rules.accept_inputs.output,
+        ALL_FRAMECSV,
+        ALL_VIDEOS if settings.video.concatenate else [],
+        ALL_MODELS,
+
+
+rule check:
+    """Every problem in the input, in one report; fails when there is an error."""
+    input:
+        rules.accept_inputs.output,
+
+
+rule framecsv:
+    """Sheets as frame ranges."""
+    input:
+        rules.accept_inputs.output,
+        ALL_FRAMECSV,
+
+
+rule videos:
+    """Chapters joined to one video per recording."""
+    input:
+        rules.accept_inputs.output,
+        ALL_VIDEOS,
+
+
+rule frames:
+    """The labelled frames of every recording as pictures."""
+    input:
+        rules.accept_inputs.output,
+        ALL_MANIFESTS,
+
+
+rule dataset:
+    """The labelled pictures, sorted by split and label."""
+    input:
+        rules.accept_inputs.output,
+        rules.link_dataset.output,
+
+
+rule models:
+    """Every model of the configuration, trained and evaluated."""
+    input:
+        rules.accept_inputs.output,
+        ALL_MODELS,

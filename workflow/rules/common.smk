@@ -1,0 +1,200 @@
+"""What the rules know about the input: read once at every start, no file opened for long."""
+
+import re
+from functools import cache
+
+from snakemake.exceptions import WorkflowError
+
+import clapboard.config
+from clapboard import fingerprint
+from clapboard.problems import InputError, Problem
+from clapboard.recordings import chapter_name, read_recordings
+
+
+def read_input():
+    """The configuration and the recordings by id, or all that is wrong with them in one message."""
+    try:
+        settings = clapboard.config.load(config)
+        recordings = read_recordings(settings.recordings)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    return settings, {recording.id: recording for recording in recordings}
+
+
+settings, recordings = read_input()
+
+
+# For every wildcard only what exists, so that a misspelt target is refused and never planned.
+wildcard_constraints:
+    recording="|".join(map(re.escape, recordings)),
+    chapter=r"\d{2,}",
+    model="|".join(map(re.escape, settings.models)),
+
+
+pathvars:
+    results=settings.results,
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+def chapters(recording):
+    """The names of a recording's chapters: 01, 02, ..."""
+    return [chapter_name(number + 1) for number in range(len(recordings[recording].chapters))]
+
+
+def chapter_files(wildcards):
+    """The source files of a recording, in order."""
+    return recordings[wildcards.recording].chapters
+
+
+def chapter_file(wildcards):
+    """The source file of one chapter."""
+    files = dict(zip(chapters(wildcards.recording), chapter_files(wildcards)))
+    if wildcards.chapter not in files:
+        raise WorkflowError(f"{wildcards.recording} has no chapter {wildcards.chapter}")
+    return files[wildcards.chapter]
+
+
+def sheet_file(wildcards):
+    """The annotation sheet of a recording."""
+    return recordings[wildcards.recording].annotations
+
+
+def siblings(wildcards):
+    """The other recordings of a subject, when all of them share one limit of frames."""
+    if not settings.frames.max_per_label_and_subject:
+        return []
+    subject = recordings[wildcards.recording].subject
+    return [
+        id for id in IN_DATASET if recordings[id].subject == subject and id != wildcards.recording
+    ]
+
+
+def sibling_framecsv(wildcards):
+    """Frame ranges of the `siblings`."""
+    return expand("<results>/framecsv/{recording}.csv", recording=siblings(wildcards))
+
+
+def sibling_indexes(wildcards):
+    """Indexes of the `siblings`."""
+    return expand("<results>/index/{recording}.parquet", recording=siblings(wildcards))
+
+
+def frame_stores():
+    """The manifests that one extraction writes: resized pictures, full-size ones when wanted."""
+    names = {"resized": "resized", "full_size": "frames"}
+    wanted = names if settings.frames.full_size else ["resized"]
+    return {
+        name: f"<results>/{names[name]}/{{recording}}/{{chapter}}/manifest.parquet"
+        for name in wanted
+    }
+
+
+def manifests(store, chosen):
+    """The manifests of all chapters of the chosen recordings in `resized` or `frames`."""
+    return [
+        f"<results>/{store}/{recording}/{chapter}/manifest.parquet"
+        for recording in chosen
+        for chapter in chapters(recording)
+    ]
+
+
+# -- what Snakemake cannot see: passed as parameters ----------------------------------------------
+
+
+@cache
+def identity(path):
+    """Digest of a source file; unlike a time stamp it is the same after a touch or a copy."""
+    try:
+        return fingerprint.source(path)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+        problem = Problem("unreadable-file", message, "Check its permissions.", file=path)
+        raise WorkflowError(str(problem)) from None
+
+
+def identities(wildcards):
+    """Digests of a recording's chapters, in order."""
+    return list(map(identity, chapter_files(wildcards)))
+
+
+def chapter_identity(wildcards):
+    """Digest of one chapter."""
+    return identity(chapter_file(wildcards))
+
+
+def sheet_identity(wildcards):
+    """Digest of a recording's sheet."""
+    return identity(sheet_file(wildcards))
+
+
+def source_identities(wildcards):
+    """Digest of every sheet and chapter by its path."""
+    return {path: identity(path) for path in SHEETS + CHAPTERS}
+
+
+def footage(wildcards):
+    """What an index depends on besides file names."""
+    recording = recordings[wildcards.recording]
+    return {"kind": recording.kind, "rate": recording.rate, "chapters": identities(wildcards)}
+
+
+def clap(wildcards):
+    """Where in a recording its clap is, as the table says."""
+    return recordings[wildcards.recording].clap
+
+
+def membership(chosen):
+    """Who and what the chosen recordings show, for the dataset."""
+    names = ("id", "subject", "session", "camera", "split")
+    return [{name: getattr(recordings[id], name) for name in names} for id in chosen]
+
+
+def section(name, *keys):
+    """A section of the configuration, or only the keys that a rule depends on."""
+    whole = settings.section(name)
+    return {key: whole[key] for key in keys or whole}
+
+
+def model_settings(wildcards):
+    """The section of one model."""
+    return section("models")[wildcards.model]
+
+
+# -- what a job may take --------------------------------------------------------------------------
+
+
+def growing(amount):
+    """A resource that doubles with every attempt."""
+
+    def resource(wildcards, attempt):
+        return amount * 2 ** (attempt - 1)
+
+    return resource
+
+
+def all_cores(wildcards):
+    """Every core of the machine: nothing else runs beside such a job."""
+    return workflow.cores
+
+
+# -- what there is to make ------------------------------------------------------------------------
+
+ANNOTATED = [id for id, recording in recordings.items() if recording.annotations]
+FILMED = [id for id, recording in recordings.items() if recording.kind == "video"]
+IN_DATASET = [id for id in ANNOTATED if recordings[id].split != "Predict"]
+
+SHEETS = sorted({recordings[id].annotations for id in ANNOTATED})
+CHAPTERS = [path for recording in recordings.values() for path in recording.chapters]
+
+ALL_FRAMECSV = expand("<results>/framecsv/{recording}.csv", recording=ANNOTATED)
+ALL_VIDEOS = expand("<results>/video/{recording}.mp4", recording=FILMED)
+ALL_MANIFESTS = manifests("resized", IN_DATASET)
+ALL_MODELS = expand(
+    "<results>/models/{model}/{artifact}",
+    model=settings.models,
+    artifact=["metrics.json", "curves.png"],
+)

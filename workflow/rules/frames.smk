@@ -1,0 +1,30 @@
+"""
+The frame store: selected frames as pictures, one job per chapter.
+
+A store without its manifest does not exist for the rest; a killed job goes on where it stopped.
+"""
+
+
+rule extract_frames:
+    """Decode the groups of pictures that hold selected frames and write those frames."""
+    input:
+        chapter=ancient(chapter_file),
+        index=rules.index_recording.output.index,
+        labels=rules.label_frames.output.labels,
+    output:
+        **frame_stores(),
+    log:
+        "<logs>/extract_frames/{recording}-{chapter}.log",
+    benchmark:
+        "<benchmarks>/extract_frames/{recording}-{chapter}.tsv"
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(1_500),
+        runtime=growing(240),
+    params:
+        settings={**section("frames", *PIXELS), **section("video", "hwaccel")},
+        source=chapter_identity,
+        code=fingerprint.code("extract_frames"),
+    script:
+        "../scripts/extract_frames.py"

@@ -1,0 +1,55 @@
+"""Models: the only jobs that start TensorFlow."""
+
+
+rule train_model:
+    """Train on Training, stop by Validation, keep the best weights."""
+    input:
+        manifest=rules.link_dataset.output.manifest,
+        labels=rules.link_dataset.output.labels,
+    output:
+        model="<results>/models/{model}/model.keras",
+        history="<results>/models/{model}/history.csv",
+        curves="<results>/models/{model}/curves.png",
+        summary="<results>/models/{model}/summary.txt",
+    log:
+        "<logs>/train_model/{model}.log",
+    benchmark:
+        "<benchmarks>/train_model/{model}.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: all_cores
+    resources:
+        mem_mb=growing(16_000),
+        runtime=growing(720),
+        gpu=1,
+    params:
+        settings=model_settings,
+        code=fingerprint.code("train_model"),
+    script:
+        "../scripts/train_model.py"
+
+
+rule evaluate_model:
+    """Recognise the frames of the test subjects and compare with trivial baselines."""
+    input:
+        model=rules.train_model.output.model,
+        manifest=rules.link_dataset.output.manifest,
+        labels=rules.link_dataset.output.labels,
+    output:
+        predictions="<results>/models/{model}/predictions.parquet",
+        metrics="<results>/models/{model}/metrics.json",
+        confusion="<results>/models/{model}/confusion.png",
+    log:
+        "<logs>/evaluate_model/{model}.log",
+    conda:
+        "../../envs/training.yaml"
+    threads: all_cores
+    resources:
+        mem_mb=growing(8_000),
+        runtime=growing(120),
+        gpu=1,
+    params:
+        settings=model_settings,
+        code=fingerprint.code("evaluate_model"),
+    script:
+        "../scripts/evaluate_model.py"

@@ -1,0 +1,23 @@
+"""Evaluate one model on the test subjects."""
+
+from pathlib import Path
+
+from clapboard import logs
+
+if __name__ == "__main__":
+    with logs.job(snakemake.log[0]):
+        from clapboard.learning.evaluation import (
+            evaluate,
+        )  # TensorFlow's notices belong into the log
+
+        evaluate(
+            model=snakemake.input.model,
+            manifest=snakemake.input.manifest,
+            labels=snakemake.input.labels,
+            data_folder=Path(snakemake.input.manifest).parent,
+            settings=snakemake.params.settings,
+            predictions=snakemake.output.predictions,
+            metrics=snakemake.output.metrics,
+            confusion=snakemake.output.confusion,
+            threads=snakemake.threads,
+        )

@@ -1,0 +1,21 @@
+"""Train one model."""
+
+from pathlib import Path
+
+from clapboard import logs
+
+if __name__ == "__main__":
+    with logs.job(snakemake.log[0]):
+        from clapboard.learning.training import train  # TensorFlow's notices belong into the log
+
+        train(
+            manifest=snakemake.input.manifest,
+            labels=snakemake.input.labels,
+            data_folder=Path(snakemake.input.manifest).parent,
+            settings=snakemake.params.settings,
+            model=snakemake.output.model,
+            history=snakemake.output.history,
+            curves=snakemake.output.curves,
+            summary=snakemake.output.summary,
+            threads=snakemake.threads,
+        )
