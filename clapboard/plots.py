@@ -1,6 +1,6 @@
 """Pictures of results, readable for some thirty classes and for colour-blind readers.
 
-Colours: Okabe and Ito (2008) for few things side by side, viridis-like maps for amounts.
+Colours: Okabe and Ito (2008) for few things side by side, one hue from light to dark for amounts.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def confusion_matrix(
     side = max(3.2, PER_CELL * len(names))
     figure = Figure(figsize=(side + 3.4, side + 2.4), layout="constrained")
     axes = figure.subplots()
-    picture = axes.imshow(shares, cmap="cividis", vmin=0, vmax=100)
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     for row, column in zip(*np.nonzero(shares >= 0.5), strict=True):
         axes.text(
             column,
@@ -48,7 +48,7 @@ def confusion_matrix(
             ha="center",
             va="center",
             fontsize=7,
-            color="black" if shares[row, column] > 55 else "white",
+            color="white" if shares[row, column] > 55 else "black",
         )
     rows = [f"{name}  ({count:,.0f})" for name, count in zip(names, counts[:, 0], strict=True)]
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
@@ -57,7 +57,7 @@ def confusion_matrix(
     axes.set_ylabel("true (frames)")
     axes.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", linewidth=0.4)
+    axes.grid(which="minor", color="0.85", linewidth=0.4)
     axes.tick_params(which="minor", length=0)
     figure.colorbar(picture, ax=axes, label="% of the true class", shrink=0.6)
     _save(figure, path)

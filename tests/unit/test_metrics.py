@@ -10,9 +10,8 @@ from hypothesis.extra import numpy as st_numpy
 from clapboard import metrics
 
 CLASSES = 5
-labels = st_numpy.arrays(
-    np.int64, st.shared(st.integers(1, 60), key="n"), elements=st.integers(0, 4)
-)
+frames = st.shared(st.integers(1, 60), key="frames")
+labels = st_numpy.arrays(np.int64, frames, elements=st.integers(0, CLASSES - 1))
 
 
 @given(true=labels, predicted=labels)
