@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clapboard.artifacts import TEMPORARY_PREFIX
+from clapboard.problems import InputError, Problem
 
 _NO_LINKS = {
     errno.EXDEV,
@@ -85,10 +86,11 @@ def reconcile(folder: Path, wanted: Sequence[Stock], owners: Container[str], don
         done: counts, and whether this file system refuses hard links.
 
     Raises:
-        NotADirectoryError: the folder is a file or a symbolic link.
+        InputError: the folder is a file or a symbolic link.
         FileNotFoundError: a wanted file is not in the store.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if not os.path.lexists(folder):
+        folder.mkdir(parents=True)
     with _opened(folder) as target:
         there = list_inodes(folder)
         device = os.fstat(target).st_dev
@@ -109,7 +111,7 @@ def clear(folder: Path, owners: Container[str], done: Changes) -> None:
     """Remove the frames of the `owners` from a folder, and the folder if nothing else is in it.
 
     Raises:
-        NotADirectoryError: the folder is a file or a symbolic link.
+        InputError: the folder is a file or a symbolic link.
     """
     with _opened(folder) as target:
         foreign = len(done.foreign)
@@ -196,7 +198,12 @@ def _copy(name: str, source: int, target: int) -> None:
 @contextmanager
 def _opened(folder: Path) -> Iterator[int]:
     """Descriptor of a folder; a symbolic link is refused, since it may lead anywhere."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except NotADirectoryError:
+        message = "This is a file or a symbolic link, where a folder of frames belongs"
+        remedy = "Move it away and run again."
+        raise InputError([Problem("not-a-folder", message, remedy, str(folder))]) from None
     try:
         yield descriptor
     finally:
