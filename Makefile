@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint lock bench clean
+.PHONY: help env demo test test-infra lint lock bench clean
 
 BIN := .venv/bin
 # GPU=1 gives the environment TensorFlow with CUDA; later calls keep to what .venv was made for.
@@ -27,6 +27,10 @@ demo: env  ## film a small two-camera recording, run the whole pipeline on it, s
 
 test: env  ## the whole test suite
 	$(BIN)/pytest -n 2
+
+test-infra: env  ## the tests against real servers: S3, Slurm (minutes, not part of `make test`)
+	@envs/sync.sh infra
+	$(BIN)/pytest tests/infra
 
 lint: env  ## every style, type and workflow check
 	$(BIN)/ruff check .

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Make or refresh .venv from the hash-pinned lock; does nothing when it is in step already.
-# usage: envs/sync.sh cpu|gpu|lock
-#   cpu, gpu  which requirements file .venv gets
+# Make or refresh an environment from its hash-pinned lock; does nothing when it is in step already.
+# usage: envs/sync.sh cpu|gpu|infra|lock
+#   cpu, gpu  .venv, from requirements-cpu.txt or requirements-gpu.txt
+#   infra     .infra, the servers and tools that `make test-infra` runs
 #   lock      compile the requirements files from pyproject.toml
 # PYTHON=... chooses the interpreter.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-venv=.venv
-stamp=$venv/in-step-with.txt
 # Nothing but the package index is asked: no managed Python is downloaded.
 export UV_PYTHON_DOWNLOADS=never
 
@@ -21,10 +20,10 @@ in_range() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 }
 
-# Whether .venv works and is of the interpreter asked for, if one was.
-venv_fits() {
-    in_range $venv/bin/python || return
-    [[ -z ${PYTHON-} || $("$PYTHON" --version 2>&1) == "$($venv/bin/python --version)" ]]
+# Whether an environment works and is of the interpreter asked for, if one was.
+fits() {
+    in_range "$1/bin/python" || return
+    [[ -z ${PYTHON-} || $("$PYTHON" --version 2>&1) == "$("$1/bin/python" --version)" ]]
 }
 
 find_python() {
@@ -67,31 +66,36 @@ find_uv() {
 
 compile() {
     local uv=$1 kind
-    shift
+    local options=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url
+        --custom-compile-command "make lock" -q "${@:2}")
     for kind in cpu gpu; do
-        "$uv" pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-            --no-emit-index-url --extra "$kind" --extra s3 --extra slurm --extra dev \
-            -o "envs/requirements-$kind.txt" --custom-compile-command "make lock" -q "$@"
+        "$uv" pip compile pyproject.toml "${options[@]}" \
+            --extra "$kind" --extra s3 --extra slurm --extra dev -o "envs/requirements-$kind.txt"
     done
+    "$uv" pip compile "${options[@]}" --group pyproject.toml:infra -o envs/requirements-infra.txt
 }
 
 sync() {
-    local kind=$1 lock=envs/requirements-$1.txt python uv
-    if venv_fits && cat "$lock" pyproject.toml | cmp -s - $stamp; then
+    local kind=$1 venv=.venv lock=envs/requirements-$1.txt python uv
+    [[ $kind != infra ]] || venv=.infra
+    local stamp=$venv/in-step-with.txt
+    if fits $venv && cat "$lock" pyproject.toml | cmp -s - $stamp; then
         return
     fi
     python=$(find_python)
     uv=$(find_uv "$python")
-    venv_fits || "$uv" venv -q --clear --python "$python" $venv
+    fits $venv || "$uv" venv -q --clear --python "$python" $venv
     rm -f $stamp
     VIRTUAL_ENV=$PWD/$venv "$uv" pip sync --require-hashes "$lock"
-    VIRTUAL_ENV=$PWD/$venv "$uv" pip install -q --no-deps --no-build-isolation -e .
+    if [[ $kind != infra ]]; then
+        VIRTUAL_ENV=$PWD/$venv "$uv" pip install -q --no-deps --no-build-isolation -e .
+    fi
     cat "$lock" pyproject.toml > $stamp
     echo "clapboard: environment ready in $venv ($kind, $($venv/bin/python --version))" >&2
 }
 
 case ${1-} in
-    cpu | gpu) sync "$1" ;;
-    lock) shift; compile "$(find_uv "$(find_python)")" "$@" ;;
-    *) fail "usage: envs/sync.sh cpu|gpu|lock" ;;
+    cpu | gpu | infra) sync "$1" ;;
+    lock) compile "$(find_uv "$(find_python)")" "${@:2}" ;;
+    *) fail "usage: envs/sync.sh cpu|gpu|infra|lock" ;;
 esac
