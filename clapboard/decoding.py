@@ -1,0 +1,257 @@
+"""Selected frames out of a chapter, and nothing else decoded.
+
+A frame needs the frames before it, in decoding order, back to its key frame. So each group of
+pictures that holds a wanted frame is entered at its key frame and left as soon as its last wanted
+frame has been handed to the decoder; groups without one are not even read. Unwanted pictures to
+which no other refers are skipped by the decoder.
+
+A frame is known by the time that the decoder gives it (`source_pts` of the index), never by
+counting, except in files whose times cannot tell frames apart: those are decoded from their
+beginning.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, pairwise
+
+import av
+import numpy as np
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from clapboard.index import RecordingIndex
+from clapboard.media import NoVideoError, open_video
+from clapboard.problems import InputError, Problem
+
+log = logging.getLogger(__name__)
+
+
+def decode_frames(
+    file: str,
+    index: RecordingIndex,
+    chapter: int,
+    frames: NDArray[np.int64],
+    threads: int = 0,
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Decode frames of one chapter.
+
+    Args:
+        file: the chapter.
+        index: the index of its recording.
+        chapter: number of the chapter.
+        frames: numbers of the wanted frames, ascending, all in the chapter.
+        threads: decoder threads; 0 lets FFmpeg choose.
+
+    Yields:
+        Frame number and picture, ascending; frames that seeking did not reach come last.
+
+    Raises:
+        InputError: the file cannot be read, or the decoder does not deliver a wanted frame.
+    """
+    wanted = _Wanted.of(index, chapter, frames)
+    try:
+        if wanted.dated:
+            yield from _by_group(file, wanted, threads)
+        if wanted.frames:
+            if wanted.dated:
+                log.warning("%s: seeking misses frames; decoding from the beginning", file)
+            yield from _from_start(file, wanted, threads)
+    except (av.FFmpegError, NoVideoError) as error:
+        raise InputError([_unreadable(file, error)]) from error
+    if wanted.frames:
+        raise InputError([_undelivered(file, sorted(wanted.frames.values()))])
+
+
+def split_frames(
+    index: RecordingIndex, chapter: int, frames: NDArray[np.int64], parts: int
+) -> list[NDArray[np.int64]]:
+    """Cut wanted frames of a chapter into at most `parts` runs of about equal decoding cost.
+
+    Cuts lie between groups of pictures, so that nothing is decoded twice.
+    """
+    if not index.dated(chapter) or not len(frames):
+        return [frames] if len(frames) else []
+    rows = frames - index.chapter_frames(chapter).start
+    keys = _key_rows(index, chapter)
+    groups = np.searchsorted(keys, rows, side="right") - 1
+    last = np.append(np.flatnonzero(np.diff(groups)), len(rows) - 1)
+    cost = np.cumsum(rows[last] - keys[groups[last]] + 1)
+    cuts = last[np.searchsorted(cost, cost[-1] * np.arange(1, parts) / parts)] + 1
+    return [part for part in np.split(frames, np.unique(cuts)) if len(part)]
+
+
+def _key_rows(index: RecordingIndex, chapter: int) -> NDArray[np.int64]:
+    """Rows of a chapter where a group begins; its first row always does."""
+    frames = index.chapter_frames(chapter)
+    return np.union1d([0], np.flatnonzero(index.key[frames.start - 1 : frames.stop - 1]))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A group of pictures that holds wanted frames.
+
+    Attributes:
+        number: place among the groups of the chapter, from 0.
+        key: time of its key frame.
+        wanted: times of its wanted frames.
+        whole: whether its last frame is wanted.
+    """
+
+    number: int
+    key: int
+    wanted: frozenset[int]
+    whole: bool
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The frames still to be delivered.
+
+    Attributes:
+        frames: what identifies a frame -> its number; delivered frames are taken out.
+        groups: their groups in order.
+        dated: whether frames are identified by time; else by their count from 0.
+    """
+
+    frames: dict[int, int]
+    groups: tuple[_Group, ...]
+    dated: bool
+
+    @classmethod
+    def of(cls, index: RecordingIndex, chapter: int, frames: NDArray[np.int64]) -> _Wanted:
+        members = index.chapter_frames(chapter)
+        rows = np.asarray(frames) - members.start
+        if not index.dated(chapter):
+            return cls(dict(zip(rows.tolist(), frames.tolist(), strict=True)), (), False)
+        times = index.source_pts[members.start - 1 : members.stop - 1]
+        keys = _key_rows(index, chapter)
+        groups = []
+        for number, (start, stop) in enumerate(pairwise([*keys.tolist(), len(members)])):
+            inside = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
+            if len(inside):
+                wanted = frozenset(times[inside].tolist())
+                whole = bool(inside[-1] == stop - 1)
+                groups.append(_Group(number, int(times[start]), wanted, whole))
+        numbers = dict(zip(times[rows].tolist(), frames.tolist(), strict=True))
+        return cls(numbers, tuple(groups), True)
+
+
+def _by_group(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int, VideoFrame]]:
+    """Deliver what can be reached through the key frame before it."""
+    with _open(file, threads) as (container, stream):
+        context = stream.codec_context
+        packets: Iterator[Packet[VideoStream]] = container.demux(stream)
+        number, entered = -1, None  # the group read last and the key frame decoded last
+        earliest, follows = 0, False
+
+        def deliver(pictures: list[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
+            for picture in pictures:
+                # What is shown before the key frame of entry lacks its references.
+                if picture.pts is not None and picture.pts >= earliest:
+                    frame = wanted.frames.pop(picture.pts, None)
+                    if frame is not None:
+                        yield frame, picture
+
+        for group in wanted.groups:
+            follows = (follows and group.number == number + 1) or (
+                entered is not None and entered >= group.key
+            )
+            if not follows:
+                if entered is not None:
+                    yield from deliver(_decode(context, None))
+                    context.flush_buffers()
+                packets = _enter(container, stream, packets, group, group.number > number + 1)
+                earliest = group.key
+            pending = set(group.wanted)
+            for packet in packets:
+                if packet.is_keyframe and packet.pts is not None:
+                    entered = packet.pts
+                needed = packet.pts in wanted.frames or packet.is_keyframe
+                context.skip_frame = "DEFAULT" if needed else "NONREF"
+                yield from deliver(_decode(context, packet))
+                pending.discard(packet.pts)
+                if not pending:
+                    break
+            number, follows = group.number, group.whole
+        yield from deliver(_decode(context, None))
+
+
+def _enter(
+    container: InputContainer,
+    stream: VideoStream,
+    packets: Iterator[Packet[VideoStream]],
+    group: _Group,
+    seek: bool,
+) -> Iterator[Packet[VideoStream]]:
+    """The packets from the key frame of a group on; none when it is not found."""
+    if seek:
+        container.seek(group.key, stream=stream)
+        packets = container.demux(stream)
+    for packet in packets:
+        if packet.is_keyframe and packet.pts is not None and packet.pts >= group.key:
+            return chain([packet], packets) if packet.pts == group.key else iter(())
+    return iter(())
+
+
+def _from_start(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int, VideoFrame]]:
+    """Deliver frames by decoding everything from the beginning up to the last of them."""
+    with _open(file, threads) as (container, stream):
+        count = 0
+        for packet in container.demux(stream):
+            for picture in _decode(stream.codec_context, packet):
+                frame = wanted.frames.pop(picture.pts if wanted.dated else count, None)
+                count += 1
+                if frame is not None:
+                    yield frame, picture
+            if not wanted.frames:
+                return
+
+
+@contextmanager
+def _open(file: str, threads: int) -> Iterator[tuple[InputContainer, VideoStream]]:
+    with open_video(file) as (container, stream):
+        stream.codec_context.thread_type = ThreadType.AUTO
+        stream.codec_context.thread_count = threads
+        yield container, stream
+
+
+def _decode(context: VideoCodecContext, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+    """Pictures that come out when a packet goes in; a damaged packet gives none.
+
+    The frames that damage costs are missed, and named, at the end.
+    """
+    try:
+        return context.decode(packet)
+    except av.InvalidDataError as error:
+        log.warning("damaged packet at tick %s: %s", packet and packet.pts, error)
+        return []
+
+
+def _unreadable(file: str, error: Exception) -> Problem:
+    return Problem(
+        "undecodable-chapter",
+        f"The chapter cannot be decoded ({getattr(error, 'strerror', None) or error})",
+        "Copy it again from the camera, or leave the recording out.",
+        file=file,
+    )
+
+
+def _undelivered(file: str, frames: list[int]) -> Problem:
+    shown = ", ".join(map(str, frames[:5])) + (", …" if len(frames) > 5 else "")
+    return Problem(
+        "undecodable-frames",
+        f"The decoder does not deliver {len(frames)} wanted frame{'s'[: len(frames) > 1]}: {shown}",
+        "The chapter is damaged there: copy it again from the camera, or end the annotation "
+        "before the damage.",
+        file=file,
+        value=str(frames[0]),
+    )

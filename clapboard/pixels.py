@@ -1,0 +1,242 @@
+"""The pixel definition: how a decoded picture becomes the image that a model sees.
+
+One definition for training and prediction, in one pass of FFmpeg's scaler straight from the
+decoded planes: area filter, JPEG colour (BT.601 matrix, full range, as JFIF readers assume), no
+chroma subsampling. The matrix and range of the source are read from the picture. When it does not
+say, players' habit decides: BT.709 above 576 lines or from 1280 columns, else BT.601; full range
+for formats that imply it (``yuvj420p``, grey), else limited.
+
+Not done: deinterlacing, tone mapping of HDR, mirroring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.video.codeccontext import VideoCodecContext
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+# Raised by hand whenever the same settings would give other pixels: stored frames are then
+# decoded anew.
+PIXEL_VERSION = 1
+
+# Quantiser scale of FFmpeg's JPEG encoder. With full chroma, 2 is the smallest file with at least
+# 39 dB against exact planes (docs/performance.md); libjpeg-turbo needs half as much again.
+DEFAULT_QUALITY = 2
+
+# Without accurate rounding and full chroma the matrix conversion alone costs 10 dB.
+AREA = (
+    Interpolation.AREA
+    | Interpolation.ACCURATE_RND
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+)
+
+# AVColorSpace of a picture -> matrix that the scaler knows. Others (YCgCo, ICtCp) are refused.
+MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+UNSPECIFIED = 2
+
+Fit = Literal["stretch", "pad", "crop"]
+
+
+@dataclass(frozen=True)
+class PixelSettings:
+    """What decides the pixels of a resized frame.
+
+    Attributes:
+        size: width and height, pixels.
+        fit: ``stretch`` squeezes the picture into the square, ``pad`` keeps its shape and adds
+            black bars, ``crop`` keeps its shape and cuts both long ends off.
+        quality: quantiser scale of the JPEG encoder, 1 (best) to 31.
+    """
+
+    size: int = 224
+    fit: Fit = "stretch"
+    quality: int = DEFAULT_QUALITY
+
+    @classmethod
+    def of(cls, frames: Mapping[str, Any]) -> PixelSettings:
+        """The settings in the config section ``frames``."""
+        return cls(frames["size"], frames["fit"], frames["quality"])
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the scaled picture lies on the square canvas, pixels; negative = beyond the edge."""
+
+    width: int
+    height: int
+    left: int
+    top: int
+
+
+def placement(
+    width: int, height: int, pixel_aspect: Fraction, settings: PixelSettings
+) -> Placement:
+    """Place a picture of `width` x `height` pixels of shape `pixel_aspect` on the canvas."""
+    size = settings.size
+    if settings.fit == "stretch":
+        return Placement(size, size, 0, 0)
+    aspect = Fraction(width, height) * pixel_aspect
+    if (aspect >= 1) == (settings.fit == "pad"):
+        scaled = (size, max(1, round(size / aspect)))
+    else:
+        scaled = (max(1, round(size * aspect)), size)
+    return Placement(*scaled, *((size - length) // 2 for length in scaled))
+
+
+def matrix(frame: VideoFrame) -> Colorspace | None:
+    """Colour matrix of a picture; None for one that is not YUV.
+
+    Raises:
+        ValueError: the picture names a matrix that the scaler does not have.
+    """
+    if frame.format.is_rgb or frame.format.has_palette:
+        return None
+    if frame.colorspace in (0, UNSPECIFIED):
+        large = frame.width >= 1280 or frame.height > 576
+        return Colorspace.ITU709 if large else Colorspace.ITU601
+    if frame.colorspace not in MATRICES:
+        raise ValueError(f"colour matrix {frame.colorspace} is not supported")
+    return MATRICES[frame.colorspace]
+
+
+def colour_range(frame: VideoFrame) -> ColorRange:
+    """Whether black is 0 (``JPEG``) or 16 (``MPEG``) in a picture."""
+    implied = frame.format.name.startswith(("yuvj", "gray", "ya")) or matrix(frame) is None
+    if implied or frame.color_range == ColorRange.JPEG:
+        return ColorRange.JPEG
+    return ColorRange.MPEG
+
+
+def convert(
+    frame: VideoFrame, width: int, height: int, pixel_format: str, scaler: VideoReformatter
+) -> VideoFrame:
+    """Scale a picture and convert it to JPEG colour, explicitly in matrix and range."""
+    return scaler.reformat(
+        frame,
+        width,
+        height,
+        VideoFormat(pixel_format),
+        src_colorspace=matrix(frame),
+        dst_colorspace=Colorspace.ITU601,
+        interpolation=AREA,
+        src_color_range=colour_range(frame),
+        dst_color_range=ColorRange.JPEG,
+        threads=1,
+    )
+
+
+class Resizer:
+    """Makes square images; keeps the scaler between pictures, so one per thread.
+
+    Args:
+        settings: the pixel definition.
+        pixel_aspect: width of a source pixel over its height.
+    """
+
+    def __init__(self, settings: PixelSettings, pixel_aspect: Fraction = Fraction(1)) -> None:
+        self.settings = settings
+        self.pixel_aspect = pixel_aspect
+        self._scaler = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        """A picture as ``yuvj444p`` of size x size; turned upright if its metadata says so."""
+        turns = round(frame.rotation / 90) % 4
+        place = placement(frame.width, frame.height, self.pixel_aspect, self.settings)
+        scaled = convert(frame, place.width, place.height, "yuvj444p", self._scaler)
+        size = self.settings.size
+        if not turns and (place.width, place.height) == (size, size):
+            return scaled
+        canvas = np.empty((3, size, size), np.uint8)
+        for plane, picture, black in zip(canvas, planes(scaled), (0, 128, 128), strict=True):
+            plane[:] = black
+            _paste(plane, picture, place.left, place.top)
+        return from_planes(np.rot90(canvas, turns, axes=(1, 2)))
+
+
+def resize(
+    frame: VideoFrame, settings: PixelSettings, pixel_aspect: Fraction = Fraction(1)
+) -> VideoFrame:
+    """One picture through a `Resizer`."""
+    return Resizer(settings, pixel_aspect)(frame)
+
+
+def _paste(canvas: np.ndarray, picture: np.ndarray, left: int, top: int) -> None:
+    """Lay `picture` on `canvas` (both height x width), cutting off what lies beyond the edge."""
+    x, y = max(left, 0), max(top, 0)
+    visible = picture[y - top : canvas.shape[0] - top, x - left : canvas.shape[1] - left]
+    canvas[y : y + visible.shape[0], x : x + visible.shape[1]] = visible
+
+
+def planes(frame: VideoFrame) -> list[np.ndarray]:
+    """The planes of an 8-bit planar picture as views, each height x width, uint8."""
+    return [
+        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        for plane in frame.planes
+    ]
+
+
+def from_planes(stack: np.ndarray) -> VideoFrame:
+    """A ``yuvj444p`` picture from Y, U and V; shape (3, height, width), uint8."""
+    frame = VideoFrame(stack.shape[2], stack.shape[1], "yuvj444p")
+    for plane, picture in zip(planes(frame), stack, strict=True):
+        plane[:] = picture
+    frame.colorspace, frame.color_range = 5, ColorRange.JPEG
+    return frame
+
+
+class JpegEncoder:
+    """FFmpeg's JPEG encoder, kept open between pictures of one size; one per thread.
+
+    Args:
+        quality: quantiser scale, 1 (best) to 31.
+    """
+
+    def __init__(self, quality: int) -> None:
+        self.quality = quality
+        self._context: VideoCodecContext | None = None
+        self._count = 0
+
+    def __call__(self, frame: VideoFrame) -> bytes:
+        """The JPEG file of a picture in JPEG colour (a ``yuvj`` format)."""
+        context = self._open(frame)
+        frame.pts, frame.time_base = self._count, context.time_base
+        self._count += 1
+        (packet,) = context.encode(frame)
+        return bytes(packet)
+
+    def _open(self, frame: VideoFrame) -> VideoCodecContext:
+        shape = (frame.width, frame.height, frame.format.name)
+        context = self._context
+        if context is None or (context.width, context.height, context.pix_fmt) != shape:
+            context = av.CodecContext.create("mjpeg", "w")
+            context.width, context.height, context.pix_fmt = shape
+            context.time_base = Fraction(1, 1000)
+            # The encoder takes its scale from these limits; PyAV has no quality per picture.
+            context.qmin = context.qmax = self.quality
+            context.flags |= Flags.qscale | Flags.bitexact
+            context.thread_count = 1
+            self._context = context
+        return context
+
+
+def encode_jpeg(frame: VideoFrame, quality: int = DEFAULT_QUALITY) -> bytes:
+    """One picture through a `JpegEncoder`."""
+    return JpegEncoder(quality)(frame)
