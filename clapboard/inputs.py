@@ -1,0 +1,172 @@
+"""Everything that is wrong with the input, found before any work is done.
+
+Sheets are read whole; of videos only the headers are, so that the check of a laboratory's whole
+archive takes seconds. What only shows in the packets is told by the index of the recording.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, fields, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from clapboard import artifacts, spreadsheet
+from clapboard.annotations.labels import normalise
+from clapboard.annotations.lint import lint
+from clapboard.annotations.reading import read_sheet
+from clapboard.annotations.sheet import Sheet
+from clapboard.clock import parse_rate, seconds_text
+from clapboard.footage import read_images
+from clapboard.media import MediaInfo, probe, unreadable
+from clapboard.problems import InputError, Problem, errors, refuse, report
+from clapboard.recordings import Recording
+
+JUDGED_SPLITS = ("Validation", "Test")
+REPORT_COLUMNS = tuple(field.name for field in fields(Problem))
+
+
+def check_inputs(
+    annotations: Mapping[str, Any], recordings: Sequence[Recording], threads: int = 1
+) -> list[Problem]:
+    """Every problem of sheets and chapters, and of both together.
+
+    Args:
+        annotations: config section ``annotations``.
+        recordings: the table of recordings.
+        threads: how many recordings to look at side by side.
+
+    Returns:
+        Problems of the chapters, then of the sheets; nothing is raised for bad content.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        looks = pool.map(look_at_chapters, recordings)
+        looked = list(tqdm(looks, total=len(recordings), desc="chapters", unit="recording"))
+    problems = [problem for _, found in looked for problem in found]
+    infos = {info.file: info for chapters, _ in looked for info in chapters}
+
+    sheets = dict[str, Sheet]()
+    used = list(dict.fromkeys(entry.annotations for entry in recordings if entry.annotations))
+    for path in tqdm(used, desc="sheets", unit="sheet"):
+        sheets[path], found = read_sheet(path, annotations)
+        problems += found
+    placed = [replace(entry, clap=_clap_as_time(entry, infos)) for entry in recordings]
+    durations = {file: info.duration for file, info in infos.items() if info.duration > 0}
+    problems += lint(sheets, placed, durations, annotations)
+    problems += _empty_splits(recordings, sheets)
+    problems += _absent_classes(recordings, sheets, annotations)
+    return problems
+
+
+def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Problem]]:
+    """The headers of a recording's chapters and everything wrong with them."""
+    if recording.kind == "video":
+        return probe(recording.chapters)
+    infos, problems = list[MediaInfo](), list[Problem]()
+    for folder in recording.chapters:
+        try:
+            footage = read_images(folder, parse_rate(recording.rate))
+            infos.append(replace(footage.info, duration=footage.duration))
+        except InputError as error:
+            problems += error.problems
+        except OSError as error:
+            problems.append(unreadable(folder, error))
+    return infos, problems
+
+
+def _clap_as_time(recording: Recording, infos: Mapping[str, MediaInfo]) -> str:
+    """The clap position in seconds where that is cheap to say, else as the table has it."""
+    word, _, number = recording.clap.partition(" ")
+    first = infos.get(recording.chapters[0]) if recording.chapters else None
+    if word == "frame" and first is not None and first.rate:
+        return seconds_text(Fraction(int(number) - 1) / first.rate)
+    if word == "auto" and number:
+        return number
+    return recording.clap
+
+
+def _empty_splits(recordings: Sequence[Recording], sheets: Mapping[str, Sheet]) -> list[Problem]:
+    """Splits without any annotation."""
+    filled = {
+        recording.split
+        for recording in recordings
+        if recording.annotations and sheets[recording.annotations].annotations
+    }
+    wanted = {"Training": "nothing can be trained", "Test": "no model can be judged"}
+    return [
+        Problem(
+            check="empty-split",
+            message=f"No recording with annotations has this split, so {outcome}",
+            remedy="Give the split to a subject of its own.",
+            column="split",
+            value=split,
+            severity="error" if split == "Training" else "warning",
+        )
+        for split, outcome in wanted.items()
+        if split not in filled and filled - {"Predict"}
+    ]
+
+
+def _absent_classes(
+    recordings: Sequence[Recording], sheets: Mapping[str, Sheet], annotations: Mapping[str, Any]
+) -> list[Problem]:
+    """Classes of Training that another split, which has annotations, has not."""
+    ignored = {normalise(label) for label in annotations["ignore"]}
+    labels: dict[str, set[str]] = defaultdict(set)
+    for recording in recordings:
+        if recording.annotations:
+            entries = sheets[recording.annotations].annotations
+            labels[recording.split].update(entry.label for entry in entries)
+    return [
+        Problem(
+            check="class-absent",
+            message=f"No subject in {split} has this label, so its figures there will be missing",
+            remedy="Move a subject that has it, or leave it so.",
+            column="split",
+            value=label,
+            severity="warning",
+        )
+        for split in JUDGED_SPLITS
+        if labels[split]
+        for label in sorted(labels["Training"] - labels[split] - ignored)
+    ]
+
+
+def write_report(problems: Sequence[Problem], path: str | os.PathLike[str]) -> None:
+    """Write all problems as CSV, columns as the fields of `Problem`, and print them as text.
+
+    Cells that a spreadsheet program would take for a formula are escaped (`spreadsheet.escape`).
+    """
+    print(report(problems), flush=True)  # noqa: T201 - the job's log
+    rows = ([spreadsheet.escape(cell) for cell in astuple(problem)] for problem in problems)
+    artifacts.write_csv(path, REPORT_COLUMNS, rows)
+
+
+def read_report(path: str | os.PathLike[str]) -> list[Problem]:
+    """The problems that `write_report` wrote."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return [_problem(row) for row in csv.DictReader(file)]
+
+
+def _problem(cells: Mapping[str, str]) -> Problem:
+    """A problem from its row in the report."""
+    values: dict[str, Any] = {name: spreadsheet.unescape(cell) for name, cell in cells.items()}
+    return Problem(**{**values, "row": int(values["row"]) if values["row"] else None})
+
+
+def accept(report_file: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:
+    """Write `output` when a report has no error.
+
+    Raises:
+        InputError: it has; carries all its problems.
+    """
+    problems = read_report(report_file)
+    refuse(problems)
+    artifacts.write_json(output, {"errors": 0, "warnings": len(problems) - len(errors(problems))})
