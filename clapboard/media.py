@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from clapboard.problems import Problem
@@ -32,6 +32,8 @@ class MediaInfo:
         rate: frames per second as the container declares it; 0 when it does not.
         duration: seconds of the video stream as declared; 0 when unknown.
         created: creation time as written by the camera, or "".
+        sound: when the longest audio stream ends, seconds by the container's clock; None if there
+            is none or the container does not say.
     """
 
     file: str
@@ -40,7 +42,8 @@ class MediaInfo:
     height: int
     rate: Fraction
     duration: Fraction
-    created: str
+    created: str = ""
+    sound: Fraction | None = None
 
 
 class NoVideoError(ValueError):
@@ -89,7 +92,15 @@ def media_info(path: str | os.PathLike[str]) -> MediaInfo:
             rate=Fraction(stream.average_rate or stream.guessed_rate or 0),
             duration=duration,
             created=created or "",
+            sound=max(filter(None, map(_end, container.streams.audio)), default=None),
         )
+
+
+def _end(stream: Stream) -> Fraction | None:
+    """When a stream ends, seconds; None in containers that do not say."""
+    if stream.duration is None or stream.time_base is None:
+        return None
+    return ((stream.start_time or 0) + stream.duration) * stream.time_base
 
 
 def probe(chapters: Sequence[str]) -> tuple[list[MediaInfo], list[Problem]]:
@@ -102,33 +113,32 @@ def probe(chapters: Sequence[str]) -> tuple[list[MediaInfo], list[Problem]]:
         One `MediaInfo` per readable chapter, and the problems: unreadable or missing chapters,
         files without video, codecs or frame sizes that change between chapters.
     """
-    infos, problems = [], []
+    infos, problems = list[MediaInfo](), list[Problem]()
     for file in chapters:
         try:
             infos.append(media_info(file))
-        except NoVideoError:
-            problems.append(
-                Problem(
-                    "no-video",
-                    "The chapter has no video stream",
-                    "Remove it from the recording or replace it.",
-                    file=str(file),
-                )
-            )
-        except (av.FFmpegError, OSError) as error:
-            problems.append(_unreadable(file, error))
+        except (av.FFmpegError, NoVideoError, OSError) as error:
+            problems.append(unreadable(file, error))
     for info in infos[1:]:
         problems.extend(_differences(infos[0], info))
     return infos, problems
 
 
-def _unreadable(file: str, error: Exception) -> Problem:
+def unreadable(file: str, error: Exception) -> Problem:
+    """What to tell the user about a chapter that could not be opened."""
+    if isinstance(error, NoVideoError):
+        return Problem(
+            "no-video",
+            "The chapter has no video stream",
+            "Remove it from the recording or replace it.",
+            file=file,
+        )
     if not Path(file).exists():
         return Problem(
             "missing-chapter",
             "The chapter does not exist",
             "Correct the column videos of the recordings table, or bring the file back.",
-            file=str(file),
+            file=file,
         )
     reason = getattr(error, "strerror", None) or str(error)
     return Problem(
@@ -136,7 +146,7 @@ def _unreadable(file: str, error: Exception) -> Problem:
         f"The chapter cannot be read as video ({reason})",
         "Copy it again from the camera; a recording cut off by a flat battery can often be "
         "repaired with the camera maker's tool.",
-        file=str(file),
+        file=file,
     )
 
 

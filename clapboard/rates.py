@@ -26,7 +26,8 @@ class FrameRate:
     Attributes:
         rate: frames per second, exact; the mean one if it varies.
         constant: whether all frames stand on one grid, holes apart.
-        step: how long one frame lasts, seconds: 1 / rate, or the median distance if it varies.
+        step: how long one frame lasts, seconds: 1 / rate, or the median distance in ticks where
+            the rate varies or is in no common use.
     """
 
     rate: Fraction
@@ -58,14 +59,17 @@ def frame_rate(pts: NDArray[np.int64], time_base: Fraction, declared: Fraction) 
     measured = Fraction(total, count)
     # Rounding to ticks is off by less than one at either end of each stretch without a hole.
     tolerance = Fraction(int((~near).sum()) + 1, count)
-    fitting = [
-        rate
-        for rate in {*STANDARD_RATES, declared} - {Fraction(0)}
-        if abs(1 / (rate * time_base) - measured) < tolerance
-    ]
-    rate = min(
-        fitting,
-        key=lambda rate: (abs(1 / (rate * time_base) - measured), rate not in STANDARD_RATES),
-        default=1 / (measured * time_base),
-    )
-    return FrameRate(rate, True, 1 / rate)
+
+    def misfit(rate: Fraction) -> Fraction:
+        return abs(1 / (rate * time_base) - measured)
+
+    nearest = min(STANDARD_RATES, key=lambda rate: (misfit(rate), rate))
+    known = declared in STANDARD_RATES and misfit(declared) < tolerance
+    if declared and (known or misfit(declared) == 0):
+        rate = declared
+    elif misfit(nearest) < tolerance:
+        rate = nearest
+    else:
+        rate = 1 / (measured * time_base)
+    step = 1 / rate if rate in STANDARD_RATES else median * time_base
+    return FrameRate(rate, True, step)

@@ -1,0 +1,135 @@
+"""One chapter as it came from the camera: its header, its frames and its rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from clapboard.images import list_frames
+from clapboard.media import MediaInfo, NoVideoError, media_info, probe, unreadable
+from clapboard.packets import PacketTable, read_packets
+from clapboard.problems import InputError, Problem
+from clapboard.rates import FrameRate, frame_rate
+
+
+@dataclass(frozen=True)
+class Footage:
+    """Everything known about one chapter.
+
+    Attributes:
+        info: its header.
+        packets: its frames.
+        rate: how fast they follow each other.
+    """
+
+    info: MediaInfo
+    packets: PacketTable
+    rate: FrameRate
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.packets.pts)
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds from the start of the first frame to the end of the last."""
+        return int(self.packets.pts[-1]) * self.packets.time_base + self.rate.step
+
+
+def read_video(file: str) -> Footage:
+    """The frames of a video chapter.
+
+    Raises:
+        av.FFmpegError: the file is unreadable.
+        clapboard.media.NoVideoError: it has no video stream.
+    """
+    info, packets = media_info(file), read_packets(file)
+    return Footage(info, packets, frame_rate(packets.pts, packets.time_base, info.rate))
+
+
+def read_images(folder: str, rate: Fraction) -> Footage:
+    """The frames of a folder of pictures: a hole in their numbers is a hole in time.
+
+    Raises:
+        OSError: the folder or its first picture cannot be read.
+        InputError: a name without a number, or a number twice.
+    """
+    frames = list_frames(folder)
+    numbers = np.array([number for number, _ in frames], np.int64)
+    first, width, height = 0, 0, 0
+    if frames:
+        first = int(numbers[0])
+        with Image.open(Path(folder) / frames[0][1]) as image:
+            width, height = image.size
+    info = MediaInfo(
+        file=folder,
+        codec="jpeg",
+        width=width,
+        height=height,
+        rate=rate,
+        duration=len(frames) / rate,
+    )
+    packets = PacketTable(
+        time_base=1 / rate,
+        pts=numbers - first,
+        source_pts=numbers,
+        key=np.ones(len(numbers), bool),
+        start=first / rate,
+    )
+    return Footage(info, packets, FrameRate(rate, constant=True, step=1 / rate))
+
+
+def read_chapters(
+    chapters: Sequence[str], kind: str, rate: Fraction | None
+) -> tuple[list[Footage], list[Problem]]:
+    """All chapters of a recording and everything wrong with them.
+
+    Args:
+        chapters: files (for images: folders) in recording order.
+        kind: ``video`` or ``images``.
+        rate: frames per second; needed for images.
+    """
+    problems = probe(chapters)[1] if kind == "video" else []
+    if problems:
+        return [], problems
+    footage = []
+    for chapter in tqdm(chapters, unit="chapter", desc="index"):
+        try:
+            if kind == "video":
+                footage.append(read_video(chapter))
+            elif rate is not None:
+                footage.append(read_images(chapter, rate))
+            else:
+                problems.append(_no_rate(chapter))
+        except InputError as error:
+            problems.extend(error.problems)
+        except (av.FFmpegError, NoVideoError, OSError) as error:
+            problems.append(unreadable(chapter, error))
+    problems += [_empty(read.info.file) for read in footage if not read.frames]
+    return footage, problems
+
+
+def _no_rate(folder: str) -> Problem:
+    return Problem(
+        "no-rate",
+        "Pictures have no times of their own, and the recording has no rate",
+        "Write the frames per second at which they were taken into the column rate.",
+        file=folder,
+    )
+
+
+def _empty(file: str) -> Problem:
+    return Problem(
+        "no-frames",
+        "The chapter holds no frame that can be shown",
+        "Remove it from the recording or copy it again from the camera.",
+        file=file,
+    )
