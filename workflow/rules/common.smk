@@ -23,11 +23,15 @@ def read_input():
 
 settings, recordings = read_input()
 
+# Keys of the section `frames` by what they decide: which frames there are, what a picture is.
+SAMPLING = ["every", "per_label", "max_per_label_and_subject", "seed"]
+PIXELS = ["size", "fit", "quality", "full_size"]
+
 
 # For every wildcard only what exists, so that a misspelt target is refused and never planned.
 wildcard_constraints:
     recording="|".join(map(re.escape, recordings)),
-    chapter=r"\d{2,}",
+    chapter=r"\d\d+",
     model="|".join(map(re.escape, settings.models)),
 
 

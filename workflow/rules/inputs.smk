@@ -25,7 +25,7 @@ rule check_inputs:
         mem_mb=growing(2_000),
         runtime=growing(30),
     params:
-        settings=input_settings(),
+        annotations=section("annotations"),
         sources=source_identities,
         code=fingerprint.code("check_inputs"),
     script:
