@@ -1,0 +1,182 @@
+"""All problems of the input at once: real little videos, sheets in the lab's form."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from filming import Camera, film
+from PIL import Image
+
+from clapboard import spreadsheet
+from clapboard.config import load
+from clapboard.inputs import accept, check_inputs, read_report, write_report
+from clapboard.problems import InputError, Problem, errors
+from clapboard.recordings import Recording
+
+ANNOTATIONS = load({}).section("annotations")
+CAMERA = Camera(size=(64, 48), codec="mpeg4")
+
+
+@pytest.fixture(scope="session")
+def footage(tmp_path_factory):
+    """Two chapters of two seconds, one of another size, and a text that calls itself a video."""
+    folder = tmp_path_factory.mktemp("footage")
+    for name in ("GH010001.MP4", "GH020001.MP4"):
+        film(folder / name, CAMERA, 60)
+    film(folder / "other.mp4", Camera(size=(32, 32), codec="mpeg4"), 5)
+    (folder / "text.mp4").write_text("not a video")
+    return folder
+
+
+class Lab:
+    """A folder with sheets and the recordings that name them."""
+
+    def __init__(self, folder: Path, footage: Path) -> None:
+        self.folder, self.footage = folder, footage
+        self.recordings: list[Recording] = []
+
+    def add(self, subject, split, rows, videos=("GH010001.MP4", "GH020001.MP4"), **more):
+        """A recording; `rows` are (label, start, stop) in seconds after the clap."""
+        sheet = self.folder / f"{subject}.csv"
+        lines = ["ignore,PROCEDURE,Original_Start_Time,Original_Stop_Time"]
+        for label, start, stop in [("CLAP", 0, 0), *rows]:
+            times = [f"2019-04-04 09:00:{seconds:09.6f}" for seconds in (start, stop)]
+            lines.append(",".join([label, label, *times]))
+        sheet.write_text("\n".join(lines))
+        values = {
+            "id": f"{subject}C1",
+            "subject": subject,
+            "session": "",
+            "camera": "C1",
+            "split": split,
+            "annotations": str(sheet),
+            "chapters": tuple(str(self.footage / video) for video in videos),
+            "kind": "video",
+            "clap": "0",
+            "rate": "",
+            "row": len(self.recordings) + 2,
+        }
+        self.recordings.append(Recording(**(values | more)))
+
+    def check(self, **settings):
+        return check_inputs(ANNOTATIONS | settings, self.recordings, threads=2)
+
+
+@pytest.fixture
+def lab(tmp_path, footage):
+    made = Lab(tmp_path, footage)
+    made.add("S1", "Training", [("CUFF", 0.5, 1.5), ("SPLINT", 2, 3)])
+    made.add("S2", "Validation", [("CUFF", 0.5, 1.5), ("SPLINT", 2, 3)])
+    made.add("S3", "Test", [("CUFF", 0.5, 1.5), ("SPLINT", 2, 3)])
+    return made
+
+
+def places(problems):
+    """(check, file name, row) of the problems."""
+    return {(problem.check, Path(problem.file).name, problem.row) for problem in problems}
+
+
+def test_good_input_has_no_problem(lab):
+    assert lab.check() == []
+
+
+def test_all_problems_come_at_once(lab):
+    lab.add("S4", "Training", [("CUFF", 2, 1), ("CUFF", 3, 3.5)], ("text.mp4",))
+    lab.add("S5", "Training", [("CUFF", 1, 3), ("SPLINT", 2, 3)], ("GH010001.MP4", "other.mp4"))
+    lab.add("S6", "Test", [("CUFF", 1, 2), ("RARE", 3, 9)])
+    found = places(errors(lab.check()))
+    assert found == {
+        ("unreadable-chapter", "text.mp4", None),
+        ("mixed-frame-sizes", "other.mp4", None),
+        ("stop-before-start", "S4.csv", 3),
+        ("overlap", "S5.csv", 4),
+        ("unseen-label", "S6.csv", 4),
+        ("beyond-video", "S6.csv", 4),
+    }
+
+
+def test_a_clap_given_as_a_frame_moves_the_sheet(lab):
+    lab.add("S4", "Training", [("CUFF", 0.5, 1)], clap="frame 31")
+    assert lab.check() == []
+    lab.add("S5", "Training", [("CUFF", 0.5, 1)], clap="frame 91")
+    lab.add("S6", "Training", [("CUFF", 0.5, 3.5)], clap="frame 106")
+    assert places(errors(lab.check())) == {("beyond-video", "S6.csv", 3)}
+
+
+def test_a_clap_to_be_found_in_the_sound_is_looked_for_near_the_given_time(lab):
+    lab.add("S4", "Training", [("CUFF", 0.5, 3)], clap="auto")
+    assert lab.check() == []
+    lab.add("S5", "Training", [("CUFF", 0.5, 3)], clap="auto 3.5")
+    assert places(errors(lab.check())) == {("beyond-video", "S5.csv", 3)}
+
+
+def test_pictures_have_a_length_too(lab, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(1, 26):
+        Image.new("RGB", (16, 16)).save(folder / f"S4C1{number:06d}.jpg")
+    pictures = {"chapters": (str(folder),), "kind": "images", "rate": "25"}
+    lab.add("S4", "Training", [("CUFF", 0.2, 0.9)], **pictures)
+    assert lab.check() == []
+    lab.add("S5", "Training", [("CUFF", 0.2, 2.9)], **pictures)
+    assert places(errors(lab.check())) == {("beyond-video", "S5.csv", 3)}
+
+
+def test_a_class_that_a_split_lacks_is_a_warning(lab):
+    lab.add("S4", "Training", [("INCISION", 1, 2), ("REST", 2, 3)])
+    found = lab.check(ignore=["rest"])
+    assert errors(found) == []
+    assert [(problem.value, problem.message.split()[3]) for problem in found] == [
+        ("INCISION", "Validation"),
+        ("INCISION", "Test"),
+    ]
+
+
+def test_a_set_without_training_is_an_error_and_one_without_test_a_warning(lab):
+    lab.recordings = lab.recordings[1:2]
+    found = [problem for problem in lab.check() if problem.check == "empty-split"]
+    assert [(problem.value, problem.severity) for problem in found] == [
+        ("Training", "error"),
+        ("Test", "warning"),
+    ]
+
+
+def test_recordings_to_predict_need_no_sheet(lab):
+    lab.recordings = [
+        Recording(**{**vars(recording), "annotations": "", "split": "Predict"})
+        for recording in lab.recordings
+    ]
+    assert lab.check() == []
+
+
+HOSTILE = [
+    Problem("a", "'quoted' message", "Do.", "=cmd|' /C calc'!A0", 7, "x", "@SUM(1)", "warning"),
+    Problem("b", "two\nlines", "-", "'=x", None, "", "+1"),
+]
+
+
+def test_the_report_comes_back_as_it_was_and_holds_no_formula(tmp_path, capfd):
+    path = tmp_path / "report.csv"
+    write_report(HOSTILE, path)
+    assert read_report(path) == HOSTILE
+    assert "1 error, 1 warnings" in capfd.readouterr().out
+    with path.open(newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r")]
+
+
+@pytest.mark.parametrize("text", ["", "plain", "'plain'", "=1", "'=1", "''-1", "-1", "\t=", "@"])
+def test_escaping_is_undone(text):
+    assert spreadsheet.unescape(spreadsheet.escape(text)) == text
+
+
+def test_errors_stop_a_run_and_warnings_do_not(tmp_path, capfd):
+    report, accepted = tmp_path / "report.csv", tmp_path / "accepted.json"
+    write_report(HOSTILE, report)
+    with pytest.raises(InputError) as caught:
+        accept(report, accepted)
+    assert list(caught.value.problems) == HOSTILE
+    assert not accepted.exists()
+    write_report(HOSTILE[:1], report)
+    accept(report, accepted)
+    assert accepted.exists()
