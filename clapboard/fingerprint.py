@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).parent
 SCRIPTS = PACKAGE.parent / "workflow" / "scripts"
 
 SAMPLED_BYTES = 65_536
+SAMPLED_FILES = 8
 
 
 def code(script: str) -> str:
@@ -75,14 +76,17 @@ def _modules(name: str) -> set[Path]:
 
 
 def source(path: str | os.PathLike[str]) -> str:
-    """Digest of a source file's identity, quick enough for every start of the workflow.
+    """Digest of a source's identity, quick enough for every start of the workflow.
 
-    Size and three samples (head, middle, tail); small files are covered whole. Independent of
-    time stamps: a touched file keeps its digest, a replaced one does not.
+    Size and three samples (head, middle, tail) of a file; small files are covered whole. Of a
+    folder of pictures all names and some of the files. Independent of time stamps: a touched file
+    keeps its digest, a replaced one does not.
 
     Raises:
         OSError: the file cannot be read.
     """
+    if Path(path).is_dir():
+        return _folder(Path(path))
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         state = hashlib.blake2b(str(size).encode(), digest_size=8)
@@ -92,4 +96,13 @@ def source(path: str | os.PathLike[str]) -> str:
             for offset in (0, (size - SAMPLED_BYTES) // 2, size - SAMPLED_BYTES):
                 file.seek(offset)
                 state.update(file.read(SAMPLED_BYTES))
+    return state.hexdigest()
+
+
+def _folder(folder: Path) -> str:
+    """Digest of the names of all files of a folder and of the content of a few spread over it."""
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    state = hashlib.blake2b("\0".join(names).encode(errors="surrogateescape"), digest_size=8)
+    for name in names[:: max(1, len(names) // SAMPLED_FILES)]:
+        state.update(source(folder / name).encode())
     return state.hexdigest()

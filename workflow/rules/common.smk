@@ -146,6 +146,11 @@ def footage(wildcards):
     return {"kind": recording.kind, "rate": recording.rate, "chapters": identities(wildcards)}
 
 
+def kind(wildcards):
+    """Whether a recording is video or a folder of pictures."""
+    return recordings[wildcards.recording].kind
+
+
 def clap(wildcards):
     """Where in a recording its clap is, as the table says."""
     return recordings[wildcards.recording].clap
@@ -183,6 +188,11 @@ def growing(amount):
 def all_cores(wildcards):
     """Every core of the machine: nothing else runs beside such a job."""
     return workflow.cores
+
+
+def cores_per_chapter(wildcards):
+    """One core, more only where there are fewer chapters than cores."""
+    return max(1, workflow.cores // len(ALL_MANIFESTS))
 
 
 # -- what there is to make ------------------------------------------------------------------------

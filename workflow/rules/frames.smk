@@ -19,11 +19,13 @@ rule extract_frames:
         "<benchmarks>/extract_frames/{recording}-{chapter}.tsv"
     conda:
         "../../envs/media.yaml"
+    threads: cores_per_chapter
     resources:
         mem_mb=growing(1_500),
         runtime=growing(240),
     params:
-        settings={**section("frames", *PIXELS), **section("video", "hwaccel")},
+        settings=section("frames", *PIXELS),
+        kind=kind,
         source=chapter_identity,
         code=fingerprint.code("extract_frames"),
     script:

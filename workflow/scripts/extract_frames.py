@@ -15,4 +15,5 @@ if __name__ == "__main__":
             settings=snakemake.params.settings,
             resized=snakemake.output.resized,
             full_size=snakemake.output.get("full_size"),
+            threads=snakemake.threads,
         )
