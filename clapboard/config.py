@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from clapboard.config_errors import as_problems
 from clapboard.config_types import (
     Aliases,
+    AnyText,
     Count,
     Every,
     Flag,
@@ -77,7 +78,7 @@ class Annotations(Section):
         default="refuse",
         description="A label that no Training subject has: stop, or leave it out of the dataset.",
     )
-    background: str = Field(
+    background: AnyText = Field(
         default="",
         description="Name of a class for the frames without a label; empty: they are not in the "
         "dataset.",

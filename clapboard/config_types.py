@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Strict,
     StringConstraints,
     WithJsonSchema,
 )
@@ -86,7 +87,8 @@ def _aliases(aliases: dict[str, str]) -> dict[str, str]:
     return aliases
 
 
-Text = Annotated[str, StringConstraints(min_length=1)]
+AnyText = Annotated[str, Strict()]
+Text = Annotated[str, Strict(), StringConstraints(min_length=1)]
 NotBoolean = BeforeValidator(_no_boolean)
 Count = Annotated[int, Field(ge=1, le=1_000_000), NotBoolean]
 Flag = Annotated[bool, BeforeValidator(_only_boolean)]

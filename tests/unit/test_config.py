@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clapboard.config import Config, load
+from clapboard.config_reference import README, SCHEMA, schema, with_tables
+from clapboard.problems import InputError
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def with_value(path: list[str], value: object) -> dict:
+    """The example configuration with one value replaced."""
+    config = json.loads(json.dumps(EXAMPLE))
+    inner = config
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return config
+
+
+def leaves(node: object, path: tuple[str, ...] = ()) -> list[list[str]]:
+    """Paths of all keys that hold a value."""
+    if isinstance(node, dict) and node:
+        return [leaf for key, value in node.items() for leaf in leaves(value, (*path, key))]
+    return [list(path)]
+
+
+def places(node: object, path: tuple[str, ...] = ()) -> list[list[str]]:
+    """Paths of all keys, sections included."""
+    if not isinstance(node, dict):
+        return []
+    return [
+        place
+        for key, value in node.items()
+        for place in ([*path, key], *places(value, (*path, key)))
+    ]
+
+
+def problems(raw: dict):
+    with pytest.raises(InputError) as caught:
+        load(raw)
+    return caught.value.problems
+
+
+def test_the_example_is_the_defaults_and_has_every_key():
+    assert load(EXAMPLE) == load({}) == Config()
+    written = {".".join(path) for path in leaves(EXAMPLE)}
+    assert written == {".".join(path) for path in leaves(Config().model_dump(mode="json"))}
+
+
+def test_schema_and_key_table_are_in_step_with_the_models():
+    remedy = "run: python -m clapboard.config_reference"
+    assert json.loads(SCHEMA.read_text()) == schema(), remedy
+    assert README.read_text() == with_tables(README.read_text()), remedy
+
+
+def test_the_key_table_has_every_key():
+    table = README.read_text()
+    for path in leaves(EXAMPLE):
+        key = ".".join(["models", "<name>", *path[2:]] if path[0] == "models" else path)
+        assert f"| `{key}` |" in table
+
+
+def test_editors_accept_the_example_and_refuse_a_misspelt_key():
+    validator = jsonschema.Draft202012Validator(schema())
+    validator.check_schema(schema())
+    assert list(validator.iter_errors(EXAMPLE)) == []
+    assert list(validator.iter_errors(with_value(["frames", "sise"], 224)))
+    assert list(validator.iter_errors(with_value(["frames", "size"], 8)))
+
+
+def test_a_section_is_plain_sorted_and_complete():
+    section = load({"models": {"b": {"architecture": "cnn"}, "a": {"architecture": "cnn"}}})
+    models = section.section("models")
+    assert list(models) == ["a", "b"]
+    assert list(models["a"]) == sorted(models["a"])
+    frames = load({"frames": {"per_label": {"B": 2, "A": "all"}}}).section("frames")
+    assert list(frames["per_label"].items()) == [("A", "all"), ("B", 2)]
+    assert type(frames) is dict and type(frames["per_label"]) is dict
+    assert load({}).section("frames")["max_per_label_and_subject"] is None
+
+
+def test_a_section_of_comments_only_is_a_section_of_defaults():
+    assert load(yaml.safe_load("frames:\n  # size: 112\nvideo:\n")) == Config()
+
+
+@pytest.mark.parametrize("path", leaves(EXAMPLE), ids=".".join)
+@pytest.mark.parametrize("value", [{"a": {"b": 1}}, [[1]], 3.5e300, float("nan"), b"x", True])
+def test_every_key_refuses_what_is_not_its_type(path, value):
+    if path == ["video", "concatenate"] or path == ["frames", "full_size"]:
+        value = "perhaps" if value is True else value
+    if path[-1] == "mixed_precision" and value is True:
+        value = "perhaps"
+    (problem, *more) = problems(with_value(path, value))
+    assert problem.column.startswith(".".join(path))
+    assert problem.file == "config/config.yaml" and problem.message and problem.remedy
+    assert all(other.column.startswith(".".join(path)) for other in more)
+
+
+@pytest.mark.parametrize("path", places(EXAMPLE), ids=".".join)
+def test_every_misspelt_key_is_named_with_the_right_one(path):
+    raw = with_value(path, EXAMPLE)
+    inner = raw
+    for key in path[:-1]:
+        inner = inner[key]
+    wrong = path[-1][:-1] + "x" if len(path[-1]) > 4 else path[-1] + "x"
+    if path == ["models", "cnn"]:
+        return
+    inner[wrong] = inner.pop(path[-1])
+    found = [p for p in problems(raw) if p.check == "unknown-key"]
+    assert [(p.column, p.remedy) for p in found] == [
+        (".".join([*path[:-1], wrong]), f"Did you mean {path[-1]!r}?")
+    ]
+
+
+@pytest.mark.parametrize("path", places(EXAMPLE), ids=".".join)
+def test_every_key_may_be_left_out_but_the_architecture(path):
+    raw = json.loads(json.dumps(EXAMPLE))
+    inner = raw
+    for key in path[:-1]:
+        inner = inner[key]
+    del inner[path[-1]]
+    if path[-1] == "architecture":
+        (problem,) = problems(raw)
+        assert (problem.column, problem.check) == ("models.cnn.architecture", "missing-key")
+    else:
+        assert isinstance(load(raw), Config)
+
+
+@pytest.mark.parametrize("path", leaves(EXAMPLE), ids=".".join)
+def test_every_empty_key_is_told_except_where_null_means_something(path):
+    raw = with_value(path, None)
+    if path[-1] == "max_per_label_and_subject":
+        assert load(raw) == Config()
+    else:
+        assert [p.column for p in problems(raw)] == [".".join(path)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("frames.size", value) for value in (0, -1, 15, 4097, 224.5, "big", True)),
+        *(("frames.quality", value) for value in (0, 32, "best")),
+        *(("frames.every", value) for value in (0, -3, "0/s", "2/m", "some", 1.5, True, "", None)),
+        *(("frames.per_label.INCISION", value) for value in (0, "often")),
+        *(("frames.max_per_label_and_subject", value) for value in (0, -1, "many", 10**9)),
+        *(("frames.seed", value) for value in (-1, 2**32)),
+        *(("models.cnn.epochs", value) for value in (0, -1, 1.5, "many", False)),
+        *(("models.cnn.patience", value) for value in (0, 10**7)),
+        *(("models.cnn.batch_size", value) for value in (0, -32)),
+        *(("models.cnn.learning_rate", value) for value in (0, -0.1, 11, float("inf"), "fast")),
+        *(("models.cnn.dropout", value) for value in (-0.1, 1, 1.5, float("nan"))),
+        *(("models.cnn.class_weights", value) for value in ("balance", True, None)),
+        *(("models.cnn.mixed_precision", value) for value in ("yes", "float16", 16)),
+        *(("models.cnn.seed", value) for value in (-1, 0.5)),
+        *(("models.cnn.architecture", value) for value in ("cnn2", "", None, 3)),
+        *(("results", value) for value in ("", "a{b}", "a\nb", None, 3)),
+        *(("recordings", value) for value in ("", None, 3)),
+        *(("annotations.columns.label", value) for value in ([], [""], "PROCEDURE", [3])),
+        *(("annotations.overlaps", value) for value in ("longest", None)),
+        *(("annotations.unseen", value) for value in ("keep", False)),
+        *(("annotations.format", value) for value in ("xls", "")),
+        *(("annotations.clap", value) for value in ("", None)),
+        *(("annotations.background", value) for value in (False, None)),
+        *(("annotations.ignore", value) for value in ("BREAK", [False])),
+        *(("annotations.aliases", value) for value in ({"a": 1}, {"a": ""}, {"": "A"}, [])),
+        *(("video.ffmpeg", value) for value in ("", None, 6)),
+        *(("video.concatenate", value) for value in ("yes", 1, None)),
+        *(("video.hwaccel", value) for value in ("cuda", None)),
+    ],
+)
+def test_values_out_of_range_are_refused(key, value):
+    (problem,) = problems(with_value(key.split("."), value))
+    assert problem.column.startswith(key)
+    assert problem.message and problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "meaning"),
+    [
+        ("models.cnn.learning_rate", "1e-3", 0.001),
+        ("models.cnn.epochs", "20", 20),
+        ("models.cnn.mixed_precision", False, "off"),
+        ("models.cnn.mixed_precision", True, "on"),
+        ("frames.every", "15", 15),
+        ("frames.every", " 0.5 / s", "0.5/s"),
+        ("frames.every", "keyframes", "keyframes"),
+        ("results", "./out//x/", "out/x"),
+    ],
+)
+def test_what_yaml_or_the_command_line_make_of_a_value_is_understood(key, value, meaning):
+    node = load(with_value(key.split("."), value)).model_dump(mode="json")
+    for part in key.split("."):
+        node = node[part]
+    assert node == meaning
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", "", "a b", "-x", ".x", "x" * 65, "{x}", "ü", "a.b"]
+)
+def test_models_need_names_that_can_be_folders(name):
+    (problem,) = problems({"models": {name: {"architecture": "cnn"}}})
+    assert problem.column == f"models.{name}"
+
+
+def test_models_must_differ_in_more_than_case():
+    cnn = {"architecture": "cnn"}
+    (problem,) = problems({"models": {"cnn": cnn, "CNN": cnn}})
+    assert (problem.check, problem.column) == ("repeated-model", "models.CNN")
+
+
+def test_aliases_that_contradict_each_other_are_refused():
+    (problem,) = problems({"annotations": {"aliases": {"bvm ": "BAGGING", "BVM": "OTHER"}}})
+    assert problem.column == "annotations.aliases"
+    assert load({"annotations": {"aliases": {"bvm ": "Bagging", "BVM": "BAGGING"}}})
+
+
+def test_all_mistakes_come_at_once():
+    found = problems(
+        {
+            "frame": {},
+            3: 4,
+            "results": None,
+            "frames": {"fit": "strech", "size": "big"},
+            "models": {"x": {"architecture": "cnn", "lr": 1}, "y": None},
+        }
+    )
+    assert {p.column for p in found} == {
+        *("frame", "3", "results", "frames.fit", "frames.size", "models.x.lr", "models.y"),
+    }
+
+
+def test_a_long_value_is_cut_in_the_message():
+    (problem,) = problems({"frames": {"fit": "x" * 10_000}})
+    assert len(str(problem)) < 300
+
+
+KEYS = ["frames", "models", "cnn", "size", "every", "annotations", "aliases", "architecture"]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()
+
+
+def mappings(values: st.SearchStrategy) -> st.SearchStrategy:
+    keys = st.sampled_from(KEYS) | st.text(max_size=3) | st.integers() | st.none()
+    return st.dictionaries(keys, values, max_size=4)
+
+
+@settings(deadline=None)
+@given(mappings(st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | mappings(inner))))
+def test_anything_that_yaml_can_hold_gives_a_config_or_problems(raw):
+    try:
+        assert isinstance(load(raw), Config)
+    except InputError as error:
+        assert error.problems and all(p.message and p.remedy for p in error.problems)
+
+
+def test_checking_config_and_table_imports_nothing_heavy():
+    program = (
+        "import sys, clapboard.config, clapboard.recordings\n"
+        "print(*{'pandas', 'numpy', 'pyarrow', 'av', 'tensorflow', 'snakemake'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "")
