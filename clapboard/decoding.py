@@ -156,10 +156,8 @@ def _by_group(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int, V
         def deliver(pictures: list[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
             for picture in pictures:
                 # What is shown before the key frame of entry lacks its references.
-                if picture.pts is not None and picture.pts >= earliest:
-                    frame = wanted.frames.pop(picture.pts, None)
-                    if frame is not None:
-                        yield frame, picture
+                if picture.pts in wanted.frames and picture.pts >= earliest:
+                    yield wanted.frames.pop(picture.pts), picture
 
         for group in wanted.groups:
             follows = (follows and group.number == number + 1) or (
@@ -208,10 +206,10 @@ def _from_start(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int,
         count = 0
         for packet in container.demux(stream):
             for picture in _decode(stream.codec_context, packet):
-                frame = wanted.frames.pop(picture.pts if wanted.dated else count, None)
+                identity = picture.pts if wanted.dated else count
                 count += 1
-                if frame is not None:
-                    yield frame, picture
+                if identity in wanted.frames:
+                    yield wanted.frames.pop(identity), picture
             if not wanted.frames:
                 return
 

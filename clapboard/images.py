@@ -37,19 +37,18 @@ def list_frames(folder: str | os.PathLike[str]) -> list[tuple[int, str]]:
         InputError: a name without a number, or two with the same.
     """
     problems, names = [], defaultdict[int, list[str]](list)
-    for name in sorted(os.listdir(folder)):
-        stem, suffix = os.path.splitext(name)
-        if suffix.lower() in SUFFIXES and not name.startswith("."):
-            match = NUMBER.search(stem)
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            match = NUMBER.search(path.stem)
             if match:
-                names[int(match[1])].append(name)
+                names[int(match[1])].append(path.name)
             else:
                 problems.append(
                     Problem(
                         "picture-without-number",
                         "The name of the picture does not end in a frame number",
                         "Rename it like S1C2000123.jpg, or move it out of the folder.",
-                        file=str(Path(folder) / name),
+                        file=str(path),
                     )
                 )
     problems += [

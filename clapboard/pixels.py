@@ -20,7 +20,6 @@ import av
 import numpy as np
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
-from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
@@ -133,7 +132,7 @@ def convert(
         frame,
         width,
         height,
-        VideoFormat(pixel_format),
+        pixel_format,
         src_colorspace=matrix(frame),
         dst_colorspace=Colorspace.ITU601,
         interpolation=AREA,
@@ -158,7 +157,7 @@ class Resizer:
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
         """A picture as ``yuvj444p`` of size x size; turned upright if its metadata says so."""
-        turns = round(frame.rotation / 90) % 4
+        turns = quarter_turns(frame)
         place = placement(frame.width, frame.height, self.pixel_aspect, self.settings)
         scaled = convert(frame, place.width, place.height, "yuvj444p", self._scaler)
         size = self.settings.size
@@ -169,6 +168,25 @@ class Resizer:
             plane[:] = black
             _paste(plane, picture, place.left, place.top)
         return from_planes(np.rot90(canvas, turns, axes=(1, 2)))
+
+
+class FullSize:
+    """Converts pictures to JPEG colour without scaling; one per thread."""
+
+    def __init__(self) -> None:
+        self._scaler = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> VideoFrame:
+        """A picture as ``yuvj420p``; one that had to be turned upright as ``yuvj444p``."""
+        turns = quarter_turns(frame)
+        pixel_format = "yuvj444p" if turns else "yuvj420p"
+        full = convert(frame, frame.width, frame.height, pixel_format, self._scaler)
+        return from_planes(np.rot90(np.stack(planes(full)), turns, (1, 2))) if turns else full
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """How often a picture must be turned left by 90 degrees to be upright."""
+    return round(frame.rotation / 90) % 4
 
 
 def resize(
@@ -188,7 +206,9 @@ def _paste(canvas: np.ndarray, picture: np.ndarray, left: int, top: int) -> None
 def planes(frame: VideoFrame) -> list[np.ndarray]:
     """The planes of an 8-bit planar picture as views, each height x width, uint8."""
     return [
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
+            : plane.height, : plane.width
+        ]
         for plane in frame.planes
     ]
 
