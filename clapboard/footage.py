@@ -83,6 +83,7 @@ def read_images(folder: str, rate: Fraction) -> Footage:
         source_pts=numbers,
         key=np.ones(len(numbers), bool),
         start=first / rate,
+        rows=np.arange(len(numbers)),
     )
     return Footage(info, packets, FrameRate(rate, constant=True, step=1 / rate))
 

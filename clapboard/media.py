@@ -1,4 +1,4 @@
-"""Opening video files: PyAV for reading in process, the FFmpeg binary for writing."""
+"""Opening video files in process, read-only, and what their headers say."""
 
 from __future__ import annotations
 

@@ -29,6 +29,8 @@ ORDER_IN_CODEC = frozenset({"h264", "hevc"})
 
 SAMPLED_PACKETS = 64
 
+RESETS = "timestamp resets"
+
 
 @dataclass(frozen=True)
 class PacketTable:
@@ -41,6 +43,8 @@ class PacketTable:
             those times do not identify frames.
         key: whether decoding can start here.
         start: time of the first frame as the container counts, seconds.
+        rows: for each packet with data, in decoding order, the row of its frame; -1 if it is not
+            shown. Shape (packets,).
         oddities: what had to be put right, e.g. ``{"duplicated timestamps": 2}``.
     """
 
@@ -49,6 +53,7 @@ class PacketTable:
     source_pts: NDArray[np.int64]
     key: NDArray[np.bool_]
     start: Fraction
+    rows: NDArray[np.int64]
     oddities: dict[str, int] = field(default_factory=dict)
 
 
@@ -155,11 +160,12 @@ def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bo
 
     step = _median_step(np.sort(pts) if reorders else pts)
     resets = _resets(pts, key, reorders, step)
-    _note(oddities, "timestamp resets", resets)
+    _note(oddities, RESETS, resets)
     segment = np.cumsum(resets, dtype=np.int64)
-    if reorders:
-        order = np.lexsort((pts, segment))
-        pts, key, segment = pts[order], key[order], segment[order]
+    order = np.lexsort((pts, segment)) if reorders else np.arange(len(pts))
+    pts, key, segment = pts[order], key[order], segment[order]
+    rows = np.full(len(shown), -1)
+    rows[np.flatnonzero(shown)[order]] = np.arange(len(order))
     times, moved = _straighten(pts, segment, step)
     _note(oddities, "duplicated or disordered timestamps", moved)
     return PacketTable(
@@ -168,6 +174,7 @@ def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bo
         source_pts=pts if datable else np.full(len(pts), UNDATED),
         key=key,
         start=int(pts[0]) * time_base if len(pts) else Fraction(0),
+        rows=rows,
         oddities=oddities,
     )
 
