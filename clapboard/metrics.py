@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Confusion = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+CALIBRATION_BINS = 15
+
 
 def confusion_matrix(true: Labels, predicted: Labels, classes: int) -> Confusion:
     """Counts of (true, predicted) pairs, shape (classes, classes).
@@ -95,6 +97,66 @@ def constant_confusion(counts: NDArray[np.float64], shares: NDArray[np.float64])
             baseline, uniform for chance.
     """
     return np.outer(counts, shares).astype(np.float64)
+
+
+def average_precision(true: Labels, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Area under each class' precision-recall steps, shape (classes,); nan for absent classes.
+
+    Sum over thresholds of (recall step) x (precision), without interpolation, equal scores taken
+    together. Its mean over the classes present is the mean average precision.
+
+    Args:
+        true: class indices, shape (frames,).
+        probabilities: shape (frames, classes).
+    """
+    classes = probabilities.shape[1]
+    values = np.full(classes, np.nan)
+    for index in range(classes):
+        wanted = true == index
+        if wanted.any():
+            values[index] = _area(wanted, probabilities[:, index])
+    return values
+
+
+def _area(wanted: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
+    """Average precision of one class."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(wanted[order])
+    last_of_equals = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = hits[last_of_equals]
+    steps = np.diff(hits, prepend=0) / hits[-1]
+    return float(np.sum(steps * hits / (last_of_equals + 1)))
+
+
+def calibration(
+    true: Labels, probabilities: NDArray[np.floating], bins: int = CALIBRATION_BINS
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """How often the model is right when it is so and so sure.
+
+    Returns:
+        Frames, mean confidence and accuracy of each of `bins` intervals of equal width
+        (k / bins, (k + 1) / bins] of the highest probability; nan where a bin is empty.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == true
+    which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    frames = np.bincount(which, minlength=bins)
+    sure = _share(np.bincount(which, weights=confidence, minlength=bins), frames, np.nan)
+    return frames, sure, _share(np.bincount(which, weights=right, minlength=bins), frames, np.nan)
+
+
+def expected_calibration_error(
+    true: Labels, probabilities: NDArray[np.floating], bins: int = CALIBRATION_BINS
+) -> float:
+    """Mean distance of confidence and accuracy over the bins, weighted by frames; nan if none.
+
+    Naeini, Cooper, Hauskrecht (2015), with the bins of Guo, Pleiss, Sun, Weinberger (2017).
+    """
+    frames, sure, right = calibration(true, probabilities, bins)
+    used = frames > 0
+    if not used.any():
+        return float("nan")
+    return float(np.average(np.abs(sure - right)[used], weights=frames[used]))
 
 
 def _share(part: NDArray, whole: NDArray, otherwise: float) -> NDArray[np.float64]:

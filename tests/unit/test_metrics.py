@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import sklearn.metrics as reference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
@@ -14,6 +14,7 @@ frames = st.shared(st.integers(1, 60), key="frames")
 labels = st_numpy.arrays(np.int64, frames, elements=st.integers(0, CLASSES - 1))
 
 
+@settings(deadline=None)
 @given(true=labels, predicted=labels)
 def test_frame_measures_agree_with_scikit_learn(true, predicted):
     confusion = metrics.confusion_matrix(true, predicted, CLASSES)
@@ -82,3 +83,43 @@ def test_blind_guessing_is_what_many_draws_give():
 def test_labels_that_do_not_fit_are_refused(true, predicted):
     with pytest.raises(ValueError, match=r"labels|class indices"):
         metrics.confusion_matrix(np.array(true), np.array(predicted), 3)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 80), st.sampled_from([None, 1]))
+def test_average_precision_agrees_with_scikit_learn(seed, frames, decimals):
+    random = np.random.default_rng(seed)
+    true = random.integers(0, 4, frames)
+    probabilities = random.dirichlet(np.ones(5), frames)
+    if decimals is not None:
+        probabilities = probabilities.round(decimals)
+    values = metrics.average_precision(true, probabilities)
+    for index in range(5):
+        if (true == index).any():
+            expected = reference.average_precision_score(true == index, probabilities[:, index])
+            assert values[index] == pytest.approx(expected, abs=1e-9)
+        else:
+            assert np.isnan(values[index])
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
+    sure = np.tile([0.9, 0.1], (10, 1))
+    assert metrics.expected_calibration_error(np.zeros(10, np.int64), sure) == pytest.approx(0.1)
+    one_wrong = np.array([1] + [0] * 9)
+    assert metrics.expected_calibration_error(one_wrong, sure) == pytest.approx(0, abs=1e-12)
+    assert np.isnan(metrics.expected_calibration_error(np.array([], np.int64), np.zeros((0, 2))))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 20))
+def test_calibration_error_agrees_with_its_definition(seed, bins):
+    random = np.random.default_rng(seed)
+    true, probabilities = random.integers(0, 3, 50), random.dirichlet(np.ones(3), 50)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == true
+    expected = 0.0
+    for low in np.arange(bins) / bins:
+        inside = (confidence > low) & (confidence <= low + 1 / bins)
+        if inside.any():
+            expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    error = metrics.expected_calibration_error(true, probabilities, bins)
+    assert error == pytest.approx(expected, abs=1e-9)
