@@ -23,6 +23,7 @@ from clapboard.config_types import (
     FolderPath,
     Name,
     NotBoolean,
+    Rate,
     Section,
     Seed,
     Text,
@@ -53,10 +54,17 @@ class Columns(Section):
 class Annotations(Section):
     """How sheets are read and what becomes a class."""
 
-    format: Literal["auto", "lab"] = Field(
+    format: Literal[
+        "auto", "lab", "intervals", "boris", "clips", "elan", "label-studio", "via", "folders"
+    ] = Field(
         default="auto",
         description="Format of the sheets: `auto` finds it out; `lab` is a table with wall-clock "
-        "times and a CLAP row.",
+        "times and a CLAP row; the others are in docs/annotations.md.",
+    )
+    rate: Rate = Field(
+        default="",
+        description="Frames a second by which a program counted that annotates in frames, "
+        "`29.97` or `30000/1001`; sheets in times do not need it.",
     )
     columns: Columns = Field(default=Columns(), description="Titles of the columns.")
     clap: Text = Field(

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from clapboard.annotations.labels import normalise
+from clapboard.clock import parse_rate
 
 EVERY = r"all|keyframes|(?=.*[1-9])\d{1,6}(\.\d{1,6})?/s"
 NAME = r"[A-Za-z0-9]([A-Za-z0-9_-]{0,62}[A-Za-z0-9])?"
@@ -63,6 +64,18 @@ def _every(value: Any) -> int | str:
     return text
 
 
+def _rate(value: Any) -> str:
+    """Check a frame rate, which may be written as a number; empty means none."""
+    text = "" if isinstance(value, bool) else str(value).strip()
+    try:
+        parse_rate(text or "1")
+    except ValueError:
+        text = ""
+    if not text and value != "":
+        raise ValueError("should be frames a second, such as 25, 29.97 or 30000/1001")
+    return text
+
+
 def _path(path: str) -> str:
     """Refuse what would be a wildcard or a line end in the path of a rule; drop `./` and `//`."""
     if re.search(r"[{}\x00-\x1f\x7f]", path):
@@ -97,6 +110,11 @@ Switch = BeforeValidator(_switch)
 FolderPath = Annotated[Text, AfterValidator(_path)]
 Name = Annotated[str, AfterValidator(_name)]
 Aliases = Annotated[dict[Text, Text], AfterValidator(_aliases)]
+Rate = Annotated[
+    str,
+    BeforeValidator(_rate),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}),
+]
 Every = Annotated[
     int | str,
     BeforeValidator(_every),

@@ -9,17 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clapboard.annotations.labels import folder_name
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.artifacts import write_csv
 from clapboard.clock import parse_duration, seconds_text
-from clapboard.problems import refuse
-
-if TYPE_CHECKING:
-    from clapboard.index import RecordingIndex
+from clapboard.index import RecordingIndex
+from clapboard.problems import InputError, Problem, refuse
 
 COLUMNS = (
     "procedure",
@@ -68,25 +66,65 @@ def frame_ranges(
     """The ranges of all annotations and claps of a sheet, in sheet order.
 
     Args:
-        sheet: the annotations.
+        sheet: the annotations; those of clips name chapters of the index (`only_clips`).
         clap: seconds in the recording at which the first clap is seen; only sheets in wall-clock
             time are moved by it.
         rate: nominal frames per second, for the fractional frames `t * rate`.
         index: the recording; None leaves first and last frame out.
     """
     offset = clap if sheet.origin == "clap" else Fraction(0)
-    entries = sorted(
-        [(entry, False) for entry in sheet.annotations] + [(entry, True) for entry in sheet.claps],
-        key=lambda pair: pair[0].row,
-    )
-    return [_frame_range(entry, mark, offset, rate, index) for entry, mark in entries]
+    claps = set(sheet.claps)
+    ranges = []
+    for entry in sheet.in_order():
+        if entry.clip and index is not None:
+            start, stop = _in_clip(entry, index)
+        else:
+            start, stop = entry.start + offset, entry.stop + offset
+        ranges.append(_frame_range(entry, start, stop, entry in claps, rate, index))
+    return ranges
+
+
+def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
+    """Where in a recording its clap is: `12.5`, `00:00:12.5`, `frame 375`; nothing is 0.
+
+    Raises:
+        InputError: it is none of these, or there is no such frame.
+    """
+    word, _, number = (clap or "0").partition(" ")
+    try:
+        return index.seconds(int(number)) if word == "frame" else parse_duration(clap or "0")
+    except (ValueError, IndexError) as error:
+        remedy = "Give the clap as seconds, HH:MM:SS.fff or `frame N`."
+        problem = Problem("unreadable-clap", str(error), remedy, index.recording, value=clap)
+        raise InputError([problem]) from error
+
+
+def _in_clip(entry: Annotation, index: RecordingIndex) -> tuple[Fraction, Fraction]:
+    """Start and stop in the recording of an annotation that counts from the start of its chapter.
+
+    It ends with its chapter at the latest: whatever follows is another clip.
+
+    Raises:
+        ValueError: its clip is not in the recording; `only_clips` was not asked.
+    """
+    chapter = next((each for each in index.chapters if each.file == entry.clip), None)
+    if chapter is None:
+        raise ValueError(f"{entry.clip} is no chapter of {index.recording}")
+    frames = index.chapter_frames(chapter.number)
+    begin = index.seconds(frames[0]) if frames else Fraction(0)
+    end = begin + chapter.duration
+    return (begin, end) if entry.whole else (begin + entry.start, min(begin + entry.stop, end))
 
 
 def _frame_range(
-    entry: Annotation, mark: bool, offset: Fraction, rate: Fraction, index: RecordingIndex | None
+    entry: Annotation,
+    start: Fraction,
+    stop: Fraction,
+    mark: bool,
+    rate: Fraction,
+    index: RecordingIndex | None,
 ) -> FrameRange:
-    """The range of one annotation that lies `offset` seconds later in the recording."""
-    start, stop = entry.start + offset, entry.stop + offset
+    """The range of one annotation that lies from `start` to `stop` seconds in the recording."""
     inside = range(0) if index is None else index.frames_between(start, stop)
     return FrameRange(
         entry.label,
@@ -133,21 +171,19 @@ def write_framecsv(
     Args:
         sheet_file: the annotation sheet.
         index_file: the recording's index.
-        clap: position of the clap in the recording, seconds or HH:MM:SS.fff.
+        clap: position of the clap in the recording, as `clap_seconds` reads it.
         settings: section `annotations` of the config.
         framecsv: CSV file to write; claps stay in it as marks.
         procedures: folder for one CSV per procedure, named by `folder_name`; files of procedures
             that the sheet no longer has are removed.
 
     Raises:
-        InputError: the sheet has errors.
+        InputError: the sheet or the position of the clap has errors.
     """
-    from clapboard.index import RecordingIndex
-
-    sheet, problems = read_sheet(sheet_file, settings)
-    refuse(problems)
     index = RecordingIndex.read(index_file)
-    ranges = frame_ranges(sheet, parse_duration(clap or "0"), index.rate, index)
+    sheet, problems = read_sheet(sheet_file, settings, [chapter.file for chapter in index.chapters])
+    refuse(problems)
+    ranges = frame_ranges(sheet, clap_seconds(clap, index), index.rate, index)
     by_file: dict[str, list[FrameRange]] = defaultdict(list)
     for entry in ranges:
         if not entry.mark:

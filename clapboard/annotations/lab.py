@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from clapboard.annotations.cells import (
+    label_problems,
+    missing_label,
+    missing_time,
+    unreadable_time,
+)
 from clapboard.annotations.columns import Columns, find_columns
 from clapboard.annotations.labels import resolve
-from clapboard.annotations.sheet import Annotation, Sheet
+from clapboard.annotations.sheet import Annotation, Sheet, split_claps
 from clapboard.annotations.tables import Row, Table
 from clapboard.clock import elapsed, parse_duration, parse_wall_clock
 from clapboard.problems import Problem
@@ -17,7 +23,7 @@ from clapboard.problems import Problem
 NO_DATE = datetime.min
 """Midnight of the day that times of day without a date are counted on."""
 
-_FORMULA_ERRORS = frozenset({"#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
+TIME_REMEDY = "Write it as YYYY-MM-DD HH:MM:SS.ffffff."
 
 
 @dataclass(frozen=True)
@@ -82,15 +88,6 @@ def read_lab(table: Table, settings: Mapping[str, Any]) -> tuple[Sheet, list[Pro
     return split_claps(Sheet(table.file, "clap", tuple(annotations), zero=zero), clap), problems
 
 
-def split_claps(sheet: Sheet, clap: str) -> Sheet:
-    """The sheet with the annotations labelled `clap` among its claps."""
-    return replace(
-        sheet,
-        annotations=tuple(entry for entry in sheet.annotations if entry.label != clap),
-        claps=tuple(entry for entry in sheet.annotations if entry.label == clap),
-    )
-
-
 def read_time(text: str) -> datetime:
     """A time of day, with its date or on the day `NO_DATE`.
 
@@ -111,17 +108,19 @@ def _read_row(
     written = row.cell(columns.get("label"))
     texts = {name: row.cell(columns.get(name)) for name in ("start", "stop")}
     if not written:
-        return None, skipped_row(row, columns, file) if any(texts.values()) else []
-    problems = label_problems(written, row.number, columns.title("label"), file)
+        label_column = columns.title("label")
+        return None, [missing_label(file, row.number, label_column)] if any(texts.values()) else []
+    problems = label_problems(written, file, row.number, columns.title("label"))
     times: dict[str, datetime] = {}
     for name, text in texts.items():
+        place = (file, row.number, columns.title(name))
         if not text:
-            problems.append(missing_time(name, row.number, columns.title(name), file, written))
+            problems.append(missing_time(written, name, *place))
             continue
         try:
             times[name] = read_time(text)
         except ValueError as error:
-            problems.append(unreadable_time(error, row.number, columns.title(name), file, text))
+            problems.append(unreadable_time(error, TIME_REMEDY, *place, text))
     if problems or len(times) < 2:
         return None, problems
     return _Entry(resolve(written, settings["aliases"]), times["start"], times["stop"], row), []
@@ -152,44 +151,3 @@ def _same_clock(entries: list[_Entry], file: str) -> tuple[list[_Entry], list[Pr
             )
         )
     return kept, problems
-
-
-def skipped_row(row: Row, columns: Columns, file: str) -> list[Problem]:
-    """The warning for a row that has times but no label."""
-    return [
-        Problem(
-            "missing-label",
-            "this row has a time but no label and is skipped",
-            "Give it a label or clear its times.",
-            file,
-            row.number,
-            columns.title("label"),
-            severity="warning",
-        )
-    ]
-
-
-def label_problems(written: str, row: int, column: str, file: str) -> list[Problem]:
-    """An error when a label is what a spreadsheet writes for a broken formula."""
-    if written.upper() not in _FORMULA_ERRORS:
-        return []
-    message = "the label is the error of a spreadsheet formula"
-    return [Problem("formula-error", message, "Type the label in.", file, row, column, written)]
-
-
-def missing_time(name: str, row: int, column: str, file: str, written: str) -> Problem:
-    """The error for a labelled row without start or stop."""
-    return Problem(
-        "missing-time",
-        f"{written!r} has no {name}",
-        "Fill it in, or clear the label to leave the row out.",
-        file,
-        row,
-        column,
-    )
-
-
-def unreadable_time(error: ValueError, row: int, column: str, file: str, text: str) -> Problem:
-    """The error for a time in no known form."""
-    remedy = "Write it as YYYY-MM-DD HH:MM:SS.ffffff."
-    return Problem("unreadable-time", str(error), remedy, file, row, column, text)

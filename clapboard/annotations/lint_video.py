@@ -73,8 +73,8 @@ def _outside(
     return [
         Problem(
             "beyond-video",
-            f"{entry.written!r} stops {seconds_text(stop - length)} s after the video of {recording} "
-            f"ends, which lasts {seconds_text(length)} s",
+            f"{entry.written!r} stops {seconds_text(stop - length)} s after the end of {recording}"
+            f" ({seconds_text(length)} s)",
             "Check the times and the clap position, and that no chapter is missing.",
             file,
             entry.row,

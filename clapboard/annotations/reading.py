@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from clapboard.annotations.boris import find_boris, read_boris
+from clapboard.annotations.clips import only_clips, unknown_clips
+from clapboard.annotations.elan import read_elan
+from clapboard.annotations.folders import read_folders
+from clapboard.annotations.intervals import find_intervals, read_intervals
+from clapboard.annotations.json_files import load_json
 from clapboard.annotations.lab import read_lab
-from clapboard.annotations.sheet import Sheet
-from clapboard.annotations.tables import read_delimited
+from clapboard.annotations.label_studio import is_label_studio, read_label_studio
+from clapboard.annotations.labels import normalise
+from clapboard.annotations.per_clip import find_per_clip, read_per_clip
+from clapboard.annotations.sheet import Sheet, split_claps
+from clapboard.annotations.tables import Table, read_delimited, read_text
+from clapboard.annotations.via import is_via, read_via
+from clapboard.annotations.workbooks import SUFFIXES as WORKBOOK_SUFFIXES
+from clapboard.annotations.workbooks import read_workbook
 from clapboard.problems import Problem
+
+TABLE_FORMATS: Mapping[str, Callable[[Table, Mapping[str, Any]], tuple[Sheet, list[Problem]]]] = {
+    "lab": read_lab,
+    "intervals": read_intervals,
+    "boris": read_boris,
+    "clips": read_per_clip,
+}
+JSON_FORMATS: Mapping[str, Callable[[Any, str, Mapping[str, Any]], tuple[Sheet, list[Problem]]]] = {
+    "label-studio": read_label_studio,
+    "via": read_via,
+}
+FORMATS = ("auto", *TABLE_FORMATS, "elan", *JSON_FORMATS, "folders")
+
+# A date, or a colon before the microseconds, which no player writes.
+_WALL_CLOCK = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d+:\d\d:\d\d:\d{6}")
 
 
 def read_sheet(
-    path: str | os.PathLike[str], settings: Mapping[str, Any]
+    path: str | os.PathLike[str],
+    settings: Mapping[str, Any],
+    chapters: Sequence[str] | None = None,
 ) -> tuple[Sheet, list[Problem]]:
     """Read an annotation sheet of any known format.
 
@@ -21,14 +52,84 @@ def read_sheet(
     problems. Whoever needs a clean sheet calls `clapboard.problems.refuse` on them.
 
     Args:
-        path: the file.
+        path: the file, or the folder of one-action clips.
         settings: section `annotations` of the config.
+        chapters: video files of the recordings that use the sheet. Of a sheet that names clips,
+            only rows about these are kept; None keeps all.
 
     Returns:
         The sheet, its labels normalised and aliased, and everything wrong with the file.
     """
-    table, problems = read_delimited(path)
-    if table is None:
-        return Sheet(str(path), "clap"), problems
-    sheet, found = read_lab(table, settings)
+    sheet, problems = _read(path, settings)
+    sheet = split_claps(sheet, normalise(settings["clap"])) if sheet.origin == "video" else sheet
+    if chapters is None:
+        return sheet, problems
+    problems += unknown_clips(sheet, chapters)
+    return only_clips(sheet, chapters), problems
+
+
+def _read(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> tuple[Sheet, list[Problem]]:
+    """The sheet before clips and claps are sorted out."""
+    wanted, suffix = settings["format"], Path(path).suffix.lower()
+    if Path(path).is_dir():
+        return read_folders(path, settings)
+    if wanted == "elan" or (wanted == "auto" and suffix == ".eaf"):
+        return read_elan(path, settings)
+    if wanted in JSON_FORMATS or (wanted == "auto" and suffix == ".json"):
+        return _read_json(path, settings)
+    if suffix in WORKBOOK_SUFFIXES:
+        tables, problems = read_workbook(path)
+    else:
+        table, problems = read_delimited(path)
+        tables = [table] if table is not None else []
+    if not tables:
+        return Sheet(str(path), "clap"), problems or [_empty(path)]
+    table, name = _choose(tables, settings)
+    sheet, found = TABLE_FORMATS[name](table, settings)
     return sheet, problems + found
+
+
+def _read_json(
+    path: str | os.PathLike[str], settings: Mapping[str, Any]
+) -> tuple[Sheet, list[Problem]]:
+    """A JSON file of one of the programs that write it."""
+    text, problems = read_text(path)
+    if text is None:
+        return Sheet(str(path), "video"), problems
+    value, found = load_json(text, str(path))
+    problems += found
+    for name, fits in (("label-studio", is_label_studio), ("via", is_via)):
+        if settings["format"] in ("auto", name) and fits(value):
+            sheet, found = JSON_FORMATS[name](value, str(path), settings)
+            return sheet, problems + found
+    if not problems:
+        message = "this JSON is neither of Label Studio nor of VIA 3"
+        problems.append(Problem("unknown-format", message, "Export it again.", str(path)))
+    return Sheet(str(path), "video"), problems
+
+
+def _choose(tables: Sequence[Table], settings: Mapping[str, Any]) -> tuple[Table, str]:
+    """The first table of a workbook in which a format is recognised, and the format."""
+    for table in tables:
+        name = detect(table, settings)
+        if name is not None and settings["format"] in ("auto", name):
+            return table, name
+    forced = settings["format"]
+    return tables[0], forced if forced in TABLE_FORMATS else "lab"
+
+
+def detect(table: Table, settings: Mapping[str, Any]) -> str | None:
+    """The format of a table by its header and the form of its times; None if no header is known."""
+    if find_boris(table):
+        return "boris"
+    seen = find_intervals(table, settings)
+    if seen is None:
+        return "clips" if find_per_clip(table, settings) else None
+    columns, _ = seen
+    starts = (columns.text(row, "start") for row in columns.rows(table))
+    return "lab" if any(_WALL_CLOCK.match(text) for text in starts) else "intervals"
+
+
+def _empty(path: str | os.PathLike[str]) -> Problem:
+    """The error for a file without any cell."""
+    return Problem("empty-sheet", "the sheet is empty", "Fill it or leave it out.", str(path))

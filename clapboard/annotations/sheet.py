@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Literal
@@ -21,8 +21,8 @@ class Annotation:
         written: the label as written.
         comment: the annotator's remark.
         subject: whom the sheet says it is about; empty in sheets of one subject.
-        clip: file name of the clip that `start` and `stop` count from; empty when they count from
-            the sheet's origin.
+        clip: the media file that `start` and `stop` count from; empty when they count from the
+            sheet's origin.
         whole: the annotation covers its whole clip, however long; `start` and `stop` are 0.
     """
 
@@ -56,3 +56,16 @@ class Sheet:
     annotations: tuple[Annotation, ...] = ()
     claps: tuple[Annotation, ...] = ()
     zero: datetime | None = None
+
+    def in_order(self) -> tuple[Annotation, ...]:
+        """Annotations and claps together, as they stand in the file."""
+        return tuple(sorted((*self.annotations, *self.claps), key=lambda entry: entry.row))
+
+
+def split_claps(sheet: Sheet, clap: str) -> Sheet:
+    """The sheet with the annotations labelled `clap` moved to its claps."""
+    return replace(
+        sheet,
+        annotations=tuple(entry for entry in sheet.annotations if entry.label != clap),
+        claps=tuple(entry for entry in sheet.annotations if entry.label == clap),
+    )

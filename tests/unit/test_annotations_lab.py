@@ -242,9 +242,9 @@ def test_sheet_without_clap_is_an_error(tmp_path):
 
 
 def test_unknown_header_says_what_it_saw(tmp_path):
-    _, problems = read_sheet(write(tmp_path, "PROCEDURE,Begin_Time,End_Time", "a,1,2"), SETTINGS)
-    assert {p.check for p in problems} == {"unknown-header"}
-    assert all("Begin_Time" in p.value for p in problems)
+    _, problems = read_sheet(write(tmp_path, "PROCEDURE,Beginning,Ending", "a,1,2"), SETTINGS)
+    assert [p.check for p in problems] == ["unknown-header", "unknown-header"]
+    assert all("Beginning" in p.value and "annotations.columns" in p.remedy for p in problems)
 
 
 @pytest.mark.parametrize(

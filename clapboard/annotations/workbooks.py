@@ -1,0 +1,129 @@
+"""Spreadsheets (.xlsx, .ods, .xls) as tables of cells, with the times that their cells hold."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import openpyxl
+from openpyxl.cell.cell import Cell, MergedCell
+from openpyxl.styles.numbers import is_date_format, is_timedelta_format
+from openpyxl.utils.exceptions import InvalidFileException
+from python_calamine import CalamineError, CalamineWorkbook
+
+from clapboard.annotations.tables import Row, Table, make_row
+from clapboard.problems import Problem
+
+SUFFIXES = frozenset({".xlsx", ".xlsm", ".ods", ".xls"})
+
+MICROSECOND = timedelta(microseconds=1)
+_DAY_MICROSECONDS = 86_400_000_000
+_ISO_DURATION = re.compile(r"(-?)PT(\d+)H(\d+)M(\d+(?:[.,]\d+)?)S")
+
+
+def read_workbook(path: str | os.PathLike[str]) -> tuple[list[Table], list[Problem]]:
+    """The sheets of a workbook that hold anything, dates and times of cells written out in full.
+
+    Times come as ``2019-04-04 09:21:58.740439`` or ``09:21:58.740439``, whatever the cell shows,
+    in the workbook's own date system (1900 or 1904).
+    """
+    file = str(path)
+    read = _excel_sheets if Path(path).suffix.lower() in (".xlsx", ".xlsm") else _other_sheets
+    try:
+        sheets = [Table(file, tuple(rows)) for rows in read(file)]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        return [], [Problem("unreadable-file", reason, "Check the path and permissions.", file)]
+    except (BadZipFile, InvalidFileException, CalamineError, KeyError, ValueError) as error:
+        message = f"this is no workbook that can be opened ({error})"
+        return [], [Problem("undecodable-file", message, "Save it again, or as CSV.", file)]
+    return [sheet for sheet in sheets if sheet.rows], []
+
+
+def _excel_sheets(file: str) -> Iterator[list[Row]]:
+    """The rows of each sheet of an Excel workbook.
+
+    Excel counts days in a float. openpyxl would round it to milliseconds, so it is told of no date
+    formats and hands the float over.
+    """
+    workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    try:
+        vars(workbook).update(_date_formats=set(), _timedelta_formats=set())
+        for sheet in workbook.worksheets:
+            sheet.reset_dimensions()
+            rows = enumerate(sheet.iter_rows(), start=1)
+            texts = (
+                (number, [_excel_text(cell, workbook.epoch) for cell in row])
+                for number, row in rows
+            )
+            yield [make_row(number, cells) for number, cells in texts if any(cells)]
+    finally:
+        workbook.close()
+
+
+def _excel_text(cell: Cell | MergedCell, epoch: datetime) -> str:
+    """What stands in an Excel cell, times written out."""
+    value = cell.value
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and is_date_format(cell.number_format)
+    ):
+        micros = _whole_microseconds(value)
+        if is_timedelta_format(cell.number_format) or 0 <= micros < _DAY_MICROSECONDS:
+            return text_of(timedelta(microseconds=micros))
+        return text_of(epoch + timedelta(microseconds=micros))
+    return text_of(value)
+
+
+def _whole_microseconds(days: float) -> int:
+    """Microseconds in a number of days, as a whole millisecond when it is that but for the float.
+
+    Near today a float of days has steps of 0.6 microseconds.
+    """
+    micros = round(Fraction(days) * _DAY_MICROSECONDS)
+    millis = round(Fraction(micros, 1000)) * 1000
+    return millis if abs(micros - millis) <= 1 else micros
+
+
+def _other_sheets(file: str) -> Iterator[list[Row]]:
+    """The rows of each sheet of an OpenDocument or old Excel workbook."""
+    workbook = CalamineWorkbook.from_path(file)
+    for name in workbook.sheet_names:
+        rows: Sequence[Sequence[Any]] = workbook.get_sheet_by_name(name).to_python(
+            skip_empty_area=False
+        )
+        texts = ((number, [text_of(value) for value in row]) for number, row in enumerate(rows, 1))
+        yield [make_row(number, cells) for number, cells in texts if any(cells)]
+
+
+def text_of(value: Any) -> str:
+    """A cell's value as text: whole numbers without a point, times in full."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    if isinstance(value, timedelta):
+        whole, micros = divmod(abs(value) // MICROSECOND, 1_000_000)
+        sign = "-" if value < timedelta(0) else ""
+        return f"{sign}{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}.{micros:06d}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="microseconds")
+    if isinstance(value, time):
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return f"{value.isoformat()} 00:00:00"
+    duration = _ISO_DURATION.fullmatch(str(value))
+    if duration:
+        sign, hours, minutes, rest = duration.groups()
+        seconds, point, decimals = rest.replace(",", ".").partition(".")
+        return f"{sign}{int(hours):02d}:{int(minutes):02d}:{int(seconds):02d}{point}{decimals}"
+    return str(value)
