@@ -34,6 +34,9 @@ from clapboard.problems import InputError, Problem
 
 log = logging.getLogger(__name__)
 
+# No codec shows a frame later than this many frames after decoding it.
+REORDERED = 16
+
 
 def decode_frames(
     file: str,
@@ -102,12 +105,14 @@ class _Group:
     Attributes:
         number: place among the groups of the chapter, from 0.
         key: time of its key frame.
+        earlier: a time before which its key frame has not been decoded.
         wanted: times of its wanted frames.
         whole: whether its last frame is wanted.
     """
 
     number: int
     key: int
+    earlier: int
     wanted: frozenset[int]
     whole: bool
 
@@ -140,7 +145,8 @@ class _Wanted:
             if len(inside):
                 wanted = frozenset(times[inside].tolist())
                 whole = bool(inside[-1] == stop - 1)
-                groups.append(_Group(number, int(times[start]), wanted, whole))
+                earlier = int(times[max(0, start - REORDERED)])
+                groups.append(_Group(number, int(times[start]), earlier, wanted, whole))
         numbers = dict(zip(times[rows].tolist(), frames.tolist(), strict=True))
         return cls(numbers, tuple(groups), True)
 
@@ -149,55 +155,77 @@ def _by_group(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int, V
     """Deliver what can be reached through the key frame before it."""
     with _open(file, threads) as (container, stream):
         context = stream.codec_context
-        packets: Iterator[Packet[VideoStream]] = container.demux(stream)
-        number, entered = -1, None  # the group read last and the key frame decoded last
-        earliest, follows = 0, False
+        reader = _Reader(container, stream)
+        before: _Group | None = None
 
         def deliver(pictures: list[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
             for picture in pictures:
                 # What is shown before the key frame of entry lacks its references.
-                if picture.pts in wanted.frames and picture.pts >= earliest:
+                if picture.pts in wanted.frames and picture.pts >= reader.entry:
                     yield wanted.frames.pop(picture.pts), picture
 
         for group in wanted.groups:
-            follows = (follows and group.number == number + 1) or (
-                entered is not None and entered >= group.key
-            )
-            if not follows:
-                if entered is not None:
+            adjacent = before is not None and before.number == group.number - 1
+            follows = adjacent and before is not None and before.whole
+            if not follows and group.key not in reader.taken:
+                if before is not None:
                     yield from deliver(_decode(context, None))
                     context.flush_buffers()
-                packets = _enter(container, stream, packets, group, group.number > number + 1)
-                earliest = group.key
-            pending = set(group.wanted)
-            for packet in packets:
-                if packet.is_keyframe and packet.pts is not None:
-                    entered = packet.pts
+                reader.enter(group, seek=not adjacent)
+            for packet in reader.packets_of(group):
                 needed = packet.pts in wanted.frames or packet.is_keyframe
                 context.skip_frame = "DEFAULT" if needed else "NONREF"
                 yield from deliver(_decode(context, packet))
-                pending.discard(packet.pts)
-                if not pending:
-                    break
-            number, follows = group.number, group.whole
+            before = group
         yield from deliver(_decode(context, None))
 
 
-def _enter(
-    container: InputContainer,
-    stream: VideoStream,
-    packets: Iterator[Packet[VideoStream]],
-    group: _Group,
-    seek: bool,
-) -> Iterator[Packet[VideoStream]]:
-    """The packets from the key frame of a group on; none when it is not found."""
-    if seek:
-        container.seek(group.key, stream=stream)
-        packets = container.demux(stream)
-    for packet in packets:
-        if packet.is_keyframe and packet.pts is not None and packet.pts >= group.key:
-            return chain([packet], packets) if packet.pts == group.key else iter(())
-    return iter(())
+class _Reader:
+    """The packets of a chapter, group by group.
+
+    Attributes:
+        entry: time of the key frame at which reading was last taken up.
+        taken: times of the packets handed out since then.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self._container, self._stream = container, stream
+        self._packets: Iterator[Packet[VideoStream]] = container.demux(stream)
+        self._overshoots = False
+        self.entry = 0
+        self.taken = set[int]()
+
+    def enter(self, group: _Group, seek: bool) -> None:
+        """Go to the key frame of a group. If it is not found, no packets follow."""
+        self.entry, self.taken = group.key, set()
+        if group.number == 0:
+            return
+        if not seek:
+            self._skip_to(group.key)
+            return
+        # Transport streams seek by decoding time, which lies before that of presentation.
+        for target in (group.key, group.earlier)[self._overshoots :]:
+            self._container.seek(target, stream=self._stream)
+            self._packets = self._container.demux(self._stream)
+            if self._skip_to(group.key):
+                return
+            self._overshoots = True
+
+    def _skip_to(self, key: int) -> bool:
+        for packet in self._packets:
+            if packet.is_keyframe and packet.pts is not None and packet.pts >= key:
+                self._packets = chain([packet], self._packets) if packet.pts == key else iter(())
+                return packet.pts == key
+        return False
+
+    def packets_of(self, group: _Group) -> Iterator[Packet[VideoStream]]:
+        """Packets up to the one with the last wanted frame of a group, in decoding order."""
+        pending = group.wanted - self.taken
+        while pending and (packet := next(self._packets, None)) and packet.size:
+            if packet.pts is not None:
+                self.taken.add(packet.pts)
+            pending -= {packet.pts}
+            yield packet
 
 
 def _from_start(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int, VideoFrame]]:
