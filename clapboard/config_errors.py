@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -64,7 +65,7 @@ def variants(annotation: Any) -> tuple[type[BaseModel], ...]:
     """The models that a type may be: itself, or the members of a union."""
     if get_origin(annotation) is Annotated:
         return variants(get_args(annotation)[0])
-    if get_origin(annotation) is Union:
+    if get_origin(annotation) in (Union, UnionType):
         return tuple(found for member in get_args(annotation) for found in variants(member))
     return (annotation,) if _is_model(annotation) else ()
 
@@ -107,7 +108,8 @@ def _problem(finding: Any, place: Place, file: str) -> Problem:
             key, value = key if kind == "missing" else f"{key}.{TAG}", ""
             check, message, remedy = "missing-key", "the key is missing", "Add it."
         case "literal_error" | "union_tag_invalid" as kind:
-            key = key if kind == "literal_error" else f"{key}.{TAG}"
+            if kind == "union_tag_invalid":
+                key, value = f"{key}.{TAG}", finding["ctx"]["tag"]
             check, message = "unknown-choice", "this is not one of the choices"
             expected = finding["ctx"].get("expected") or finding["ctx"]["expected_tags"]
             remedy = did_you_mean(value, re.findall(r"'([^']*)'", expected))
