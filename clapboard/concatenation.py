@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 from clapboard.artifacts import TEMPORARY_PREFIX, replacing
 from clapboard.ffmpeg_program import local_input, run_ffmpeg
 from clapboard.index import RecordingIndex
-from clapboard.media import media_info, open_video
+from clapboard.media import local, media_info, open_video
 from clapboard.packets import UNDATED, read_packets
 from clapboard.rewriting import Way, mp4_codecs, rewrite
 
@@ -104,7 +104,7 @@ def _way(chapters: Sequence[str], index: RecordingIndex) -> tuple[Way, str]:
 def _join(parts: Sequence[Path], index: RecordingIndex, setting: str, output: Path) -> None:
     """Copy the streams of all parts into one file, each part where the index has it."""
     leads = [_lead(part) for part in parts]
-    begins = np.cumsum([Fraction(0), *(chapter.duration for chapter in index.chapters)])
+    begins = accumulate((chapter.duration for chapter in index.chapters), initial=Fraction(0))
     # FFmpeg takes whole microseconds; rounding the places, not the lengths, keeps errors from
     # adding up, and a tick is many microseconds long.
     places = [
@@ -128,7 +128,7 @@ def _join(parts: Sequence[Path], index: RecordingIndex, setting: str, output: Pa
     scale *= -(-LEAST_TIME_SCALE // scale)
     joined = ffmpeg.output(
         *(chapters[stream] for stream in ["v:0", *sounds]),
-        str(output.absolute()),
+        local(output),
         format="mp4",
         codec="copy",
         copyts=None,
@@ -140,10 +140,11 @@ def _join(parts: Sequence[Path], index: RecordingIndex, setting: str, output: Pa
 
 
 def _lead(part: Path) -> Fraction:
-    """By how much a part's sound begins before its video, seconds."""
-    with open_video(part) as (container, _):
+    """How long after the part's beginning (that of its sound, maybe) its video begins, seconds."""
+    with open_video(part) as (container, video):
+        first = next(packet for packet in container.demux(video) if not packet.is_discard)
         start = Fraction(container.start_time or 0, MICROSECONDS)
-    return read_packets(str(part)).start - start
+        return (first.pts or 0) * first.time_base - start
 
 
 def check_video(video: str | os.PathLike[str], index: RecordingIndex) -> None:

@@ -29,6 +29,9 @@ ORDER_IN_CODEC = frozenset({"h264", "hevc"})
 
 SAMPLED_PACKETS = 64
 
+# More frames than any codec in use holds back to show others first.
+REORDERED = 32
+
 RESETS = "timestamp resets"
 
 
@@ -159,7 +162,7 @@ def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bo
     reorders = datable and (reorders or len(np.unique(pts[both] - dts[both])) > 1)
 
     step = _median_step(np.sort(pts) if reorders else pts)
-    resets = _resets(pts, key, reorders, step)
+    resets = _resets(pts, key, reorders)
     _note(oddities, RESETS, resets)
     segment = np.cumsum(resets, dtype=np.int64)
     order = np.lexsort((pts, segment)) if reorders else np.arange(len(pts))
@@ -191,22 +194,22 @@ def _median_step(pts: NDArray[np.int64]) -> int:
     return int(np.median(steps)) if len(steps) else 1
 
 
-def _resets(
-    pts: NDArray[np.int64], key: NDArray[np.bool_], reorders: bool, step: int
-) -> NDArray[np.bool_]:
+def _resets(pts: NDArray[np.int64], key: NDArray[np.bool_], reorders: bool) -> NDArray[np.bool_]:
     """Packets (in decoding order) at which the clock of the file starts anew."""
     resets = np.zeros(len(pts), bool)
-    # Nothing that precedes a key frame in decoding order is shown after it, and no codec reorders
-    # over more than 16 frames.
-    allowance = np.where(key, 0, 16 * step) if reorders else np.zeros(len(pts), np.int64)
     # A single early time is jitter if one of the next two goes on where the clock was.
     floor = pts.min(initial=0)
     ahead = np.maximum(np.append(pts[1:], floor), np.append(pts[2:], [floor, floor])[: len(pts)])
     start = 0
     while start < len(pts):
         latest = np.maximum.accumulate(pts[start:])[:-1]
-        backwards = pts[start + 1 :] < latest - allowance[start + 1 :]
-        if not reorders:
+        backwards = pts[start + 1 :] < latest
+        if reorders:
+            # Nothing that precedes a key frame in decoding order is shown after it; any other
+            # frame may be overtaken, but not by one that came very much earlier.
+            settled = np.append(np.full(REORDERED, pts.min()), latest)[: len(latest)]
+            backwards &= key[start + 1 :] | (pts[start + 1 :] < settled)
+        else:
             backwards &= ahead[start + 1 :] <= latest
         found = np.flatnonzero(backwards)
         if not len(found):

@@ -7,6 +7,7 @@ decoded or resized picture and refuses when it is not certain, so a wrong frame 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -32,6 +33,9 @@ ENCODERS = {
     "mjpeg": "mjpeg",
 }
 SAMPLE_RATE = 48_000
+
+# Matroska clusters of a second, without checksums that a changed clock would break.
+SHORT_CLUSTERS = {"cluster_time_limit": "1000", "write_crc32": "0"}
 
 
 @dataclass(frozen=True)
@@ -212,19 +216,20 @@ def concatenate_streams(target: Path, parts: Sequence[Path]) -> None:
 
 
 def move_clusters_back(file: Path, after: int, milliseconds: int) -> None:
-    """Turn the clock of a Matroska file back from its cluster number `after` (from 0) on."""
+    """Turn the clock of a Matroska file back from its cluster number `after` (from 0) on.
+
+    The file must have been written with the options of `SHORT_CLUSTERS`.
+    """
     data = bytearray(file.read_bytes())
-    cluster, position, count = bytes.fromhex("1F43B675"), 0, 0
-    while (position := data.find(cluster, position)) >= 0:
-        field_start = data.index(b"\xe7", position + 5)
-        length = data[field_start + 1] & 0x7F
-        value = slice(field_start + 2, field_start + 2 + length)
-        if count >= after:
-            time = int.from_bytes(data[value], "big") - milliseconds
-            data[value] = time.to_bytes(length, "big")
-        count, position = count + 1, value.stop
-    if count <= after:
-        raise ValueError(f"{file} has only {count} clusters")
+    heads = [match.end() for match in re.finditer(rb"\x1f\x43\xb6\x75", bytes(data))]
+    for head in heads[after:]:
+        # Element size (its first byte says how long it is), then element E7: the cluster's time.
+        name = head + 9 - data[head].bit_length()
+        if data[name] != 0xE7:
+            raise ValueError(f"{file}: a cluster does not begin with its time")
+        value = slice(name + 2, name + 2 + (data[name + 1] & 0x7F))
+        time = int.from_bytes(data[value], "big") - milliseconds
+        data[value] = time.to_bytes(value.stop - value.start, "big")
     file.write_bytes(data)
 
 
