@@ -12,6 +12,9 @@ from clapboard.problems import InputError
 # Name of a subcommand -> its module, what it does. Only the module that is asked for is imported.
 COMMANDS = {
     "scan": ("clapboard.scan", "Write the table of recordings from a folder tree."),
+    "check": ("clapboard.check", "Print every problem of table, sheets and videos."),
+    "plan": ("clapboard.plan", "Print what the sheets hold and what a run will cost."),
+    "verify": ("clapboard.verify", "Prove that results on disk are what their manifests say."),
 }
 
 

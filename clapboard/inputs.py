@@ -19,15 +19,17 @@ from typing import Any
 from tqdm import tqdm
 
 from clapboard import artifacts, spreadsheet
+from clapboard.annotations.clips import of_recording
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
-from clapboard.clock import parse_rate, seconds_text
+from clapboard.clock import parse_rate
 from clapboard.footage import read_images
 from clapboard.media import MediaInfo, probe, unreadable
 from clapboard.problems import InputError, Problem, errors, refuse, report
 from clapboard.recordings import Recording
+from clapboard.sketch import clap_estimate
 
 JUDGED_SPLITS = ("Validation", "Test")
 REPORT_COLUMNS = tuple(field.name for field in fields(Problem))
@@ -52,17 +54,25 @@ def check_inputs(
     problems = [problem for _, found in looked for problem in found]
     infos = {info.file: info for chapters, _ in looked for info in chapters}
 
-    sheets = dict[str, Sheet]()
-    used = list(dict.fromkeys(entry.annotations for entry in recordings if entry.annotations))
-    for path in tqdm(used, desc="sheets", unit="sheet"):
-        sheets[path], found = read_sheet(path, annotations)
+    sheets, users = dict[str, Sheet](), defaultdict[str, list[str]](list)
+    for recording in recordings:
+        if recording.annotations:
+            users[recording.annotations] += recording.chapters
+    for path, chapters in tqdm(users.items(), desc="sheets", unit="sheet"):
+        sheets[path], found = read_sheet(path, annotations, chapters)
         problems += found
     placed = [replace(entry, clap=_clap_as_time(entry, infos)) for entry in recordings]
     durations = {file: info.duration for file, info in infos.items() if info.duration > 0}
     problems += lint(sheets, placed, durations, annotations)
-    problems += _empty_splits(recordings, sheets)
-    problems += _absent_classes(recordings, sheets, annotations)
-    return problems
+    ignored = {normalise(label) for label in annotations["ignore"]}
+    labels = defaultdict[str, set[str]](set)
+    for recording in recordings:
+        if recording.annotations:
+            sheet = sheets[recording.annotations]
+            sheet = of_recording(sheet, recording.chapters, recording.subject)
+            labels[recording.split].update(entry.label for entry in sheet.annotations)
+            labels[recording.split] -= ignored
+    return [*problems, *_empty_splits(labels), *_absent_classes(labels)]
 
 
 def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Problem]]:
@@ -83,22 +93,14 @@ def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Proble
 
 def _clap_as_time(recording: Recording, infos: Mapping[str, MediaInfo]) -> str:
     """The clap position in seconds where that is cheap to say, else as the table has it."""
-    word, _, number = recording.clap.partition(" ")
-    first = infos.get(recording.chapters[0]) if recording.chapters else None
-    if word == "frame" and first is not None and first.rate:
-        return seconds_text(Fraction(int(number) - 1) / first.rate)
-    if word == "auto" and number:
-        return number
-    return recording.clap
+    first = infos.get(recording.chapters[0])
+    return clap_estimate(recording.clap, first.rate if first else Fraction(0))
 
 
-def _empty_splits(recordings: Sequence[Recording], sheets: Mapping[str, Sheet]) -> list[Problem]:
-    """Splits without any annotation."""
-    filled = {
-        recording.split
-        for recording in recordings
-        if recording.annotations and sheets[recording.annotations].annotations
-    }
+def _empty_splits(labels: Mapping[str, set[str]]) -> list[Problem]:
+    """Splits that need annotations and have none; `labels` by split."""
+    if not any(labels[split] for split in ("Training", *JUDGED_SPLITS)):
+        return []
     wanted = {"Training": "nothing can be trained", "Test": "no model can be judged"}
     return [
         Problem(
@@ -110,20 +112,12 @@ def _empty_splits(recordings: Sequence[Recording], sheets: Mapping[str, Sheet]) 
             severity="error" if split == "Training" else "warning",
         )
         for split, outcome in wanted.items()
-        if split not in filled and filled - {"Predict"}
+        if not labels[split]
     ]
 
 
-def _absent_classes(
-    recordings: Sequence[Recording], sheets: Mapping[str, Sheet], annotations: Mapping[str, Any]
-) -> list[Problem]:
-    """Classes of Training that another split, which has annotations, has not."""
-    ignored = {normalise(label) for label in annotations["ignore"]}
-    labels: dict[str, set[str]] = defaultdict(set)
-    for recording in recordings:
-        if recording.annotations:
-            entries = sheets[recording.annotations].annotations
-            labels[recording.split].update(entry.label for entry in entries)
+def _absent_classes(labels: Mapping[str, set[str]]) -> list[Problem]:
+    """Classes of Training that another split with annotations has not; `labels` by split."""
     return [
         Problem(
             check="class-absent",
@@ -135,22 +129,27 @@ def _absent_classes(
         )
         for split in JUDGED_SPLITS
         if labels[split]
-        for label in sorted(labels["Training"] - labels[split] - ignored)
+        for label in sorted(labels["Training"] - labels[split])
     ]
 
 
 def write_report(problems: Sequence[Problem], path: str | os.PathLike[str]) -> None:
-    """Write all problems as CSV, columns as the fields of `Problem`, and print them as text.
+    """Write all problems as CSV (`save_report`) and print them as text."""
+    print(report(problems), flush=True)  # noqa: T201 - the job's log
+    save_report(problems, path)
+
+
+def save_report(problems: Sequence[Problem], path: str | os.PathLike[str]) -> None:
+    """Write all problems as CSV, columns as the fields of `Problem`.
 
     Cells that a spreadsheet program would take for a formula are escaped (`spreadsheet.escape`).
     """
-    print(report(problems), flush=True)  # noqa: T201 - the job's log
     rows = ([spreadsheet.escape(cell) for cell in astuple(problem)] for problem in problems)
     artifacts.write_csv(path, REPORT_COLUMNS, rows)
 
 
 def read_report(path: str | os.PathLike[str]) -> list[Problem]:
-    """The problems that `write_report` wrote."""
+    """The problems that `save_report` wrote."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         return [_problem(row) for row in csv.DictReader(file)]
 

@@ -1,0 +1,29 @@
+"""`clapboard check`: every problem of table, sheets and videos, before any work."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+
+from clapboard.inputs import check_inputs, save_report
+from clapboard.problems import errors, report
+from clapboard.project import add_config_argument, read_project
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `clapboard check`."""
+    add_config_argument(parser)
+    parser.add_argument("-o", "--output", help="also write the problems to this CSV file")
+
+
+def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
+    """Print all problems; 1 when one of them is an error."""
+    project = read_project(arguments.configfile)
+    settings = project.config.section("annotations")
+    threads = len(os.sched_getaffinity(0))
+    problems = project.problems + check_inputs(settings, project.recordings, threads)
+    if arguments.output:
+        save_report(problems, arguments.output)
+    say(report(problems) if problems else "no problem in the input")
+    return 1 if errors(problems) else 0
