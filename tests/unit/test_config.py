@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
-from functools import reduce
 import subprocess
 import sys
+from functools import reduce
 from pathlib import Path
 
 import jsonschema
