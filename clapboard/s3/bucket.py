@@ -1,0 +1,202 @@
+"""One bucket: boto3 for single requests and listings, obstore for many requests at once.
+
+Credentials come from the standard AWS chain only (environment, profile, instance role). Neither
+client is ever asked to make or remove a bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from obstore.auth.boto3 import Boto3CredentialProvider
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
+
+from clapboard.problems import InputError, Problem
+
+# What one request may take: connecting, then silence of the server.
+CONNECT_SECONDS, SILENCE_SECONDS = 10, 60
+DELETES_A_REQUEST = 1000
+
+REMEDIES = {
+    "NoSuchBucket": "Correct the name; Clapboard never makes a bucket.",
+    "AccessDenied": "Ask for the rights listed in docs/s3.md.",
+    "InvalidAccessKeyId": "Check the credentials (`aws sts get-caller-identity`).",
+    "SignatureDoesNotMatch": "Check the secret key (`aws sts get-caller-identity`).",
+}
+
+
+@dataclass(frozen=True)
+class Object:
+    """What a listing says about an object.
+
+    Attributes:
+        key: its full key.
+        bytes: its size.
+        etag: its entity tag without quotes; the MD5 of the content unless it was uploaded in
+            parts or encrypted with a KMS key.
+        modified: when it was written, to the second.
+    """
+
+    key: str
+    bytes: int
+    etag: str
+    modified: datetime
+
+
+class Bucket:
+    """A bucket and how to talk to it.
+
+    Args:
+        name: of the bucket.
+        settings: section `s3` of the configuration.
+    """
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        self.name = name
+        self.settings = settings
+        session = boto3.Session()
+        if session.get_credentials() is None:
+            raise InputError([no_credentials()])
+        tries, connections = settings["tries"], settings["connections"]
+        self.control = session.client(
+            "s3",
+            endpoint_url=settings["endpoint"] or None,
+            region_name=session.region_name or "us-east-1",
+            config=Config(
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=SILENCE_SECONDS,
+                retries={"mode": "standard", "max_attempts": tries},
+                max_pool_connections=connections,
+            ),
+        )
+        endpoint = self.control.meta.endpoint_url
+        elsewhere = {} if endpoint.endswith(".amazonaws.com") else {"endpoint": endpoint}
+        self.store = S3Store(
+            name,
+            region=self.control.meta.region_name,
+            credential_provider=Boto3CredentialProvider(session),
+            checksum_algorithm="SHA256",
+            **elsewhere,
+            **self._encryption_of_store(),
+            client_options={
+                "allow_http": endpoint.startswith("http://"),
+                "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+                "timeout": timedelta(seconds=SILENCE_SECONDS),
+            },
+            retry_config={
+                "max_retries": tries,
+                "retry_timeout": timedelta(minutes=4),
+                "backoff": {"init_backoff": timedelta(milliseconds=200), "base": 2},
+            },
+        )
+
+    def _encryption_of_store(self) -> dict[str, Any]:
+        if self.settings["encryption"] == "none":
+            return {}
+        chosen = {"server_side_encryption": self.settings["encryption"]}
+        if self.settings["kms_key"]:
+            chosen["sse_kms_key_id"] = self.settings["kms_key"]
+        return chosen
+
+    def _encryption_of_control(self) -> dict[str, str]:
+        if self.settings["encryption"] == "none":
+            return {}
+        chosen = {"ServerSideEncryption": self.settings["encryption"]}
+        if self.settings["kms_key"]:
+            chosen["SSEKMSKeyId"] = self.settings["kms_key"]
+        return chosen
+
+    def objects(self, prefix: str) -> Iterator[Object]:
+        """Everything below a prefix, page by page, in the order of the server.
+
+        Raises:
+            InputError: the bucket is missing or may not be listed.
+        """
+        pages = self.control.get_paginator("list_objects_v2")
+        with explained(self.name):
+            for page in pages.paginate(Bucket=self.name, Prefix=prefix):
+                for entry in page.get("Contents", ()):
+                    if not entry["Key"].endswith("/"):
+                        etag = entry["ETag"].strip('"')
+                        yield Object(entry["Key"], entry["Size"], etag, entry["LastModified"])
+
+    def read(self, key: str) -> bytes | None:
+        """The content of a small object; None if there is none."""
+        with explained(self.name):
+            try:
+                return self.control.get_object(Bucket=self.name, Key=key)["Body"].read()
+            except self.control.exceptions.NoSuchKey:
+                return None
+
+    def write(self, key: str, data: bytes) -> None:
+        """Write a small object, whole or not at all."""
+        with explained(self.name):
+            self.control.put_object(
+                Bucket=self.name,
+                Key=key,
+                Body=data,
+                ChecksumAlgorithm="SHA256",
+                **self._encryption_of_control(),
+            )
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects by their full keys.
+
+        Raises:
+            InputError: any of them could not be deleted.
+        """
+        for start in range(0, len(keys), DELETES_A_REQUEST):
+            batch = [{"Key": key} for key in keys[start : start + DELETES_A_REQUEST]]
+            with explained(self.name):
+                answer = self.control.delete_objects(
+                    Bucket=self.name, Delete={"Objects": batch, "Quiet": True}
+                )
+            for error in answer.get("Errors", ())[:1]:
+                message = f"{error['Key']} cannot be deleted: {error.get('Message', '')}"
+                remedy = REMEDIES.get(error.get("Code", ""), "Try again.")
+                raise InputError([Problem("s3-refused", message, remedy, self.name)])
+
+
+def no_credentials() -> Problem:
+    """The problem of having no credentials at all."""
+    return Problem(
+        "no-credentials",
+        "there are no AWS credentials",
+        "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use an instance role.",
+    )
+
+
+@contextmanager
+def explained(bucket: str) -> Iterator[None]:
+    """Turn the errors of both clients into an `InputError` that says what to do.
+
+    Neither client puts credentials into its messages; endpoint and key may be in them.
+    """
+    try:
+        yield
+    except NoCredentialsError:
+        raise InputError([no_credentials()]) from None
+    except ClientError as error:
+        details = error.response["Error"]
+        code, message = details.get("Code", ""), details.get("Message", "")
+        remedy = REMEDIES.get("AccessDenied" if code == "403" else code, "Try again later.")
+        problem = Problem("s3-refused", f"{code}: {message or 'refused'}", remedy, bucket)
+        raise InputError([problem]) from error
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        remedy = REMEDIES["AccessDenied"]
+        raise InputError([Problem("s3-refused", _first_line(error), remedy, bucket)]) from error
+    except (BotoCoreError, BaseError, FileNotFoundError) as error:
+        remedy = "Run it again: it goes on where it stopped."
+        raise InputError([Problem("s3-failed", _first_line(error), remedy, bucket)]) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:500]

@@ -1,0 +1,249 @@
+"""Labelled copies of frames that are in a bucket already: ``Data/{split}/{label}/`` beside them.
+
+The copying is done by the server; no frame passes through this machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import obstore
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clapboard import artifacts
+from clapboard.annotations.labels import folder_name
+from clapboard.dataset import CLASS_COLUMNS, SPLITS, find_classes
+from clapboard.images import NUMBER
+from clapboard.index import RecordingIndex
+from clapboard.problems import InputError, Problem, refuse
+from clapboard.s3 import concurrency
+from clapboard.s3.bucket import Bucket, Object, explained
+from clapboard.s3.location import Location
+from clapboard.s3.plan import Plan, Transfer
+from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, write_receipt
+from clapboard.store import file_name
+
+CLASSES = "labels.csv"
+NAMED = 3
+"""How many of many missing frames a message names."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What the labelled set in the bucket shall be.
+
+    Attributes:
+        frames: where the frames are, one folder per recording.
+        data: where the labelled copies go.
+        classes: labels in the order of their class index.
+        table: one row per copy: ``path`` (below `data`), ``split``, ``label``, ``class_index``,
+            ``recording``, ``frame``, ``source`` (key), ``source_etag``, ``bytes``.
+        listed: how many objects were looked at to find the sources.
+    """
+
+    frames: Location
+    data: Location
+    classes: Sequence[str]
+    table: pa.Table
+    listed: int
+
+
+def find_labelled(
+    bucket: Bucket,
+    frames: Location,
+    data: Location,
+    recordings: Sequence[Mapping[str, str]],
+    labels_files: Mapping[str, str],
+    indexes: Mapping[str, str],
+    unseen: str,
+) -> Labelled:
+    """Find the frame behind every selected label.
+
+    Args:
+        bucket: that holds both locations.
+        frames: ``{frames}/{recording}/...{number}.jpg``; the name ends in the frame number.
+        data: of the copies; may not overlap with `frames`.
+        recordings: ``id`` and ``split`` of each; those in none of the three splits are left out.
+        labels_files: ``labels/{id}.parquet`` by recording id.
+        indexes: ``index/{id}.parquet`` by recording id.
+        unseen: what becomes of a label that Training does not have: ``refuse`` or ``drop``.
+
+    Raises:
+        InputError: a labelled frame is not in the bucket, the locations overlap, a label cannot be
+            trained.
+    """
+    refuse(_misplaced(frames, data))
+    members = [recording for recording in recordings if recording["split"] in SPLITS]
+    classes = find_classes(members, labels_files, unseen)
+    problems, tables, listed = list[Problem](), list[pa.Table](), 0
+    for recording in members:
+        folder = frames.folder(recording["id"])
+        there = list(bucket.objects(folder.prefix))
+        listed += len(there)
+        index = RecordingIndex.read(indexes[recording["id"]])
+        table, missing = _rows(recording, labels_files[recording["id"]], index, there, classes)
+        tables.append(table)
+        if missing:
+            problems.append(_missing(missing, folder))
+    refuse(problems)
+    return Labelled(frames, data, classes, pa.concat_tables(tables), listed)
+
+
+def plan_labels(bucket: Bucket, labelled: Labelled, remove_stale: bool) -> Plan:
+    """What has to be copied, and what does not belong there any more.
+
+    A copy is right when it has its source's size and entity tag, or when the receipt of the last
+    run knows the pair of tags (a copy under another KMS key has a tag of its own).
+    """
+    receipt = read_receipt(bucket, labelled.data)
+    pairs = receipt.pairs() if receipt else {}
+    there = {labelled.data.name(found.key): found for found in bucket.objects(labelled.data.prefix)}
+    todo = list[Transfer]()
+    for path, source, etag, size in _columns(labelled, "path", "source", "source_etag", "bytes"):
+        copy = there.get(path)
+        right = copy is not None and copy.bytes == size
+        if not (right and copy and (copy.etag == etag or pairs.get(path) == (etag, copy.etag))):
+            todo.append(Transfer(source, labelled.data.key(path), size, etag))
+    wanted = set(labelled.table["path"].to_pylist())
+    stale = [labelled.data.key(path) for path in there if path not in wanted and is_copy(path)]
+    return Plan(
+        action="copy",
+        source=labelled.frames.url,
+        target=labelled.data.url,
+        todo=tuple(todo),
+        kept=len(wanted) - len(todo),
+        listed=labelled.listed + len(there),
+        stale=tuple(sorted(stale)),
+        remove_stale=remove_stale,
+    )
+
+
+def label(bucket: Bucket, labelled: Labelled, plan: Plan) -> Receipt:
+    """Carry out a plan; check the result against a new listing and write the receipt last.
+
+    Raises:
+        InputError: a request failed for good, or the listing does not show what was copied.
+    """
+
+    async def copy(transfer: Transfer) -> None:
+        await obstore.copy_async(bucket.store, transfer.source, transfer.target)
+
+    if plan.todo or plan.removed:
+        drop_receipt(bucket, labelled.data)
+    with explained(bucket.name):
+        concurrency.run(plan.todo, copy, bucket.settings["connections"], "copying")
+    bucket.delete(plan.removed)
+    bucket.write(labelled.data.key(CLASSES), _classes_csv(labelled.classes))
+    there = {labelled.data.name(one.key): one for one in bucket.objects(labelled.data.prefix)}
+    etags = list[str]()
+    for path, size in _columns(labelled, "path", "bytes"):
+        found = there.get(path)
+        if found is None or found.bytes != size:
+            message = f"{path} is not what was copied there"
+            remedy = "Something else writes below this prefix; stop it and run again."
+            raise InputError([Problem("s3-changed", message, remedy, labelled.data.url)])
+        etags.append(found.etag)
+    receipt = Receipt.of(labelled.table.append_column("etag", pa.array(etags, pa.string())), {})
+    write_receipt(bucket, labelled.data, receipt)
+    return receipt
+
+
+def is_copy(path: str) -> bool:
+    """Whether a name below the data location is where labelled copies are put."""
+    parts = path.split("/")
+    return len(parts) == 3 and parts[0] in SPLITS and parts[2].lower().endswith(".jpg")
+
+
+def _rows(
+    recording: Mapping[str, str],
+    labels_file: str,
+    index: RecordingIndex,
+    there: Sequence[Object],
+    classes: Sequence[str],
+) -> tuple[pa.Table, list[int]]:
+    """The copies of one recording's frames, and the numbers of labelled frames that are missing."""
+    labels, _ = artifacts.read_parquet(labels_file, ["frame", "label", "selected"])
+    names = pa.array(classes, pa.string())
+    labels = labels.filter(pc.and_(labels["selected"], pc.is_in(labels["label"], names)))
+    objects = _by_number(there)
+    frames = labels["frame"].to_numpy()
+    numbers = index.source_pts[frames - 1] if index.chapters[0].kind == "images" else frames
+    found = np.array([int(number) in objects for number in numbers], bool)
+    chosen = [objects[int(number)] for number in numbers[found]]
+    labels = labels.filter(pa.array(found))
+    folders = [folder_name(name) for name in labels["label"].to_pylist()]
+    split, name = recording["split"], recording["id"]
+    paths = [
+        f"{split}/{folder}/{file_name(name, frame)}"
+        for folder, frame in zip(folders, labels["frame"].to_pylist(), strict=True)
+    ]
+    columns = {
+        "path": pa.array(paths, pa.string()),
+        "split": pa.repeat(split, len(paths)),
+        "label": labels["label"].combine_chunks(),
+        "class_index": pc.index_in(labels["label"], names).combine_chunks(),
+        "recording": pa.repeat(name, len(paths)),
+        "frame": labels["frame"].combine_chunks(),
+        "source": pa.array([one.key for one in chosen], pa.string()),
+        "source_etag": pa.array([one.etag for one in chosen], pa.string()),
+        "bytes": pa.array([one.bytes for one in chosen], pa.int64()),
+    }
+    return pa.table(columns), frames[~found].tolist()
+
+
+def _by_number(there: Sequence[Object]) -> dict[int, Object]:
+    """The pictures of a listing by the number their name ends in."""
+    objects, problems = dict[int, Object](), list[Problem]()
+    for one in there:
+        stem, _, suffix = one.key.rpartition(".")
+        match = NUMBER.search(stem.rpartition("/")[2])
+        if suffix.lower() not in ("jpg", "jpeg") or not match:
+            continue
+        other = objects.setdefault(int(match[1]), one)
+        if other is not one:
+            message = f"{other.key} and {one.key} have the same frame number"
+            remedy = "Keep one of them, or one recording to a folder."
+            problems.append(Problem("picture-number-twice", message, remedy, value=match[1]))
+    refuse(problems)
+    return objects
+
+
+def _classes_csv(classes: Sequence[str]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CLASS_COLUMNS)
+    writer.writerows((code, name, folder_name(name)) for code, name in enumerate(classes))
+    return text.getvalue().encode()
+
+
+def _misplaced(frames: Location, data: Location) -> list[Problem]:
+    """Locations that would let one run take or remove what the other needs."""
+    problems = list[Problem]()
+    if frames.bucket != data.bucket:
+        message = "the labelled copies go to another bucket than the frames are in"
+        remedy = "Use one bucket: the server copies only within it."
+        problems.append(Problem("other-bucket", message, remedy, column="s3.data", value=data.url))
+    if frames.overlaps(data) or not data.prefix:
+        message = f"this is not apart from the frames at {frames.url}"
+        remedy = "Choose a folder of its own, such as s3://bucket/Data."
+        problems.append(
+            Problem("data-in-frames", message, remedy, column="s3.data", value=data.url)
+        )
+    return problems
+
+
+def _missing(frames: Sequence[int], folder: Location) -> Problem:
+    named = ", ".join(map(str, frames[:NAMED])) + (", ..." if len(frames) > NAMED else "")
+    message = f"{len(frames)} labelled frames are not there: {named}"
+    remedy = "Upload them (sync_frames), or correct the sheet."
+    return Problem("missing-frames", message, remedy, file=folder.url)
+
+
+def _columns(labelled: Labelled, *names: str) -> Iterator[tuple[Any, ...]]:
+    return zip(*(labelled.table[name].to_pylist() for name in names), strict=True)

@@ -1,0 +1,93 @@
+"""A proxy on loopback that answers as S3 does on a bad day."""
+
+import http.client
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+SLOW_DOWN = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"""
+
+
+class Proxy:
+    """Passes requests on to `target`; `fault(method, path)` may name what goes wrong instead.
+
+    Faults: ``"503"`` refuses, ``"cut"`` drops the connection in the middle of the answer's body,
+    ``"drop"`` drops it before any answer, a number is seconds of delay.
+    """
+
+    def __init__(self, target, fault):
+        self.target = urlsplit(target).netloc
+        self.fault = fault
+        self.requests = []
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args):
+                pass
+
+            def handle_any(self):
+                proxy.serve(self)
+
+            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+
+        class QuietServer(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass
+
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def serve(self, handler):
+        self.requests.append((handler.command, handler.path))
+        length = int(handler.headers.get("Content-Length") or 0)
+        body = handler.rfile.read(length)
+        fault = self.fault(handler.command, handler.path)
+        if isinstance(fault, int | float):
+            time.sleep(fault)
+        elif fault == "503":
+            handler.send_response(503)
+            handler.send_header("Content-Type", "application/xml")
+            handler.send_header("Content-Length", str(len(SLOW_DOWN)))
+            handler.end_headers()
+            handler.wfile.write(SLOW_DOWN)
+            return
+        elif fault == "drop":
+            handler.close_connection = True
+            return
+        connection = http.client.HTTPConnection(self.target, timeout=30)
+        connection.putrequest(
+            handler.command, handler.path, skip_host=True, skip_accept_encoding=True
+        )
+        for name, value in handler.headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        data = answer.read()
+        handler.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                handler.send_header(name, value)
+        declared = answer.getheader("Content-Length") if handler.command == "HEAD" else len(data)
+        handler.send_header("Content-Length", str(declared))
+        handler.end_headers()
+        if fault == "cut":
+            handler.wfile.write(data[: len(data) // 2])
+            handler.close_connection = True
+        elif handler.command != "HEAD":
+            handler.wfile.write(data)
+        connection.close()

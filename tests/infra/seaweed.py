@@ -1,0 +1,123 @@
+"""A real S3 server (SeaweedFS) on loopback, with a writer, a reader and no other identity."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+WEED = Path(__file__).parents[2] / ".infra" / "bin" / "weed"
+
+WRITER = {"AWS_ACCESS_KEY_ID": "LABKEY", "AWS_SECRET_ACCESS_KEY": "LABSECRET"}
+READER = {"AWS_ACCESS_KEY_ID": "READKEY", "AWS_SECRET_ACCESS_KEY": "READSECRET"}
+
+START_SECONDS = 60
+
+
+def identity(name, credentials, actions):
+    pair = {
+        "accessKey": credentials["AWS_ACCESS_KEY_ID"],
+        "secretKey": credentials["AWS_SECRET_ACCESS_KEY"],
+    }
+    return {"name": name, "credentials": [pair], "actions": actions}
+
+
+def free_ports(count):
+    """Ports free on loopback, and so are the ones 10,000 above, which SeaweedFS takes for gRPC."""
+    found = []
+    while len(found) < count:
+        port = random.randrange(20000, 29000)
+        try:
+            for candidate in (port, port + 10000):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", candidate))
+        except OSError:
+            continue
+        if port not in found:
+            found.append(port)
+    return found
+
+
+class Server:
+    """The server, its data below a folder; may be killed and started again on the same data."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        (self.folder / "data").mkdir(parents=True)
+        self.ports = free_ports(4)
+        self.endpoint = f"http://127.0.0.1:{self.ports[3]}"
+        identities = [
+            identity("lab", WRITER, ["Admin", "Read", "List", "Tagging", "Write"]),
+            identity("reader", READER, ["Read", "List"]),
+        ]
+        self.config = self.folder / "s3.json"
+        self.config.write_text(json.dumps({"identities": identities}))
+        self.process = None
+
+    def start(self):
+        master, volume, filer, s3 = self.ports
+        with (self.folder / "weed.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    WEED,
+                    "-logtostderr=true",
+                    "-v=0",
+                    "server",
+                    f"-dir={self.folder / 'data'}",
+                    "-ip=127.0.0.1",
+                    "-ip.bind=127.0.0.1",
+                    f"-master.port={master}",
+                    "-master.telemetry=false",
+                    "-master.volumeSizeLimitMB=64",
+                    f"-volume.port={volume}",
+                    "-volume.max=2000",
+                    "-filer",
+                    f"-filer.port={filer}",
+                    "-s3",
+                    f"-s3.port={s3}",
+                    f"-s3.config={self.config}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                tail = (self.folder / "weed.log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"SeaweedFS did not start:\n{tail}")
+            time.sleep(0.2)
+        return self
+
+    def answers(self):
+        try:
+            urllib.request.urlopen(self.endpoint, timeout=2)
+        except urllib.error.HTTPError as error:
+            return error.code == 403
+        except OSError:
+            return False
+        return True
+
+    def stop(self, signal_number=signal.SIGTERM):
+        """End the server by its process id and wait until it is gone."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal_number)
+            try:
+                self.process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def kill(self):
+        """As a crash or a pulled plug: nothing is said to anybody."""
+        self.stop(signal.SIGKILL)
+
+
+def available():
+    return os.access(WEED, os.X_OK)
