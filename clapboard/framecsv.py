@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from clapboard.annotations.clips import of_recording
 from clapboard.annotations.labels import folder_name
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
@@ -66,7 +67,7 @@ def frame_ranges(
     """The ranges of all annotations and claps of a sheet, in sheet order.
 
     Args:
-        sheet: the annotations; those of clips name chapters of the index (`only_clips`).
+        sheet: the annotations; those of clips name chapters of the index (`of_recording`).
         clap: seconds in the recording at which the first clap is seen; only sheets in wall-clock
             time are moved by it.
         rate: nominal frames per second, for the fractional frames `t * rate`.
@@ -105,7 +106,7 @@ def _in_clip(entry: Annotation, index: RecordingIndex) -> tuple[Fraction, Fracti
     It ends with its chapter at the latest: whatever follows is another clip.
 
     Raises:
-        ValueError: its clip is not in the recording; `only_clips` was not asked.
+        ValueError: its clip is not in the recording; `of_recording` was not asked.
     """
     chapter = next((each for each in index.chapters if each.file == entry.clip), None)
     if chapter is None:
@@ -165,6 +166,7 @@ def write_framecsv(
     settings: Mapping[str, Any],
     framecsv: str,
     procedures: str,
+    subject: str = "",
 ) -> None:
     """Write the frame ranges of a recording, whole and split by procedure.
 
@@ -176,13 +178,16 @@ def write_framecsv(
         framecsv: CSV file to write; claps stay in it as marks.
         procedures: folder for one CSV per procedure, named by `folder_name`; files of procedures
             that the sheet no longer has are removed.
+        subject: whose rows to take from a sheet of several subjects.
 
     Raises:
         InputError: the sheet or the position of the clap has errors.
     """
     index = RecordingIndex.read(index_file)
-    sheet, problems = read_sheet(sheet_file, settings, [chapter.file for chapter in index.chapters])
+    chapters = [chapter.file for chapter in index.chapters]
+    sheet, problems = read_sheet(sheet_file, settings, chapters)
     refuse(problems)
+    sheet = of_recording(sheet, chapters, subject)
     ranges = frame_ranges(sheet, clap_seconds(clap, index), index.rate, index)
     by_file: dict[str, list[FrameRange]] = defaultdict(list)
     for entry in ranges:

@@ -1,27 +1,126 @@
-"""Sheets that speak of clips by file name: which chapter of a recording a name means."""
+"""Sheets of several clips or subjects: which of their rows belong to a recording."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from urllib.parse import unquote, urlsplit
 
-from clapboard.annotations.sheet import Sheet
+from clapboard.annotations.columns import Columns
+from clapboard.annotations.labels import normalise
+from clapboard.annotations.sheet import Annotation, Sheet
+from clapboard.annotations.tables import Table
 from clapboard.problems import Problem
+
+CLIP_TITLES = ("clip", "file", "file name", "video", "video file", "media file", "avi", "path")
 
 # Label Studio puts eight hexadecimal digits before the name of an uploaded file.
 _UPLOAD_PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")
 
 
-def same_clip(clip: str, chapter: str) -> bool:
-    """Whether a clip named in a sheet is a chapter file: the name and all folders given agree."""
-    wanted = [part for part in PurePath(clip.replace("\\", "/")).parts if part not in ("/", ".")]
-    for path in {Path(chapter).absolute(), Path(chapter).resolve()}:
-        if wanted and list(path.parts)[-len(wanted) :] == wanted:
-            return True
-    return False
+class Chapters:
+    """The chapter files of some recordings, found by what a sheet calls them."""
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self._by_name: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+        for file in dict.fromkeys(files):
+            for path in dict.fromkeys((Path(file).absolute(), Path(file).resolve())):
+                self._by_name[path.name].append((file, path.parts))
+
+    def called(self, clip: str) -> list[str]:
+        """The chapters that a clip can mean: the name and all folders given agree."""
+        wanted = tuple(
+            part for part in PurePath(clip.replace("\\", "/")).parts if part not in ("/", ".")
+        )
+        if not wanted:
+            return []
+        fitting = (
+            file
+            for file, parts in self._by_name.get(wanted[-1], ())
+            if parts[-len(wanted) :] == wanted
+        )
+        return list(dict.fromkeys(fitting))
+
+
+def of_recording(sheet: Sheet, chapters: Sequence[str], subject: str = "") -> Sheet:
+    """The part of a sheet that is about one recording.
+
+    Of a sheet that names clips, annotations of the recording's chapters stay, their clip replaced
+    by the chapter's path. Of a sheet that names subjects, those of `subject` and those without any
+    stay, provided that it names `subject`; else the names mean something else and all stay.
+    """
+    entries = (*sheet.annotations, *sheet.claps)
+    if any(entry.clip for entry in entries):
+        known = Chapters(chapters)
+        sheet = replace(
+            sheet,
+            annotations=_in_chapters(sheet.annotations, known),
+            claps=_in_chapters(sheet.claps, known),
+        )
+    wanted = normalise(subject)
+    if wanted and wanted in {normalise(entry.subject) for entry in entries}:
+        sheet = replace(
+            sheet,
+            annotations=_of_subject(sheet.annotations, wanted),
+            claps=_of_subject(sheet.claps, wanted),
+        )
+    return sheet
+
+
+def clip_problems(sheet: Sheet, chapters: Sequence[str]) -> list[Problem]:
+    """Errors when a sheet names clips and none is a chapter, or one could be two chapters."""
+    known = Chapters(chapters)
+    clips = dict.fromkeys(entry.clip for entry in sheet.in_order() if entry.clip)
+    meant = {clip: known.called(clip) for clip in clips}
+    problems = [
+        Problem(
+            "ambiguous-clip",
+            f"several chapters have this name: {', '.join(files)}",
+            "Write it with its folder.",
+            sheet.file,
+            value=clip,
+        )
+        for clip, files in meant.items()
+        if len(files) > 1
+    ]
+    if clips and not any(meant.values()):
+        problems.append(_unknown_clips(sheet.file, list(clips)))
+    return problems
+
+
+def only_chapters(
+    table: Table, columns: Columns | None, chapters: Sequence[str]
+) -> tuple[Table, list[Problem]]:
+    """The table without rows about clips that are no chapters, so that their faults do not count.
+
+    Returns:
+        The table, and an error when all its clips are unknown.
+    """
+    if columns is None or columns.get("clip") is None:
+        return table, []
+    known, other = Chapters(chapters), []
+    for row in columns.rows(table):
+        name = columns.text(row, "clip")
+        if name and not known.called(clip_path(name, table.file)):
+            other.append(row)
+    if other and len(other) == len(columns.rows(table)):
+        names = [columns.text(row, "clip") for row in other]
+        return table, [_unknown_clips(table.file, names)]
+    dropped = {row.number for row in other}
+    rows = tuple(row for row in table.rows if row.number not in dropped)
+    return replace(table, rows=rows), []
+
+
+def clip_path(name: str, sheet: str) -> str:
+    """The path of a clip beside its sheet, or in the folder of the sheet's name, if it is there.
+
+    ``ADL.csv`` speaks of ``ADL/01.mp4`` or ``01.mp4``; any other name stays as written.
+    """
+    folders = (Path(sheet).with_suffix(""), Path(sheet).parent)
+    return next((str(folder / name) for folder in folders if (folder / name).is_file()), name)
 
 
 def clip_of_url(url: str) -> str:
@@ -32,36 +131,29 @@ def clip_of_url(url: str) -> str:
     return _UPLOAD_PREFIX.sub("", name, count=1)
 
 
-def only_clips(sheet: Sheet, chapters: Sequence[str]) -> Sheet:
-    """The sheet without annotations of clips that are not among the chapter files.
-
-    The clips of those that stay become the chapter's own path.
-    """
-
-    def chosen(entries: tuple) -> tuple:
-        kept = []
-        for entry in entries:
-            chapter = next((file for file in chapters if same_clip(entry.clip, file)), None)
-            if not entry.clip:
-                kept.append(entry)
-            elif chapter is not None:
-                kept.append(replace(entry, clip=chapter))
-        return tuple(kept)
-
-    return replace(sheet, annotations=chosen(sheet.annotations), claps=chosen(sheet.claps))
+def _in_chapters(entries: Sequence[Annotation], known: Chapters) -> tuple[Annotation, ...]:
+    """The annotations without a clip, and those of one chapter, which becomes their clip."""
+    kept = []
+    for entry in entries:
+        files = known.called(entry.clip)
+        if not entry.clip:
+            kept.append(entry)
+        elif len(files) == 1:
+            kept.append(replace(entry, clip=files[0]))
+    return tuple(kept)
 
 
-def unknown_clips(sheet: Sheet, chapters: Sequence[str]) -> list[Problem]:
-    """An error when a sheet names clips and no chapter is one of them."""
-    clips = list(dict.fromkeys(entry.clip for entry in sheet.in_order() if entry.clip))
-    if not clips or any(same_clip(clip, chapter) for clip in clips for chapter in chapters):
-        return []
-    return [
-        Problem(
-            "unknown-clip",
-            "the sheet names clips and none of them is a chapter of a recording that uses it",
-            "Give the videos the names that stand in the sheet.",
-            sheet.file,
-            value=", ".join(clips[:5]),
-        )
-    ]
+def _of_subject(entries: Sequence[Annotation], wanted: str) -> tuple[Annotation, ...]:
+    """The annotations of a subject and those of nobody in particular."""
+    return tuple(entry for entry in entries if normalise(entry.subject) in ("", wanted))
+
+
+def _unknown_clips(file: str, clips: Sequence[str]) -> Problem:
+    """The error of a sheet about other videos."""
+    return Problem(
+        "unknown-clip",
+        "the sheet names clips and none of them is a chapter of a recording that uses it",
+        "Give the videos the names that stand in the sheet.",
+        file,
+        value=", ".join(clips[:5]),
+    )

@@ -28,6 +28,7 @@ from clapboard.annotations.cells import (
     missing_time,
     unreadable_time,
 )
+from clapboard.annotations.clips import CLIP_TITLES, clip_path
 from clapboard.annotations.columns import HEADER_ROWS, Columns, match, no_header, plain, with_label
 from clapboard.annotations.labels import resolve
 from clapboard.annotations.sheet import Annotation, Sheet
@@ -49,7 +50,6 @@ LABEL_TITLES = (
     "annotation",
     "trial_type",
 )
-CLIP_TITLES = ("clip", "file", "file name", "video", "video file", "media file", "avi", "path")
 OTHER_TITLES = {
     "comment": ("comment", "comments", "note", "notes", "remark", "remarks"),
     "subject": ("subject", "participant"),
@@ -197,7 +197,7 @@ def _read_row(
             problems.append(unreadable_time(error, TIME_REMEDY, *place, text))
     if problems:
         return None, problems
-    start = times["start"]
+    start, clip = times["start"], unescape(columns.text(row, "clip"))
     return Annotation(
         resolve(written, settings["aliases"]),
         start,
@@ -206,7 +206,7 @@ def _read_row(
         written,
         unescape(columns.text(row, "comment")),
         unescape(columns.text(row, "subject")),
-        unescape(columns.text(row, "clip")),
+        clip_path(clip, table.file) if clip else "",
     ), []
 
 

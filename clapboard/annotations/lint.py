@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clapboard.annotations.lint_classes import lint_classes
+from clapboard.annotations.clips import of_recording
+from clapboard.annotations.lint_classes import Placed, lint_classes
+from clapboard.annotations.lint_durations import lint_durations
 from clapboard.annotations.lint_rows import lint_rows
 from clapboard.annotations.lint_video import lint_video
 from clapboard.annotations.sheet import Sheet
 from clapboard.problems import Problem
-
-if TYPE_CHECKING:
-    from clapboard.recordings import Recording
+from clapboard.recordings import Recording
 
 
 def lint(
@@ -25,7 +26,7 @@ def lint(
     """Everything wrong or doubtful in sheets that could be read; errors stop the run.
 
     Args:
-        sheets: by path, as in `Recording.annotations`. A sheet that several cameras share is
+        sheets: by path, as in `Recording.annotations`. A sheet that several recordings share is
             checked once; only its ends are compared with each video.
         recordings: all recordings; those without a sheet in `sheets` are left alone.
         durations: seconds of video in each chapter file. Recordings with a chapter that is not in
@@ -35,12 +36,33 @@ def lint(
     Returns:
         Problems by sheet and row.
     """
-    annotated = [recording for recording in recordings if recording.annotations in sheets]
     problems: list[Problem] = []
-    for sheet in sheets.values():
+    used: dict[str, Sheet] = {}
+    placed: dict[Placed, None] = {}
+    for recording in recordings:
+        if recording.annotations not in sheets:
+            continue
+        whole = sheets[recording.annotations]
+        sheet = of_recording(whole, recording.chapters, recording.subject)
+        used[whole.file] = _joined(used.get(whole.file), sheet)
+        for entry in sheet.annotations:
+            placed[Placed(recording.subject, recording.split, sheet.file, entry)] = None
+        problems += lint_video(sheet, recording, durations or {})
+    for sheet in used.values():
         problems += lint_rows(sheet, settings)
-    problems += lint_classes(sheets, annotated, settings)
-    for recording in annotated:
-        problems += lint_video(sheets[recording.annotations], recording, durations or {})
-    place = {sheet.file: number for number, sheet in enumerate(sheets.values())}
-    return sorted(problems, key=lambda problem: (place.get(problem.file, -1), problem.row or 0))
+    problems += lint_classes(list(placed), settings)
+    problems += lint_durations(list(placed))
+    order = {file: number for number, file in enumerate(used)}
+    return sorted(problems, key=lambda problem: (order.get(problem.file, -1), problem.row or 0))
+
+
+def _joined(first: Sheet | None, second: Sheet) -> Sheet:
+    """Two parts of one sheet as one, in sheet order and without repetition."""
+    if first is None:
+        return second
+
+    def both(name: str) -> tuple:
+        entries = dict.fromkeys((*getattr(first, name), *getattr(second, name)))
+        return tuple(sorted(entries, key=lambda entry: entry.row))
+
+    return replace(first, annotations=both("annotations"), claps=both("claps"))

@@ -1,52 +1,120 @@
-"""Checks across sheets: labels against each other, splits and subjects."""
+"""Checks of the labels of all sheets: spelling, and who has them."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import combinations
+from typing import Any
 
 from clapboard.annotations.labels import resolve
-from clapboard.annotations.sheet import Annotation, Sheet
+from clapboard.annotations.sheet import Annotation
 from clapboard.problems import Problem
 
-if TYPE_CHECKING:
-    from clapboard.recordings import Recording
+SIMILAR = 0.84
+"""Labels alike to this degree (`difflib` ratio) may be one: SPLINTTING and SPLINTING are 0.95."""
 
-SPLITS = ("Training", "Validation", "Test")
+RARE = 0.1
+"""The rarer of two similar labels is suspected up to this part of the other's rows."""
 
 
-def lint_classes(
-    sheets: Mapping[str, Sheet], recordings: Sequence[Recording], settings: Mapping[str, Any]
-) -> list[Problem]:
-    """Labels that no Training subject has."""
+@dataclass(frozen=True)
+class Placed:
+    """An annotation with the subject it is about, the split of that subject and its sheet."""
+
+    subject: str
+    split: str
+    file: str
+    entry: Annotation
+
+
+def lint_classes(placed: Sequence[Placed], settings: Mapping[str, Any]) -> list[Problem]:
+    """Labels that no Training subject has, that one subject has alone, that look misspelt."""
     ignored = {resolve(label, settings["aliases"]) for label in settings["ignore"]}
-    places: dict[str, dict[str, tuple[str, Annotation]]] = defaultdict(dict)
-    for recording in recordings:
-        for entry in sheets[recording.annotations].annotations:
-            if entry.label not in ignored and recording.split in SPLITS:
-                places[entry.label].setdefault(
-                    recording.split, (sheets[recording.annotations].file, entry)
-                )
-    if not any("Training" in splits for splits in places.values()):
+    by_label: dict[str, list[Placed]] = defaultdict(list)
+    for one in placed:
+        if one.entry.label not in ignored and one.split != "Predict":
+            by_label[one.entry.label].append(one)
+    unseen = _unseen(by_label, settings["unseen"])
+    told = {problem.value for problem in unseen}
+    return [*unseen, *_one_subject(by_label, told), *_spellings(by_label)]
+
+
+def _unseen(by_label: Mapping[str, Sequence[Placed]], policy: str) -> list[Problem]:
+    """Labels that cannot be learnt, once for each other split."""
+    if not any(one.split == "Training" for places in by_label.values() for one in places):
         return []
-    return [
-        _unseen(entry, file, settings["unseen"])
-        for splits in places.values()
-        if "Training" not in splits
-        for file, entry in splits.values()
-    ]
+    problems = []
+    for label, places in by_label.items():
+        splits = {one.split: one for one in reversed(places)}
+        if "Training" in splits:
+            continue
+        problems += [
+            Problem(
+                "unseen-label",
+                f"{label!r} is in {split} and no Training subject has it, so it cannot be learnt",
+                "Move a subject that has it to Training, add it to annotations.ignore, give it an "
+                "alias, or set annotations.unseen to drop.",
+                first.file,
+                first.entry.row,
+                value=label,
+                severity="error" if policy == "refuse" else "warning",
+            )
+            for split, first in splits.items()
+        ]
+    return problems
 
 
-def _unseen(entry: Annotation, file: str, policy: str) -> Problem:
-    """The problem of a label that cannot be learnt; `entry` is its first row in a split."""
-    return Problem(
-        "unseen-label",
-        f"no Training subject has {entry.label!r}, so no model can learn it",
-        "Move a subject that has it to Training, add the label to annotations.ignore or an alias "
-        "for it, or set annotations.unseen to drop.",
-        file,
-        entry.row,
-        value=entry.written,
-        severity="error" if policy == "refuse" else "warning",
-    )
+def _one_subject(by_label: Mapping[str, Sequence[Placed]], told: set[str]) -> list[Problem]:
+    """Labels that can be learnt but never judged on somebody else, or the other way round."""
+    subjects = {one.subject for places in by_label.values() for one in places}
+    problems = []
+    for label, places in by_label.items():
+        owners = {one.subject for one in places}
+        if len(owners) > 1 or len(subjects) < 2 or label in told:
+            continue
+        count = f"{len(places)} row{'s' if len(places) > 1 else ''}"
+        problems.append(
+            Problem(
+                "one-subject-label",
+                f"only {places[0].subject} has {label!r} ({count}), so it cannot be both learnt "
+                "and tested",
+                "Annotate more subjects, merge it with an alias, or add it to annotations.ignore.",
+                places[0].file,
+                places[0].entry.row,
+                value=label,
+                severity="warning",
+            )
+        )
+    return problems
+
+
+def _spellings(by_label: Mapping[str, Sequence[Placed]]) -> list[Problem]:
+    """Rare labels that look like a common one.
+
+    Rare means: one subject has it, or few rows, next to the other label. IV LINE and IO LINE, which
+    everybody has, are left in peace.
+    """
+    rows = Counter({label: len(places) for label, places in by_label.items()})
+    owners = {label: {one.subject for one in places} for label, places in by_label.items()}
+    problems = []
+    for common, rare in combinations([label for label, _ in rows.most_common()], 2):
+        few = rows[rare] <= RARE * rows[common]
+        alone = len(owners[rare]) == 1 < len(owners[common])
+        if not (few or alone) or SequenceMatcher(None, common, rare).ratio() < SIMILAR:
+            continue
+        first = by_label[rare][0]
+        problems.append(
+            Problem(
+                "similar-label",
+                f"{rare!r} ({rows[rare]}x) looks like {common!r} ({rows[common]}x)",
+                f"If they are one, add the alias {rare!r}: {common!r} to annotations.aliases.",
+                first.file,
+                first.entry.row,
+                value=first.entry.written,
+                severity="warning",
+            )
+        )
+    return problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -12,14 +13,18 @@ from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.clock import seconds_text
 from clapboard.problems import Problem
 
+LONG_CLAP = Fraction(1)
+"""Seconds beyond which it is not clear which instant of a clap is meant."""
+
 
 def lint_rows(sheet: Sheet, settings: Mapping[str, Any]) -> list[Problem]:
-    """Stop before start, zero length, duplicates, overlaps, rows out of order."""
+    """Stop before start, zero length, long claps, duplicates, overlaps, rows out of order."""
     problems = [
         _stop_before_start(entry, sheet.file)
         for entry in (*sheet.annotations, *sheet.claps)
         if entry.stop < entry.start
     ]
+    problems += [_long_clap(clap, sheet.file) for clap in sheet.claps if _length(clap) > LONG_CLAP]
     for entries in _by_clock(sheet.annotations):
         problems += [
             _zero_length(entry, sheet.file)
@@ -41,7 +46,11 @@ def _by_clock(entries: Sequence[Annotation]) -> list[list[Annotation]]:
 
 def _out_of_order(entries: Sequence[Annotation], file: str) -> list[Problem]:
     """Rows that start before the row above; no sign of error where a sheet is sorted by label."""
-    late = [below for above, below in pairwise(entries) if below.start < above.start]
+    late = [
+        below
+        for above, below in pairwise(entries)
+        if below.start < above.start and below.row > above.row
+    ]
     if len(late) > len(entries) // 10 + 1:
         return []
     return [
@@ -107,6 +116,24 @@ def _stop_before_start(entry: Annotation, file: str) -> Problem:
         file,
         entry.row,
         value=f"{seconds_text(entry.start)} to {seconds_text(entry.stop)}",
+    )
+
+
+def _length(entry: Annotation) -> Fraction:
+    """How long an annotation lasts, in seconds."""
+    return entry.stop - entry.start
+
+
+def _long_clap(clap: Annotation, file: str) -> Problem:
+    """The warning for a sync event that is no instant."""
+    return Problem(
+        "long-clap",
+        f"the {clap.label} lasts {seconds_text(_length(clap))} s; its start is taken",
+        "Make sure that its start is the sync event.",
+        file,
+        clap.row,
+        value=seconds_text(clap.start),
+        severity="warning",
     )
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.clock import parse_duration, seconds_text
 from clapboard.problems import Problem
-
-if TYPE_CHECKING:
-    from clapboard.recordings import Recording
+from clapboard.recordings import Recording
 
 ROUNDED_END = Fraction(1)
 """Seconds by which a stop may lie beyond the video: annotators round up to whole seconds."""
+
+LONGER = Fraction(21, 20)
+"""A session is longer than its video beyond this multiple of it."""
 
 
 def lint_video(
@@ -28,23 +28,22 @@ def lint_video(
     or the sheet is wrong, or a chapter is missing.
 
     Args:
-        sheet: the annotations of the recording.
+        sheet: the annotations of the recording (`of_recording`).
         recording: its chapters and clap position. A position that is not a time (found later, from
             the sound) counts as 0 and nothing is said about annotations before the video.
         durations: seconds in each chapter file.
     """
-    if not all(chapter in durations for chapter in recording.chapters):
+    if not recording.chapters or not all(file in durations for file in recording.chapters):
         return []
-    clips = {PurePath(chapter).name: durations[chapter] for chapter in recording.chapters}
     offset = clap_offset(recording.clap) if sheet.origin == "clap" else Fraction(0)
-    total = sum(clips.values(), Fraction(0))
-    problems = []
+    total = sum((durations[file] for file in recording.chapters), Fraction(0))
+    problems = _too_long(sheet, total, recording.id)
     for entry in sheet.annotations:
-        if entry.whole or (entry.clip and PurePath(entry.clip).name not in clips):
-            continue
-        length = clips[PurePath(entry.clip).name] if entry.clip else total
-        moved = Fraction(0) if entry.clip else offset
-        problems += _outside(entry, moved, length, sheet.file, recording.id)
+        if entry.clip and not entry.whole:
+            length, moved = durations[entry.clip], Fraction(0)
+            problems += _outside(entry, moved, length, sheet.file, PurePath(entry.clip).name)
+        elif not entry.whole:
+            problems += _outside(entry, offset, total, sheet.file, recording.id)
     return problems
 
 
@@ -56,6 +55,25 @@ def clap_offset(clap: str) -> Fraction | None:
         return None
 
 
+def _too_long(sheet: Sheet, total: Fraction, recording: str) -> list[Problem]:
+    """An error when no clap position whatever brings all annotations into the video."""
+    times = [
+        time for entry in sheet.annotations if not entry.clip for time in (entry.start, entry.stop)
+    ]
+    if not times or max(times) - min(times) <= LONGER * total:
+        return []
+    length = max(times) - min(times)
+    return [
+        Problem(
+            "longer-than-video",
+            f"the annotations span {seconds_text(length)} s, the video of {recording} only "
+            f"{seconds_text(total)} s",
+            "Add the missing chapters, or correct the date or time of a row that stands out.",
+            sheet.file,
+        )
+    ]
+
+
 def _outside(
     entry: Annotation, offset: Fraction | None, length: Fraction, file: str, recording: str
 ) -> list[Problem]:
@@ -63,9 +81,7 @@ def _outside(
     start, stop = entry.start + (offset or 0), entry.stop + (offset or 0)
     value = f"{seconds_text(start)} to {seconds_text(stop)}"
     if offset is not None and start < 0:
-        message = (
-            f"{entry.written!r} starts {seconds_text(-start)} s before the video of {recording}"
-        )
+        message = f"{entry.written!r} starts {seconds_text(-start)} s before {recording} does"
         remedy = "Check the clap position of the recording and the time of the clap row."
         return [Problem("before-video", message, remedy, file, entry.row, value=value)]
     if stop <= length:

@@ -7,14 +7,14 @@ in brackets, seconds from the start of the clip.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from clapboard.annotations.cells import label_problems
+from clapboard.annotations.clips import CLIP_TITLES, clip_path
 from clapboard.annotations.columns import Columns, find_header
-from clapboard.annotations.intervals import CLIP_TITLES, LABEL_TITLES, OTHER_TITLES
+from clapboard.annotations.intervals import LABEL_TITLES, OTHER_TITLES
 from clapboard.annotations.labels import resolve
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.annotations.tables import Row, Table
@@ -44,9 +44,6 @@ def find_per_clip(table: Table, settings: Mapping[str, Any]) -> Columns | None:
 
 def read_per_clip(table: Table, settings: Mapping[str, Any]) -> tuple[Sheet, list[Problem]]:
     """A table with one row for each clip.
-
-    Clip names are taken as paths beside the sheet, or in the folder that has its name
-    (``ADL.csv``, ``ADL/01.mp4``), when there is such a file.
 
     Args:
         table: the sheet's cells.
@@ -78,7 +75,7 @@ def _read_row(
         message = "the row names no clip"
         problem = Problem("missing-clip", message, "Fill it in.", file, row.number)
         return [], [problem] if columns.text(row, "list") or columns.text(row, "label") else []
-    clip, comment = _clip_path(name, file), columns.text(row, "comment")
+    clip, comment = clip_path(name, file), columns.text(row, "comment")
     if columns.get("list") is None:
         written = columns.text(row, "label")
         problems = label_problems(written, file, row.number, columns.title("label"))
@@ -131,9 +128,3 @@ def _times(part: str) -> tuple[Fraction, Fraction] | None:
         return (parse_duration(match[1]), parse_duration(match[2])) if match else None
     except ValueError:
         return None
-
-
-def _clip_path(name: str, sheet: str) -> str:
-    """The clip's path when it can be told from the sheet's, else its name as written."""
-    folders: Sequence[Path] = (Path(sheet).parent / Path(sheet).stem, Path(sheet).parent)
-    return next((str(folder / name) for folder in folders if (folder / name).is_file()), name)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from clapboard.annotations.boris import find_boris, read_boris
-from clapboard.annotations.clips import only_clips, unknown_clips
+from clapboard.annotations.clips import clip_problems, of_recording, only_chapters
+from clapboard.annotations.columns import Columns
 from clapboard.annotations.elan import read_elan
 from clapboard.annotations.folders import read_folders
 from clapboard.annotations.intervals import find_intervals, read_intervals
@@ -60,15 +61,18 @@ def read_sheet(
     Returns:
         The sheet, its labels normalised and aliased, and everything wrong with the file.
     """
-    sheet, problems = _read(path, settings)
-    sheet = split_claps(sheet, normalise(settings["clap"])) if sheet.origin == "video" else sheet
-    if chapters is None:
-        return sheet, problems
-    problems += unknown_clips(sheet, chapters)
-    return only_clips(sheet, chapters), problems
+    sheet, problems = _read(path, settings, chapters)
+    if sheet.origin == "video":
+        sheet = split_claps(sheet, normalise(settings["clap"]))
+    if chapters is not None:
+        problems += clip_problems(sheet, chapters)
+        sheet = of_recording(sheet, chapters)
+    return sheet, problems
 
 
-def _read(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> tuple[Sheet, list[Problem]]:
+def _read(
+    path: str | os.PathLike[str], settings: Mapping[str, Any], chapters: Sequence[str] | None
+) -> tuple[Sheet, list[Problem]]:
     """The sheet before clips and claps are sorted out."""
     wanted, suffix = settings["format"], Path(path).suffix.lower()
     if Path(path).is_dir():
@@ -85,6 +89,10 @@ def _read(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> tuple[Sh
     if not tables:
         return Sheet(str(path), "clap"), problems or [_empty(path)]
     table, name = _choose(tables, settings)
+    if chapters is not None:
+        table, found = only_chapters(table, _clip_columns(table, name, settings), chapters)
+        if found:
+            return Sheet(str(path), "video"), problems + found
     sheet, found = TABLE_FORMATS[name](table, settings)
     return sheet, problems + found
 
@@ -128,6 +136,14 @@ def detect(table: Table, settings: Mapping[str, Any]) -> str | None:
     columns, _ = seen
     starts = (columns.text(row, "start") for row in columns.rows(table))
     return "lab" if any(_WALL_CLOCK.match(text) for text in starts) else "intervals"
+
+
+def _clip_columns(table: Table, name: str, settings: Mapping[str, Any]) -> Columns | None:
+    """The columns of a table in a format that may name clips."""
+    if name == "clips":
+        return find_per_clip(table, settings)
+    seen = find_intervals(table, settings) if name == "intervals" else None
+    return seen[0] if seen else None
 
 
 def _empty(path: str | os.PathLike[str]) -> Problem:
