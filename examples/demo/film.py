@@ -34,6 +34,8 @@ CHAPTER = 24 * GROUP
 
 SPLITS = {1: "Training", 2: "Training", 3: "Training", 4: "Validation", 5: "Test"}
 PROCEDURES = [name for name in scene.ACTIONS if name != "clap"]
+# Annotators mark the moment when the hands set out; what they go to is seen this much later.
+REACH = Fraction(3, 10)
 # How two of the annotators write a procedure; the config knows the alias.
 WRITTEN = {(2, "BAGGING"): "bagging ", (3, "BAGGING"): "BVM"}
 
@@ -93,7 +95,7 @@ def pictures(take: Take) -> Iterator[av.VideoFrame]:
     for number in range(take.frames):
         now = number / RATE - take.clap
         act = next((act for act in take.acts if act.start <= now < act.stop), None)
-        if act:
+        if act and now >= act.start + REACH:
             image = scene.picture(static, look, act.procedure, float(now - act.start))
         else:
             image = scene.picture(static, look, "clap" if now < 0.4 else "", float(now))
