@@ -51,7 +51,8 @@ def frame_rate(pts: NDArray[np.int64], time_base: Fraction, declared: Fraction) 
         rate = declared or Fraction(1)
         return FrameRate(rate, True, 1 / rate)
     median = int(np.median(steps))
-    near = np.abs(steps - median) <= 1
+    # Rounding to ticks moves a distance by one at most; if that is half a frame it is a hole.
+    near = np.abs(steps - median) <= (1 if median > 2 else 0)
     if near.mean() < CONSTANT_SHARE:
         mean = Fraction(len(steps), int(steps.sum())) / time_base
         return FrameRate(mean, False, median * time_base)

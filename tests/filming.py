@@ -52,6 +52,7 @@ class Camera:
         start: time stamp of the first frame (non-zero start).
         sound: whether there is an AAC track.
         sound_longer: seconds by which the sound outlasts the video.
+        created: creation time to write into the header.
         options: for the container's writer, e.g. ``{"movflags": "frag_keyframe"}``.
     """
 
@@ -64,6 +65,7 @@ class Camera:
     start: Fraction = Fraction(0)
     sound: bool = False
     sound_longer: Fraction = Fraction(0)
+    created: str = ""
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -119,6 +121,8 @@ def film(
     if path.suffix.lower() in (".mp4", ".mov"):
         options["video_track_timescale"] = str(tick.denominator)
     with av.open(str(path), "w", options=options) as container:
+        if camera.created:
+            container.metadata["creation_time"] = camera.created
         video = container.add_stream(ENCODERS[camera.codec], rate=camera.rate)
         _set_up(video, camera, tick)
         sound = None
@@ -285,7 +289,7 @@ def _check(number: int) -> int:
 
 def _sound_blocks(seconds: float, beeps: Sequence[Fraction]) -> list[av.AudioFrame]:
     """Faint noise with sharp 1 kHz beeps of 50 ms."""
-    samples = round(seconds * SAMPLE_RATE)
+    samples = max(0, round(seconds * SAMPLE_RATE))
     wave = np.random.default_rng(0).normal(0, 0.002, samples).astype(np.float32)
     for beep in beeps:
         first = round(beep * SAMPLE_RATE)

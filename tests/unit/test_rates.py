@@ -39,14 +39,16 @@ def test_rates_in_use_are_found_behind_coarse_ticks(rate, time_base, declared):
 @given(
     rate=st.sampled_from(IN_USE),
     holes=st.lists(st.tuples(st.integers(1, 290), st.integers(1, 100)), max_size=5),
+    frame_ticks=st.booleans(),
 )
-def test_holes_do_not_change_the_rate(rate, holes):
+def test_holes_do_not_change_the_rate(rate, holes, frame_ticks):
     places = np.arange(300)
     for after, length in holes:
         places[after:] += length
+    time_base = 1 / rate if frame_ticks else Fraction(1, 90000)
     # A camera that lost frames declares a mean that nothing was filmed at.
     declared = Fraction(299, int(places[-1])) * rate
-    found = frame_rate(ticks(places, rate, Fraction(1, 90000)), Fraction(1, 90000), declared)
+    found = frame_rate(ticks(places, rate, time_base), time_base, declared)
     assert (found.rate, found.constant) == (rate, True)
 
 
