@@ -17,8 +17,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Projec
         shared = shared.parent
     with (shared / "finished.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if (shared / "begun").is_dir():
+            pytest.fail("the workflow did not run through; the first failure shows how")
         if not (shared / "finished").is_dir():
-            project, _ = make_project(shared / "being-made")
+            project = make_project(shared / "begun")
             project.run()
             project.folder.rename(shared / "finished")
     return Project(shared / "finished")

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -148,19 +149,23 @@ def write_sheet(path: Path, acts: list[tuple[str, Fraction, Fraction]]) -> None:
             writer.writerow([label, label, *(f"{time:%Y-%m-%d %H:%M:%S:%f}" for time in shown)])
 
 
-def make_project(folder: Path) -> tuple[Project, tuple[Fraction, ...]]:
-    """Film and write everything; the project and when each frame of a recording is shown."""
+def camera(recording: str) -> Camera:
+    """The camera of a recording: no two have a picture in common, which would be leakage."""
+    number = [row["subject"] + row["camera"] for row in table()].index(recording)
+    return replace(CAMERA, size=(96 + 8 * number, 72 + 6 * number))
+
+
+def make_project(folder: Path, chapters: Sequence[int] = CHAPTERS) -> Project:
+    """Film and write everything; `chapters` are the numbers of frames."""
     for name in ("config", "sheets", "videos"):
         (folder / name).mkdir(parents=True)
     project = Project(folder)
     project.configure()
     project.write_table(table())
-    for number, row in enumerate(table()):
+    for row in table():
         place = folder / row["videos"]
         place.mkdir()
-        # No two recordings have a picture in common, which would be leakage.
-        camera = replace(CAMERA, size=(96 + 8 * number, 72 + 6 * number))
-        take = film_recording(place, camera, CHAPTERS)
+        film_recording(place, camera(place.name), chapters)
     for subject in SPLITS:
         write_sheet(project.sheet(subject), ACTS)
-    return project, take.times
+    return project

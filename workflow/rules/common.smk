@@ -136,8 +136,8 @@ def sheet_identity(wildcards):
 
 
 def source_identities(wildcards):
-    """Digest of every sheet and chapter by its path."""
-    return {path: identity(path) for path in SHEETS + CHAPTERS}
+    """Digest of the table and of every sheet and chapter by its path."""
+    return {path: identity(path) for path in [settings.recordings, *SHEETS, *CHAPTERS]}
 
 
 def footage(wildcards):

@@ -1,0 +1,105 @@
+"""Wrong input: every problem in one message, exit status not 0, nothing made of it."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from project import CONFIG, Project, make_project, table
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A project in which nothing has been made yet."""
+    return make_project(tmp_path / "project", [20, 20])
+
+
+def refused(project: Project, *arguments: str) -> str:
+    """The screen of a call that must fail."""
+    done = project.snakemake(*arguments, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    return done.stdout
+
+
+def made(project: Project) -> set[str]:
+    """What has been made, logs aside."""
+    files = {path.relative_to(project.results) for path in project.results.rglob("*") if path.is_file()}
+    return {str(path) for path in files if path.parts[0] != "logs"}
+
+
+def test_all_errors_of_the_configuration_at_once(fresh):
+    fresh.configure(frames={"sise": 40, "fit": "squeeze"}, models={"cnn": {"architecture": "cnn", "epochs": 0}})
+    screen = refused(fresh, "--cores", "1")
+    assert "frames.sise" in screen and "'size'" in screen
+    assert "frames.fit" in screen
+    assert "models.cnn.epochs" in screen
+    assert made(fresh) == set()
+
+
+def test_all_errors_of_the_table_at_once(fresh):
+    rows = table()
+    rows[0]["split"] = "Trainig"
+    rows[2]["videos"] = "videos/S9C9"
+    rows[5]["split"] = "Training"
+    fresh.write_table(rows)
+    screen = refused(fresh, "--dry-run")
+    assert "row 2" in screen and "Did you mean 'Training'?" in screen
+    assert "row 4" in screen and "videos/S9C9" in screen
+    assert "S3" in screen
+    assert made(fresh) == set()
+
+
+def test_all_errors_of_sheets_and_videos_before_any_work(fresh):
+    sheet = fresh.sheet("S1")
+    with sheet.open(newline="") as file:
+        rows = list(csv.reader(file))
+    rows[2][2], rows[2][3] = rows[2][3], rows[2][2]
+    rows[3][3] = "soon"
+    with sheet.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    fresh.chapters("S2C1")[1].write_bytes(b"this is no video")
+    screen = refused(fresh, "--cores", "2")
+    assert "sheets/S1.csv, row 3" in screen
+    assert "sheets/S1.csv, row 4" in screen
+    assert fresh.chapters("S2C1")[1].name in screen
+    assert made(fresh) == {"check/report.csv"}
+
+    rows[2][2], rows[2][3] = rows[2][3], rows[2][2]
+    rows[3][3] = rows[2][3].replace("00:00:01", "00:00:03")
+
+
+def test_unknown_recording_is_no_target(fresh):
+    screen = refused(fresh, "--dry-run", "results/index/S9C9.parquet")
+    assert "No rule to produce results/index/S9C9.parquet" in screen
+
+
+def test_missing_table_and_configuration(fresh):
+    (fresh.folder / "config" / "recordings.tsv").unlink()
+    assert "config/recordings.tsv" in refused(fresh, "--dry-run")
+
+
+def test_results_go_where_the_configuration_says(fresh):
+    fresh.configure(results="elsewhere/made")
+    screen = fresh.snakemake("--dry-run", "framecsv").stdout
+    assert "elsewhere/made/framecsv/S1C1.csv" in screen
+    assert " results/" not in screen
+
+
+def test_only_the_targets_asked_for(fresh):
+    def rules(*targets):
+        return {job.split()[0] for job in fresh.pending(*targets)}
+
+    check = {"check_inputs", "accept_inputs"}
+    timing = check | {"index_recording"}
+    assert rules("check") == check
+    assert rules("framecsv") == timing | {"compute_framecsv"}
+    assert rules("videos") == timing | {"concatenate_chapters"}
+    frames = timing | {"compute_framecsv", "label_frames", "extract_frames"}
+    assert rules("frames") == frames
+    assert rules("dataset") == frames | {"link_dataset"}
+    assert rules("models") == frames | {"link_dataset", "train_model", "evaluate_model"}
+    assert rules() == rules("models") | {"concatenate_chapters"}
+    fresh.configure(video={"concatenate": False})
+    assert rules() == rules("models")
+    assert CONFIG
