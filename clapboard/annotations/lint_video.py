@@ -14,8 +14,8 @@ from clapboard.recordings import Recording
 ROUNDED_END = Fraction(1)
 """Seconds by which a stop may lie beyond the video: annotators round up to whole seconds."""
 
-LONGER = Fraction(21, 20)
-"""A session is longer than its video beyond this multiple of it."""
+LONGER = Fraction(11, 10)
+"""A session is far longer than its video beyond this multiple of it, rounded ends apart."""
 
 
 def lint_video(
@@ -60,7 +60,7 @@ def _too_long(sheet: Sheet, total: Fraction, recording: str) -> list[Problem]:
     times = [
         time for entry in sheet.annotations if not entry.clip for time in (entry.start, entry.stop)
     ]
-    if not times or max(times) - min(times) <= LONGER * total:
+    if not times or max(times) - min(times) <= LONGER * total + ROUNDED_END:
         return []
     length = max(times) - min(times)
     return [

@@ -1,0 +1,252 @@
+"""The linter: each check fires where it should and keeps silent where it should not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clapboard.annotations.lint import lint
+from clapboard.annotations.reading import read_sheet
+from clapboard.annotations.sheet import Annotation, Sheet
+from clapboard.config import load
+from clapboard.recordings import Recording
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+SETTINGS = load({}).section("annotations")
+
+
+def recording(subject="S1", split="Training", file="s.csv", chapters=(), clap="0", camera="C1"):
+    chapters = tuple(chapters)
+    return Recording(
+        f"{subject}{camera}", subject, "", camera, split, file, chapters, "video", clap, "", 2
+    )
+
+
+def entry(label, start, stop, row, **more):
+    return Annotation(label, Fraction(start), Fraction(stop), row, label.title(), **more)
+
+
+def check(entries, durations=None, settings=SETTINGS, origin="video", claps=(), **more):
+    """(check, severity, row) of all problems of one sheet."""
+    sheet = Sheet("s.csv", origin, tuple(entries), tuple(claps))
+    problems = lint({"s.csv": sheet}, [recording(**more)], durations, settings)
+    return [(problem.check, problem.severity, problem.row) for problem in problems]
+
+
+def sheets_of(**labels):
+    """One sheet a subject, each label ten times, ten seconds long; (sheets, recordings)."""
+    sheets, recordings = {}, []
+    for subject, (split, names) in labels.items():
+        rows = [
+            entry(name, 100 * place + 10 * turn, 100 * place + 10 * turn + 10, 10 * place + turn)
+            for place, name in enumerate(names, start=1)
+            for turn in range(10)
+        ]
+        sheets[f"{subject}.csv"] = Sheet(f"{subject}.csv", "video", tuple(rows))
+        recordings.append(recording(subject, split, f"{subject}.csv"))
+    return sheets, recordings
+
+
+def test_clean_sheet_has_no_problem():
+    entries = [entry("A", 0, 5, 2), entry("B", 5, 9, 3), entry("A", 9, 12, 4)]
+    assert check(entries, {"1.mp4": Fraction(12)}, chapters=["1.mp4"]) == []
+
+
+@pytest.mark.parametrize(
+    ("entries", "problems"),
+    [
+        ([entry("A", 5, 4, 2)], [("stop-before-start", "error", 2)]),
+        ([entry("A", 5, 5, 2)], [("zero-length", "warning", 2)]),
+        ([entry("A", 0, 5, 2), entry("A", 0, 5, 3)], [("duplicate", "warning", 3)]),
+        ([entry("A", 0, 5, 2), entry("A", 4, 6, 3)], [("overlap", "warning", 3)]),
+        ([entry("A", 0, 5, 2), entry("B", 4, 6, 3)], [("overlap", "error", 3)]),
+        ([entry("A", 5, 6, 2), entry("B", 1, 2, 3)], [("out-of-order", "warning", 3)]),
+    ],
+)
+def test_faults_of_rows(entries, problems):
+    assert check(entries) == problems
+
+
+def test_overlap_names_both_rows_and_how_long():
+    sheet = Sheet("s.csv", "video", (entry("A", 0, 5, 2), entry("B", 1, 2, 3), entry("C", 4, 6, 9)))
+    problems = lint({"s.csv": sheet}, [recording()], None, SETTINGS)
+    assert [problem.row for problem in problems] == [3, 9]
+    assert "row 2" in problems[0].message and "1 s" in problems[0].message
+    assert "row 2" in problems[1].message and problems[1].file == "s.csv"
+
+
+@pytest.mark.parametrize("policy", ["first", "last", "shortest"])
+def test_overlap_that_a_policy_resolves_is_a_warning(policy):
+    entries = [entry("A", 0, 5, 2), entry("B", 4, 6, 3)]
+    assert check(entries, settings={**SETTINGS, "overlaps": policy}) == [("overlap", "warning", 3)]
+
+
+def test_ignored_labels_may_overlap():
+    entries = [entry("SESSION", 0, 50, 2), entry("B", 4, 6, 3)]
+    assert check(entries, settings={**SETTINGS, "ignore": ["session"]}) == []
+
+
+def test_rows_of_different_clips_or_subjects_do_not_overlap():
+    clips = [entry("A", 0, 5, 2, clip="1.mp4"), entry("B", 0, 5, 3, clip="2.mp4")]
+    assert check(clips, chapters=["1.mp4", "2.mp4"]) == []
+    subjects = [entry("A", 0, 5, 2, subject="X"), entry("B", 0, 5, 3, subject="Y")]
+    assert check(subjects) == []
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(1, 8)).map(lambda pair: (pair[0], sum(pair))),
+        max_size=8,
+    )
+)
+def test_every_two_rows_that_share_time_are_told_once(intervals):
+    entries = [entry(f"L{row}", start, stop, row) for row, (start, stop) in enumerate(intervals, 2)]
+    sharing = sum(
+        one.start < other.stop and other.start < one.stop
+        for place, one in enumerate(entries)
+        for other in entries[place + 1 :]
+    )
+    assert sum(name == "overlap" for name, _, _ in check(entries)) == sharing
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "problems"),
+    [
+        (0, 20, []),
+        (19, "20.5", [("beyond-video", "warning", 2)]),
+        (19, "21.5", [("beyond-video", "error", 2)]),
+        (20, "20.5", [("beyond-video", "error", 2)]),
+    ],
+)
+def test_end_of_the_video(start, stop, problems):
+    durations = {"1.mp4": Fraction(12), "2.mp4": Fraction(8)}
+    more = {"chapters": ["1.mp4", "2.mp4"]}
+    assert check([entry("A", start, stop, 2)], durations, **more) == problems
+
+
+def test_clap_position_moves_wall_clock_sheets_against_the_video():
+    entries = [entry("A", -2, 5, 2), entry("B", 5, 9, 3)]
+    durations, chapters = {"1.mp4": Fraction(10)}, ["1.mp4"]
+
+    def at(clap):
+        return check(entries, durations, origin="clap", chapters=chapters, clap=clap)
+
+    assert at("2") == [("beyond-video", "warning", 3)]
+    assert at("1") == [("before-video", "error", 2)]
+    assert at("5") == [("beyond-video", "error", 3)]
+    assert at("auto") == []
+
+
+def test_session_longer_than_its_video_is_told_whatever_the_clap():
+    entries = [entry("A", 0, 5, 2), entry("B", 500, 505, 3)]
+    found = check(entries, {"1.mp4": Fraction(100)}, chapters=["1.mp4"], clap="auto", origin="clap")
+    assert ("longer-than-video", "error", None) in found
+
+
+def test_whole_clips_and_videos_of_unknown_length_are_not_compared():
+    whole = [entry("A", 0, 0, 2, clip="1.mp4", whole=True)]
+    assert check(whole, {"1.mp4": Fraction(3)}, chapters=["1.mp4"]) == []
+    assert check([entry("A", 0, 99, 2)], {}, chapters=["1.mp4"]) == []
+
+
+def test_each_camera_has_its_own_end():
+    sheet = Sheet("s.csv", "clap", (entry("A", 0, 8, 2),))
+    recordings = [
+        recording(camera="C1", chapters=["1.mp4"], clap="0"),
+        recording(camera="C2", chapters=["2.mp4"], clap="5"),
+    ]
+    durations = {"1.mp4": Fraction(10), "2.mp4": Fraction(10)}
+    problems = lint({"s.csv": sheet}, recordings, durations, SETTINGS)
+    assert [problem.check for problem in problems] == ["beyond-video"]
+    assert "S1C2" in problems[0].message
+
+
+@pytest.mark.parametrize(("policy", "severity"), [("refuse", "error"), ("drop", "warning")])
+def test_label_that_no_training_subject_has(policy, severity):
+    sheets, recordings = sheets_of(
+        S1=("Training", "AB"), S2=("Validation", "ABC"), S3=("Test", "ABC")
+    )
+    problems = lint(sheets, recordings, None, {**SETTINGS, "unseen": policy})
+    assert [(p.check, p.file, p.severity, p.value) for p in problems] == [
+        ("unseen-label", "S2.csv", severity, "C"),
+        ("unseen-label", "S3.csv", severity, "C"),
+    ]
+
+
+def test_label_of_one_subject():
+    sheets, recordings = sheets_of(S1=("Training", "AB"), S2=("Training", "A"), S3=("Test", "A"))
+    problems = lint(sheets, recordings, None, SETTINGS)
+    assert [(p.check, p.file, p.value) for p in problems] == [("one-subject-label", "S1.csv", "B")]
+    assert lint(sheets, recordings, None, {**SETTINGS, "ignore": ["b"]}) == []
+
+
+def test_rare_spelling_next_to_a_common_one():
+    names = ["IV LINE", "IO LINE", "SPLINTING"]
+    sheets, recordings = sheets_of(S1=("Training", names), S2=("Training", [*names, "SPLINTTING"]))
+    problems = lint(sheets, recordings, None, SETTINGS)
+    similar = [problem for problem in problems if problem.check == "similar-label"]
+    assert [(p.file, p.value) for p in similar] == [("S2.csv", "Splintting")]
+    assert "'SPLINTTING': 'SPLINTING'" in similar[0].remedy
+
+
+def test_duration_unlike_the_others_of_its_label():
+    seconds = [8, 9, 10, 11, 12, 120]
+    entries = [entry("A", 200 * row, 200 * row + n, row) for row, n in enumerate(seconds, start=2)]
+    assert check(entries) == [("odd-duration", "warning", 7)]
+    assert check(entries[-4:]) == []
+
+
+def test_neighbours_that_fit_better_exchanged():
+    entries = [entry("A", 100 * n, 100 * n + 5, 10 + n) for n in range(6)]
+    entries += [entry("B", 1000 + 100 * n, 1060 + 100 * n, 20 + n) for n in range(6)]
+    entries += [entry("A", 2000, 2060, 30), entry("B", 2060, 2065, 31)]
+    found = check(entries)
+    assert ("swapped-neighbours", "warning", 30) in found
+    assert {row for name, _, row in found if name == "odd-duration"} == {30, 31}
+
+
+def test_clap_that_is_no_instant():
+    claps = [entry("CLAP", 0, "3.9", 2), entry("CLAP", 9, 9, 4)]
+    assert check([], claps=claps, origin="clap") == [("long-clap", "warning", 2)]
+
+
+def test_problems_come_by_sheet_and_row():
+    sheets, recordings = sheets_of(S1=("Training", "AB"), S2=("Training", "A"))
+    bad = (entry("A", 9, 8, 5), entry("A", 7, 6, 3))
+    sheets["S2.csv"] = Sheet("S2.csv", "video", bad)
+    rows = [(p.file, p.row) for p in lint(sheets, recordings, None, SETTINGS)]
+    assert rows == sorted(rows)
+
+
+@pytest.mark.skipif(not (SHARED / "cela").is_dir(), reason=f"no real sheets in {SHARED}")
+def test_real_sheets_are_pointed_at_where_they_are_probably_wrong():
+    sheets, recordings = {}, []
+    splits = ["Training"] * 5 + ["Validation", "Test"]
+    for number, split in enumerate(splits, start=1):
+        file = str(SHARED / "cela" / "rawcsv" / f"P{number + 4}.csv")
+        sheets[file], _ = read_sheet(file, SETTINGS)
+        recordings.append(recording(f"S{number}", split, file))
+    problems = lint(sheets, recordings, None, SETTINGS)
+    found = {(Path(p.file).stem, p.row, p.check) for p in problems}
+
+    probable_errors = {("P9", 23), ("P6", 67), ("P6", 68), ("P10", 7), ("P7", 17), ("P7", 21)}
+    identical_rows = {("P11", 21), ("P11", 22)}
+    odd = {(sheet, row) for sheet, row, name in found if name == "odd-duration"}
+    assert odd == probable_errors | identical_rows
+    assert {(sheet, row) for sheet, row, name in found if name == "swapped-neighbours"} == {
+        ("P6", 67),
+        ("P7", 20),
+    }
+    assert ("P11", 22, "overlap") in found
+    assert ("P7", 2, "long-clap") in found
+    assert {p.value for p in problems if p.check == "one-subject-label"} == {
+        "INCISION",
+        "MEDICATION",
+        "INTUBATION-STYLETE",
+    }
+    assert [p.value for p in problems if p.check == "unseen-label"] == ["PLACE CUFF"]
+    assert len(problems) == 16
