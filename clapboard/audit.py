@@ -135,7 +135,9 @@ def audit_table(facts: dict[str, Any]) -> str:
             [
                 str(chapter["number"]),
                 str(chapter["frames"]),
-                chapter["rate"] if chapter["constant_rate"] else f"~{chapter['rate']}",
+                chapter["rate"]
+                if chapter["constant_rate"]
+                else f"~{float(Fraction(chapter['rate'])):.3f}",
                 f"{chapter['duration']:.3f}",
                 str(chapter["hole_count"]),
                 f"{chapter['width']}x{chapter['height']}",

@@ -67,11 +67,11 @@ def write_video(
     ):
         # Plain names: whatever a chapter is called, it cannot break out of the list.
         parts = [Path(workshop) / f"{number:04d}.mp4" for number in range(1, len(chapters) + 1)]
-        for number, (chapter, part) in enumerate(zip(chapters, parts, strict=True), start=1):
-            if way == "copy":
+        if way == "copy":
+            for chapter, part in zip(chapters, parts, strict=True):
                 part.symlink_to(Path(chapter).absolute())
-            else:
-                rewrite(chapter, index, number, way, part)
+        else:
+            rewrite(chapters, index, way, parts)
         _join(parts, index, settings["ffmpeg"], temporary)
         check_video(temporary, index)
 
@@ -168,8 +168,8 @@ def check_video(video: str | os.PathLike[str], index: RecordingIndex) -> None:
             f"Frame {frame} of the joined video is at {float(shown):.6f} s, "
             f"in the index at {float(index.seconds(frame)):.6f} s"
         )
-    last = index.duration - index.seconds(len(index))
-    if abs(info.duration - index.duration) > last:
+    # How long the very last frame lasts is a convention, so it may differ by less than a frame.
+    if abs(info.duration - index.duration) >= 1 / index.rate:
         raise ConcatenationError(
             f"The joined video lasts {float(info.duration):.6f} s, "
             f"the recording {float(index.duration):.6f} s"

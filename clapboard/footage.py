@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -114,6 +114,11 @@ def read_chapters(
             problems.extend(error.problems)
         except (av.FFmpegError, NoVideoError, OSError) as error:
             problems.append(unreadable(chapter, error))
+    # A single frame has no rate; cameras leave such a chapter when they are stopped at a join.
+    rates = [read.rate for read in footage if read.frames > 1]
+    footage = [
+        replace(read, rate=rates[0]) if rates and read.frames == 1 else read for read in footage
+    ]
     problems += [_empty(read.info.file) for read in footage if not read.frames]
     return footage, problems
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from clapboard.audit import audit_recording, audit_table
 from clapboard.clock import parse_rate
 from clapboard.footage import Footage, read_chapters
 from clapboard.index import Chapter, Kind, RecordingIndex, common_time_base
-from clapboard.problems import refuse
+from clapboard.problems import InputError, Problem, refuse
 
 
 def build_index(recording: str, footage: Sequence[Footage], kind: Kind) -> RecordingIndex:
@@ -26,6 +27,9 @@ def build_index(recording: str, footage: Sequence[Footage], kind: Kind) -> Recor
     time_base = common_time_base(
         [unit for chapter in footage for unit in (chapter.packets.time_base, chapter.rate.step)]
     )
+    length = sum((chapter.duration for chapter in footage), Fraction(0))
+    if length / time_base > np.iinfo(np.int64).max:
+        raise InputError([_no_common_clock(recording)])
     pts, start = [], 0
     for chapter in footage:
         pts.append(start + chapter.packets.pts * int(chapter.packets.time_base / time_base))
@@ -35,7 +39,7 @@ def build_index(recording: str, footage: Sequence[Footage], kind: Kind) -> Recor
     return RecordingIndex(
         recording=recording,
         time_base=time_base,
-        rate=rates.pop() if len(rates) == 1 else sum(frames) / (start * time_base),
+        rate=rates.pop() if len(rates) == 1 else sum(frames) / length,
         pts=np.concatenate(pts),
         chapter=np.repeat(np.arange(1, len(footage) + 1, dtype=np.int16), frames),
         key=np.concatenate([chapter.packets.key for chapter in footage]),
@@ -54,6 +58,14 @@ def build_index(recording: str, footage: Sequence[Footage], kind: Kind) -> Recor
             )
             for number, chapter in enumerate(footage, start=1)
         ),
+    )
+
+
+def _no_common_clock(recording: str) -> Problem:
+    return Problem(
+        "no-common-clock",
+        f"The chapters of {recording} count time in units that have no common measure",
+        "Give the chapters of different cameras recordings of their own.",
     )
 
 

@@ -48,7 +48,7 @@ def frame_rate(pts: NDArray[np.int64], time_base: Fraction, declared: Fraction) 
     """
     steps = np.diff(pts)
     if not len(steps):
-        rate = declared or Fraction(1)
+        rate = declared if declared in STANDARD_RATES else Fraction(1)
         return FrameRate(rate, True, 1 / rate)
     median = int(np.median(steps))
     # Rounding to ticks moves a distance by one at most; if that is half a frame it is a hole.

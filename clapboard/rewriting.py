@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +19,7 @@ from tqdm import tqdm
 
 from clapboard.index import RecordingIndex
 from clapboard.media import open_video
-from clapboard.packets import RESETS, read_packets
+from clapboard.packets import RESETS, PacketTable, read_packets
 
 Way = Literal["copy", "rewrite", "encode"]
 
@@ -32,23 +34,48 @@ def mp4_codecs() -> frozenset[str]:
         return frozenset(container.supported_codecs)
 
 
-def rewrite(file: str, index: RecordingIndex, chapter: int, way: Way, output: Path) -> None:
-    """Write one chapter anew; its first frame is at 0.
+def rewrite(
+    chapters: Sequence[str], index: RecordingIndex, way: Way, outputs: Sequence[Path]
+) -> None:
+    """Write chapters anew, each with its first frame at 0.
 
-    The sound is copied along, unless the chapter's clock was reset, when nobody knows where it
-    belongs.
+    Sound is copied along, except of a chapter whose clock was reset, when nobody knows where its
+    sound belongs.
 
     Args:
-        file: the chapter.
-        index: the index of its recording.
-        chapter: number of the chapter.
+        chapters: files in recording order.
+        index: the index of the recording.
         way: ``rewrite`` keeps the coded pictures, ``encode`` makes H.264 of them.
-        output: MP4 file to write.
+        outputs: MP4 files to write.
     """
-    table = read_packets(file)
+    tables = [read_packets(file) for file in chapters]
+    ticks = [_ticks(index, number) for number in range(1, len(chapters) + 1)]
+    # Decoding times are the presentation times in order, early enough for all chapters alike, so
+    # that they go on rising over a join.
+    delay = max(
+        int((shown - shown[table.rows[table.rows >= 0]]).max())
+        for shown, table in zip(ticks, tables, strict=True)
+    )
+    for file, table, shown, output in zip(chapters, tables, ticks, outputs, strict=True):
+        _rewrite(file, table, shown, shown - delay, index, way, output)
+
+
+def _ticks(index: RecordingIndex, chapter: int) -> NDArray[np.int64]:
+    """Presentation times of a chapter's frames after its first."""
     frames = index.chapter_frames(chapter)
     ticks = index.pts[frames.start - 1 : frames.stop - 1]
-    ticks = ticks - ticks[0]
+    return ticks - ticks[0]
+
+
+def _rewrite(
+    file: str,
+    table: PacketTable,
+    presented: NDArray[np.int64],
+    decoded: NDArray[np.int64],
+    index: RecordingIndex,
+    way: Way,
+    output: Path,
+) -> None:
     scale = {"video_track_timescale": str(index.time_base.denominator)}
     with (
         open_video(file) as (source, video),
@@ -60,7 +87,11 @@ def rewrite(file: str, index: RecordingIndex, chapter: int, way: Way, output: Pa
             for stream in source.streams.audio
             if not silent and stream.codec_context.name in mp4_codecs()
         ]
-        writer = (_Encoder if way == "encode" else _Copier)(target, video, index, ticks, table.rows)
+        writer: _Encoder | _Copier
+        if way == "encode":
+            writer = _Encoder(target, video, index.time_base, presented)
+        else:
+            writer = _Copier(target, video, index, presented[table.rows], table.rows >= 0, decoded)
         tracks = {sound.index: target.add_stream_from_template(sound) for sound in sounds}
         for packet in tqdm(source.demux([video, *sounds]), unit="packet", desc=way):
             if packet.stream_index == video.index:
@@ -74,28 +105,27 @@ def rewrite(file: str, index: RecordingIndex, chapter: int, way: Way, output: Pa
 
 
 class _Copier:
-    """Gives the packets of a chapter the times `ticks`."""
+    """Gives the packets of a chapter new times."""
 
     def __init__(
         self,
         target: OutputContainer,
         video: VideoStream,
         index: RecordingIndex,
-        ticks: NDArray[np.int64],
-        rows: NDArray[np.int64],
+        presented: NDArray[np.int64],
+        shown: NDArray[np.bool_],
+        decoded: NDArray[np.int64],
     ) -> None:
         self._track = target.add_stream_from_template(video)
         self._track.time_base = self._time_base = index.time_base
         self._lasting = round(1 / index.rate / index.time_base)
-        # Decoding times are the same times in order, and never behind a presentation time.
-        delay = int((ticks - ticks[rows[rows >= 0]]).max())
-        self._decoded = iter((ticks - delay).tolist())
-        self._presented = iter([int(ticks[row]) if row >= 0 else None for row in rows])
+        self._decoded = iter(decoded.tolist())
+        self._presented = iter(zip(presented.tolist(), shown.tolist(), strict=True))
 
     def packets(self, packet: Packet[Any]) -> list[Packet[Any]]:
         """What to write for the next packet of the chapter."""
-        presented = next(self._presented) if packet.size else None
-        if presented is None:
+        presented, shown = next(self._presented) if packet.size else (0, False)
+        if not shown:
             return []
         packet.stream, packet.time_base = self._track, self._time_base
         packet.pts, packet.dts, packet.duration = presented, next(self._decoded), self._lasting
@@ -103,23 +133,22 @@ class _Copier:
 
 
 class _Encoder:
-    """Decodes a chapter and encodes its frames at the times `ticks`."""
+    """Decodes a chapter and encodes its frames at new times."""
 
     def __init__(
         self,
         target: OutputContainer,
         video: VideoStream,
-        index: RecordingIndex,
-        ticks: NDArray[np.int64],
-        rows: NDArray[np.int64],
+        time_base: Fraction,
+        presented: NDArray[np.int64],
     ) -> None:
         width, height = video.codec_context.width, video.codec_context.height
         self._track = target.add_stream("libx264", options=VIEWING_QUALITY)
         self._track.width, self._track.height = width, height
         # Halved chroma needs even sides.
         self._track.pix_fmt = "yuv444p" if width % 2 or height % 2 else "yuv420p"
-        self._track.codec_context.time_base = self._time_base = index.time_base
-        self._presented = iter(ticks.tolist())
+        self._track.codec_context.time_base = self._time_base = time_base
+        self._presented = iter(presented.tolist())
 
     def packets(self, packet: Packet[Any]) -> list[Packet[Any]]:
         """What to write for the next packet of the chapter."""
