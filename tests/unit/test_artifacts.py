@@ -26,9 +26,7 @@ from clapboard.artifacts import (
 )
 
 texts = st.text(st.characters(codec="utf-8"))
-calmly = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+calmly = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def names(folder: Path) -> list[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clapboard.chapters import GoProName, find_chapters, gopro_name, natural_key
@@ -163,7 +163,6 @@ def test_hostile_file_names_are_harmless(fill):
     assert "\n" not in str(problem)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 9999), st.sampled_from(["GP", "GH", "GX"]), st.integers(1, 99))
 def test_gopro_names_round_trip(recording, family, chapter):
     name = GoProName(recording, family, chapter)
@@ -178,14 +177,12 @@ def test_other_names_are_not_gopro_names(name):
     assert gopro_name(name) is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**6), unique=True))
 def test_natural_order_is_numeric_order(numbers):
     files = sorted((f"S1/clip {number}.mp4" for number in numbers), key=natural_key)
     assert files == [f"S1/clip {number}.mp4" for number in sorted(numbers)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=12), unique=True))
 def test_natural_order_is_total(files):
     assert sorted(files, key=natural_key) == sorted(set(files), key=natural_key)

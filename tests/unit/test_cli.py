@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from clapboard.cli import COMMANDS, main
 
@@ -42,3 +43,15 @@ def test_a_table_that_cannot_be_written_gives_a_message(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["scan", str(tmp_path), "-o", str(tmp_path / "file" / "table.tsv")]) == 1
     assert f"{tmp_path}/file: File exists" in capsys.readouterr().err
+
+
+def test_a_wrong_configuration_is_told_whole_and_nothing_is_written(tmp_path):
+    config = {"frame": {}, "frames": {"fit": "strech"}, "models": {"a/b": {"architecture": "cnn"}}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    words = [PROGRAM, "check", "--configfile", "config.yaml", "-o", "report.csv"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    for key in ("frame:", "frames.fit:", "models.a/b:"):
+        assert f"config.yaml, {key}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]

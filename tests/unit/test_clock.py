@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clapboard.clock import (
@@ -55,14 +55,12 @@ def test_what_is_not_one_duration_is_refused(text):
         parse_duration(text)
 
 
-@settings(deadline=None)
 @given(nanoseconds)
 def test_decimal_seconds_round_trip(count):
     seconds = Fraction(count, 10**9)
     assert parse_duration(seconds_text(seconds)) == seconds
 
 
-@settings(deadline=None)
 @given(st.integers(0, 9999), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999_999_999))
 def test_clock_form_equals_plain_form(hours, minutes, seconds, nanos):
     written = f"{hours:02d}:{minutes:02d}:{seconds:02d}.{nanos:09d}"
@@ -70,7 +68,6 @@ def test_clock_form_equals_plain_form(hours, minutes, seconds, nanos):
     assert parse_duration(written) == parse_duration(plain)
 
 
-@settings(deadline=None)
 @given(st.fractions())
 def test_seconds_text_is_exact_or_within_half_a_nanosecond(seconds):
     text = seconds_text(seconds)
@@ -124,7 +121,6 @@ def test_what_is_not_a_rate_is_refused(text):
         parse_rate(text)
 
 
-@settings(deadline=None)
 @given(st.fractions(min_value=Fraction(1, 100), max_value=1000, max_denominator=1001))
 def test_a_rate_written_as_a_fraction_is_itself(rate):
     assert parse_rate(f"{rate.numerator}/{rate.denominator}") == rate
@@ -165,7 +161,6 @@ def test_what_is_not_one_moment_is_refused(text):
         parse_wall_clock(text)
 
 
-@settings(deadline=None)
 @given(st.datetimes())
 def test_wall_clock_round_trips_in_the_forms_of_the_labs(moment):
     assert parse_wall_clock(moment.isoformat(" ", "microseconds")) == moment
@@ -174,7 +169,6 @@ def test_wall_clock_round_trips_in_the_forms_of_the_labs(moment):
     assert parse_wall_clock(f"{day} {time.replace('.', ':')}") == moment
 
 
-@settings(deadline=None)
 @given(st.datetimes(), st.integers(-(10**12), 10**12))
 def test_elapsed_is_exact_and_crosses_midnight(since, micros):
     try:
@@ -192,7 +186,6 @@ def test_elapsed_counts_through_a_change_of_zone():
         elapsed(summer, parse_wall_clock("2019-10-27 02:00:00"))
 
 
-@settings(deadline=None)
 @given(st.fractions(min_value=-(10**6), max_value=10**6), time_bases)
 def test_first_tick_is_the_first_not_before(seconds, time_base):
     tick = first_tick(seconds, time_base)
@@ -200,7 +193,6 @@ def test_first_tick_is_the_first_not_before(seconds, time_base):
     assert tick * time_base >= seconds > (tick - 1) * time_base
 
 
-@settings(deadline=None)
 @given(st.integers(-(10**9), 10**9), time_bases)
 def test_first_tick_of_a_tick_is_itself(tick, time_base):
     assert first_tick(tick * time_base, time_base) == tick

@@ -3,30 +3,42 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from functools import reduce
+from copy import deepcopy
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clapboard.config import Config, load
+from clapboard.config_errors import variants
 from clapboard.config_reference import README, SCHEMA, schema, with_tables
+from clapboard.model_settings import Model
 from clapboard.problems import InputError
 
 ROOT = Path(__file__).parents[2]
+ARCHITECTURES = {
+    get_args(model.model_fields["architecture"].annotation)[0]: model.__name__
+    for model in variants(Model)
+}
+WHOLE = schema()
 EXAMPLE = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 
-def with_value(path: list[str], value: object) -> dict:
-    """The example configuration with one value replaced."""
-    config = json.loads(json.dumps(EXAMPLE))
-    inner = config
+def with_value(path: list[str], value: object, config: dict | None = None) -> dict:
+    """A copy of a configuration (the example) with one value replaced."""
+    config = deepcopy(EXAMPLE if config is None else config)
+    section_of(config, path)[path[-1]] = value
+    return config
+
+
+def section_of(config: dict, path: list[str]) -> dict:
+    """The mapping in which the last key of a path stands."""
     for key in path[:-1]:
-        inner = inner[key]
-    inner[path[-1]] = value
+        config = config[key]
     return config
 
 
@@ -46,6 +58,46 @@ def places(node: object, path: tuple[str, ...] = ()) -> list[list[str]]:
         for key, value in node.items()
         for place in ([*path, key], *places(value, (*path, key)))
     ]
+
+
+def full() -> dict:
+    """A configuration with every key there is: all defaults, one model of each architecture."""
+    models = {name: {"architecture": name} for name in ARCHITECTURES}
+    return load({"models": models}).model_dump(mode="json")
+
+
+def node_of(path: list[str]) -> dict:
+    """What the JSON schema says about a key of `full`."""
+    node = WHOLE
+    for key in path:
+        if "additionalProperties" in node and isinstance(node["additionalProperties"], dict):
+            node = WHOLE["$defs"][ARCHITECTURES[key]]
+        else:
+            node = node["properties"][key]
+        if "$ref" in node:
+            node = WHOLE["$defs"][node["$ref"].rpartition("/")[2]]
+    return node
+
+
+def wrong_values(node: dict) -> list[object]:
+    """Values just outside of what the schema allows, and of other types."""
+    wrong: list[object] = [{"a": {"b": 1}}, [[1]], float("nan"), b"x"]
+    for limit, step in (("minimum", -1), ("maximum", 1)):
+        wrong += [node[limit] + step] if limit in node else []
+    for limit in ("exclusiveMinimum", "exclusiveMaximum"):
+        wrong += [node[limit]] if limit in node else []
+    if "enum" in node or "const" in node:
+        wrong += ["no such choice", "", 3]
+    elif node.get("type") in ("integer", "number"):
+        wrong += ["many", "", True, float("inf")]
+        wrong += [1.5] if node["type"] == "integer" else []
+    elif node.get("type") == "boolean":
+        wrong += ["perhaps", 0, 2]
+    elif node.get("type") == "array":
+        wrong += ["A", [True], *([[]] if node.get("minItems") else [])]
+    elif node.get("type") == "string":
+        wrong += [3.5e300, *([""] if node.get("minLength") else [])]
+    return wrong
 
 
 def problems(raw: dict):
@@ -96,55 +148,58 @@ def test_a_section_of_comments_only_is_a_section_of_defaults():
     assert load(yaml.safe_load("frames:\n  # size: 112\nvideo:\n")) == Config()
 
 
-@pytest.mark.parametrize("path", leaves(EXAMPLE), ids=".".join)
-@pytest.mark.parametrize("value", [{"a": {"b": 1}}, [[1]], 3.5e300, float("nan"), b"x", True])
-def test_every_key_refuses_what_is_not_its_type(path, value):
-    written = reduce(lambda inner, key: inner[key], path, EXAMPLE)
-    if value is True and (isinstance(written, bool) or path[-1] == "mixed_precision"):
-        value = "perhaps"
-    (problem, *more) = problems(with_value(path, value))
-    assert problem.column.startswith(".".join(path))
-    assert problem.file == "config/config.yaml" and problem.message and problem.remedy
-    assert all(other.column.startswith(".".join(path)) for other in more)
+def test_every_key_refuses_other_types_and_values_just_out_of_range():
+    config = full()
+    for path in leaves(config):
+        key = ".".join(path)
+        for value in wrong_values(node_of(path)):
+            try:
+                load(with_value(path, value, config))
+            except InputError as error:
+                found = error.problems
+            else:
+                pytest.fail(f"{key}: {value!r} is taken")
+            place = key.removesuffix(".architecture")
+            assert all(problem.column.startswith(place) for problem in found), (key, value)
+            assert all(problem.message and problem.remedy for problem in found), (key, value)
 
 
-@pytest.mark.parametrize("path", places(EXAMPLE), ids=".".join)
-def test_every_misspelt_key_is_named_with_the_right_one(path):
-    raw = with_value(path, EXAMPLE)
-    inner = raw
-    for key in path[:-1]:
-        inner = inner[key]
-    wrong = path[-1][:-1] + "x" if len(path[-1]) > 4 else path[-1] + "x"
-    if path == ["models", "cnn"] or path[-1] == "architecture":
-        return
-    inner[wrong] = inner.pop(path[-1])
-    found = [p for p in problems(raw) if p.check == "unknown-key"]
-    assert [(p.column, p.remedy) for p in found] == [
-        (".".join([*path[:-1], wrong]), f"Did you mean {path[-1]!r}?")
-    ]
+def test_every_misspelt_key_is_named_with_the_right_one():
+    config = full()
+    for path in places(config):
+        if path[:-1] == ["models"]:
+            continue  # the name of a model is the user's
+        raw = deepcopy(config)
+        section = section_of(raw, path)
+        wrong = f"{path[-1][:-1]}x" if len(path[-1]) > 4 else f"{path[-1]}x"
+        section[wrong] = section.pop(path[-1])
+        found = problems(raw)
+        named = [p for p in found if p.check == "unknown-key"]
+        assert path[-1] == "architecture" or [(p.column, p.remedy) for p in named] == [
+            (".".join([*path[:-1], wrong]), f"Did you mean {path[-1]!r}?")
+        ]
 
 
-@pytest.mark.parametrize("path", places(EXAMPLE), ids=".".join)
-def test_every_key_may_be_left_out_but_the_architecture(path):
-    raw = json.loads(json.dumps(EXAMPLE))
-    inner = raw
-    for key in path[:-1]:
-        inner = inner[key]
-    del inner[path[-1]]
-    if path[-1] == "architecture":
-        (problem,) = problems(raw)
-        assert (problem.column, problem.check) == ("models.cnn.architecture", "missing-key")
-    else:
-        assert isinstance(load(raw), Config)
+def test_every_key_may_be_left_out_but_the_architecture():
+    config = full()
+    for path in places(config):
+        raw = deepcopy(config)
+        del section_of(raw, path)[path[-1]]
+        if path[-1] == "architecture":
+            (problem,) = problems(raw)
+            assert (problem.column, problem.check) == (".".join(path), "missing-key")
+        else:
+            assert isinstance(load(raw), Config)
 
 
-@pytest.mark.parametrize("path", leaves(EXAMPLE), ids=".".join)
-def test_every_empty_key_is_told_except_where_null_means_something(path):
-    raw = with_value(path, None)
-    if path[-1] == "max_per_label_and_subject":
-        assert load(raw) == Config()
-    else:
-        assert [p.column for p in problems(raw)] == [".".join(path)]
+def test_every_empty_key_is_told_except_where_null_means_something():
+    config = full()
+    for path in leaves(config):
+        raw = with_value(path, None, config)
+        if {"type": "null"} in node_of(path).get("anyOf", []):
+            assert isinstance(load(raw), Config)
+        else:
+            assert [p.column for p in problems(raw)] == [".".join(path)]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +310,6 @@ def mappings(values: st.SearchStrategy) -> st.SearchStrategy:
     return st.dictionaries(keys, values, max_size=4)
 
 
-@settings(deadline=None)
 @given(mappings(st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | mappings(inner))))
 def test_anything_that_yaml_can_hold_gives_a_config_or_problems(raw):
     try:

@@ -121,7 +121,7 @@ def test_head_middle_tail_and_length_of_a_source_count(tmp_path, size):
     assert len(digests) == len(set(changes)) + 2
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_small_sources_are_covered_whole(tmp_path_factory, one, other):
     folder = Path(tmp_path_factory.mktemp("sources"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clapboard.problems import InputError, Problem, did_you_mean, errors, refuse, report
@@ -76,7 +76,6 @@ def test_the_nearest_word_is_named_or_all_of_them(word, known, remedy):
     assert did_you_mean(word, known) == remedy
 
 
-@settings(deadline=None)
 @given(st.text(min_size=4, max_size=12), st.data())
 def test_one_slip_of_the_finger_is_understood(word, data):
     place = data.draw(st.integers(0, len(word) - 1))

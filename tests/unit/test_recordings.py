@@ -18,9 +18,7 @@ TABLE = Path("recordings.tsv")
 COLUMNS = ["subject", "camera", "split", "annotations", "videos", "clap", "session", "rate"]
 
 # The working directory is the same for all examples, and each writes its own table.
-calmly = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+calmly = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
@@ -154,9 +152,7 @@ def test_hostile_names_never_become_paths(lab, column, name):
     assert [(p.row, p.column, p.check) for p in found] == [(2, column, "unsafe-name")]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.text(max_size=8), max_size=9), max_size=5))
 def test_any_text_gives_problems_and_never_an_exception(lab, rows):
     TABLE.write_text("\t".join(COLUMNS) + "\n", encoding="utf-8")
@@ -167,9 +163,7 @@ def test_any_text_gives_problems_and_never_an_exception(lab, rows):
     assert all(p.remedy and p.message for p in found)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_any_bytes_give_problems_and_never_an_exception(lab, content):
     TABLE.write_bytes(content)

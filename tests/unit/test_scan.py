@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clapboard.cli import main
@@ -209,7 +209,6 @@ def test_names_that_are_not_understood_say_nothing(name):
     assert read_name(name) == {}
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60).filter(bool))
 def test_any_name_gives_a_safe_role(name):
     role = as_role(name)
