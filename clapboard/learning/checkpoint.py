@@ -25,6 +25,7 @@ class Checkpoint(keras.callbacks.Callback):
     """Keeps last and best weights and the history on disk, and stops when nothing improves.
 
     Attributes:
+        folder: of the state.
         history: one mapping per finished epoch: loss, accuracy, val_loss, val_accuracy.
     """
 
@@ -38,7 +39,7 @@ class Checkpoint(keras.callbacks.Callback):
             seed: of the random layers, which are seeded anew for every epoch.
         """
         super().__init__()
-        self._folder, self._identity = folder, identity
+        self.folder, self._identity = folder, identity
         self._patience, self._seed = patience, seed
         self._state = folder / "state.json"
         self.history: list[dict[str, float]] = []
@@ -77,8 +78,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def remove(self) -> None:
         """Delete the state; for when the model itself is written."""
-        if self._folder.exists():
-            shutil.rmtree(self._folder)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Make dropout and augmentation of this epoch a function of seed and epoch alone."""
@@ -93,7 +94,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.model.save_weights(temporary)
         artifacts.write_json(self._state, {"identity": self._identity, "history": self.history})
         needed = {self._weights(epoch), self._weights(self.best_epoch), self._state}
-        for path in set(self._folder.iterdir()) - needed:
+        for path in set(self.folder.iterdir()) - needed:
             path.unlink()
         if self._exhausted():
             self.model.stop_training = True
@@ -102,7 +103,7 @@ class Checkpoint(keras.callbacks.Callback):
         return bool(self.history) and self.epoch - 1 - self.best_epoch >= self._patience
 
     def _weights(self, epoch: int) -> Path:
-        return self._folder / f"epoch-{epoch + 1:04d}.weights.h5"
+        return self.folder / f"epoch-{epoch + 1:04d}.weights.h5"
 
 
 def identity(settings: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:

@@ -10,11 +10,12 @@ import keras
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from clapboard import artifacts, plots
-from clapboard.learning import data, devices, failures, protocol
+from clapboard.learning import devices, protocol
+from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import class_counts, read_classes, read_examples
+from clapboard.learning.recognition import recognise
 from clapboard.metrics import confusion_matrix
 from clapboard.problems import Problem, refuse
 
@@ -29,6 +30,8 @@ def evaluate(
     metrics: str | Path,
     confusion: str | Path,
     threads: int = 0,
+    features: Mapping[str, str] | None = None,
+    test_subject: str | None = None,
 ) -> None:
     """Recognise every frame of the Test split and say how good that is, beside the baselines.
 
@@ -43,18 +46,21 @@ def evaluate(
         metrics: written; see `clapboard.learning.protocol`.
         confusion: written; confusion matrix as a picture.
         threads: cores to use, 0 for all.
+        features: feature file of every recording, for models that learn from features.
+        test_subject: test on this subject instead of the Test split of the manifest.
 
     Raises:
         InputError: there is no test frame, or frames cannot be read.
     """
     devices.prepare(settings["seed"], threads)
     classes = read_classes(labels)
-    test = read_examples(manifest, labels, data_folder, "Test")
+    test = read_examples(manifest, labels, data_folder, "Test", test_subject)
     refuse(_check(test, str(manifest)))
-    training = read_examples(manifest, labels, data_folder, "Training")
+    training = read_examples(manifest, labels, data_folder, "Training", test_subject)
 
     network = keras.models.load_model(model, compile=False)
-    probabilities = predict(network, test, settings["batch_size"], threads)
+    seen = make_inputs(test, settings, threads, features, covering=True)
+    probabilities = recognise(network, seen)
     predicted = probabilities.argmax(axis=1)
     true = test["class_index"].to_numpy()
 
@@ -79,16 +85,6 @@ def evaluate(
         },
     )
     plots.confusion_matrix(counts, classes, confusion)
-
-
-def predict(
-    network: keras.Model, examples: pd.DataFrame, batch_size: int, threads: int = 0
-) -> NDArray[np.float32]:
-    """Class probabilities of every row, shape (rows, classes)."""
-    pictures = data.Pictures(examples["file"].tolist(), threads)
-    batches = data.ordered_batches(pictures, examples["class_index"].to_numpy(), batch_size)
-    with failures.explained(batch_size, pictures):
-        return network.predict(batches, verbose=2)
 
 
 def _check(test: pd.DataFrame, manifest: str) -> list[Problem]:

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
-from clapboard.learning.data import Pictures
+from clapboard.learning.sources import Source
 from clapboard.problems import InputError, Problem
 
 
 @contextmanager
-def explained(batch_size: int, *sources: Pictures) -> Iterator[None]:
+def explained(batch_size: int, *sources: Source) -> Iterator[None]:
     """Raise `InputError` for memory that runs out and for frames that `sources` could not read.
 
     An exception raised inside a ``tf.data`` pipeline arrives as text inside another one; the

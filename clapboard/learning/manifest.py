@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard.artifacts import read_parquet
+from clapboard.learning.folds import leave_out
 from clapboard.problems import InputError, Problem
 
 COLUMNS = (
@@ -49,20 +50,33 @@ def read_classes(labels: str | Path) -> tuple[str, ...]:
 
 
 def read_examples(
-    manifest: str | Path, labels: str | Path, data_folder: str | Path, split: str | None = None
+    manifest: str | Path,
+    labels: str | Path,
+    data_folder: str | Path,
+    split: str | None = None,
+    test_subject: str | None = None,
 ) -> pd.DataFrame:
     """One row per frame of `split` (None: of all), ordered by recording and frame.
+
+    Args:
+        manifest: ``Data/manifest.parquet``.
+        labels: ``Data/labels.csv``.
+        data_folder: the folder that the paths of the manifest start from.
+        split: take only this one.
+        test_subject: divide anew first, see `clapboard.learning.folds.leave_out`.
 
     Returns:
         Columns `file` (path to open), `class_index` (from `labels`), and as in the manifest
         `label`, `split`, `recording`, `subject`, `session`, `camera`, `frame`, `seconds`.
 
     Raises:
-        InputError: a label of the manifest is not in `labels`.
+        InputError: a label of the manifest is not in `labels`, or there is no such subject.
     """
     classes = read_classes(labels)
     table, _ = read_parquet(manifest, COLUMNS)
     examples = table.to_pandas()
+    if test_subject is not None:
+        examples["split"] = leave_out(examples["subject"], test_subject)
     if split is not None:
         examples = examples[examples["split"] == split]
     unknown = sorted(set(examples["label"]) - set(classes))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 
 from clapboard import artifacts, plots
-from clapboard.learning import architectures, checkpoint, data, devices, failures
+from clapboard.learning import architectures, data, devices, failures, inputs
+from clapboard.learning.augmentation import Augmentation
+from clapboard.learning.checkpoint import Checkpoint, identity
+from clapboard.learning.losses import FrameAccuracy, FrameLoss
 from clapboard.learning.manifest import (
     balanced_weights,
     class_counts,
@@ -20,17 +23,21 @@ from clapboard.learning.manifest import (
 )
 from clapboard.problems import Problem, refuse
 
+Settings = Mapping[str, Any]
+
 
 def train(
     manifest: str | Path,
     labels: str | Path,
     data_folder: str | Path,
-    settings: Mapping[str, Any],
+    settings: Settings,
     model: str | Path,
     history: str | Path,
     curves: str | Path,
     summary: str | Path,
     threads: int = 0,
+    features: Mapping[str, str] | None = None,
+    test_subject: str | None = None,
 ) -> None:
     """Train on the Training split, stop by the Validation split, keep the best weights.
 
@@ -41,11 +48,13 @@ def train(
         labels: ``Data/labels.csv``, which alone says what index a class has.
         data_folder: the folder that the paths of the manifest start from.
         settings: one section of ``models`` in the configuration.
-        model: written; takes frames with values 0-255.
+        model: written; takes frames with values 0-255 (or features, if trained on them).
         history: written; one row per epoch.
         curves: written; loss and accuracy as a picture.
         summary: written; the network as text.
         threads: cores to use, 0 for all.
+        features: feature file of every recording, for models that learn from features.
+        test_subject: leave this subject out instead of using the splits of the manifest.
 
     Raises:
         InputError: a class without a training frame, no validation frame, frames that cannot be
@@ -53,35 +62,34 @@ def train(
     """
     devices.prepare(settings["seed"], threads)
     classes = read_classes(labels)
-    training = read_examples(manifest, labels, data_folder, "Training")
-    validation = read_examples(manifest, labels, data_folder, "Validation")
-    refuse(_check(training, validation, classes, str(manifest)))
+    examples = read_examples(manifest, labels, data_folder, test_subject=test_subject)
+    training = _of_split(examples, "Training")
+    validation = _of_split(examples, "Validation")
+    refuse(_check(training, validation, classes, str(manifest), test_subject))
 
-    keras.config.set_dtype_policy(devices.precision(settings["mixed_precision"]))
-    pictures = data.Pictures(training["file"].tolist(), threads)
-    with devices.strategy().scope():
-        network = architectures.make_model(pictures.shape, len(classes), settings)
-        network.compile(
-            optimizer=keras.optimizers.Adam(settings["learning_rate"]),
-            loss=keras.losses.SparseCategoricalCrossentropy(),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        )
-
-    record = checkpoint.Checkpoint(
+    record = Checkpoint(
         folder=Path(model).parent / "training",
-        identity=checkpoint.identity(settings, [manifest, labels]),
+        identity=identity({**settings, "test_subject": test_subject}, [manifest, labels]),
         patience=settings["patience"],
         seed=settings["seed"],
     )
+    seen = inputs.make_inputs(training, settings, threads, features)
+    held_out = inputs.make_inputs(validation, settings, threads, features)
+    seen = seen.kept(settings["cache_mb"], record.folder / "training.cache")
+    held_out = held_out.kept(settings["cache_mb"], record.folder / "validation.cache")
+
+    keras.config.set_dtype_policy(devices.precision(settings["mixed_precision"]))
+    with devices.strategy().scope():
+        network = architectures.make_model(seen.shape, len(classes), settings)
+        learner = _learner(network, settings, class_counts(training, len(classes)), seen.batches)
     if not record.finished(settings["epochs"]):
-        held_out = data.Pictures(validation["file"].tolist(), threads)
-        with failures.explained(settings["batch_size"], pictures, held_out):
-            _fit(network, pictures, held_out, training, validation, settings, record, len(classes))
-    record.restore_best(network)
+        with failures.explained(settings["batch_size"], seen.source, held_out.source):
+            _fit(learner, seen, held_out, settings, record)
+    record.restore_best(learner)
 
     rows = record.history
     with artifacts.replacing(model) as temporary:
-        network.save(temporary)
+        architectures.with_probabilities(network).save(temporary)
     artifacts.write_csv(
         history,
         ["epoch", *rows[0]],
@@ -92,42 +100,87 @@ def train(
     record.remove()
 
 
+def _learner(
+    network: keras.Model, settings: Settings, counts: np.ndarray, batches: int
+) -> keras.Model:
+    """The network as it trains: behind the augmentation, with loss, measure and optimiser.
+
+    Args:
+        network: gives logits.
+        settings: of the model.
+        counts: training frames per class, shape (classes,).
+        batches: of an epoch.
+    """
+    items = keras.Input(network.input_shape[1:], name="items")
+    x = items
+    if inputs.sees_frames(settings):
+        x = Augmentation(settings["augmentation"], settings["seed"])(x)
+    learner = keras.Model(items, network(x), name="learner")
+
+    rate = settings["learning_rate"]
+    if settings["schedule"] == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, batches * settings["epochs"])
+    balanced = settings["class_weights"] == "balanced"
+    learner.compile(
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=settings["weight_decay"]),
+        loss=FrameLoss(
+            balanced_weights(counts) if balanced else np.ones(len(counts)),
+            settings["label_smoothing"],
+            settings["focal_gamma"] if settings["loss"] == "focal" else 0.0,
+            settings.get("smoothing", 0.0),
+        ),
+        metrics=[FrameAccuracy()],
+    )
+    return learner
+
+
 def _fit(
-    network: keras.Model,
-    pictures: data.Pictures,
-    held_out: data.Pictures,
-    training: pd.DataFrame,
-    validation: pd.DataFrame,
-    settings: Mapping[str, Any],
-    record: checkpoint.Checkpoint,
-    classes: int,
+    learner: keras.Model,
+    seen: inputs.Inputs,
+    held_out: inputs.Inputs,
+    settings: Settings,
+    record: Checkpoint,
 ) -> None:
     """Run the epochs that are still to do."""
+    record.restore_last(learner)
     batch_size = settings["batch_size"]
-    record.restore_last(network)
-    targets = training["class_index"].to_numpy()
-    weights = None
-    if settings["class_weights"] == "balanced":
-        weights = dict(enumerate(balanced_weights(class_counts(training, classes)).tolist()))
-    network.fit(
-        data.training_batches(pictures, targets, batch_size, settings["seed"], record.epoch),
-        steps_per_epoch=ceil(len(targets) / batch_size),
+    callbacks: list[keras.callbacks.Callback] = [record]
+    if settings["tensorboard"]:
+        folder = record.folder.with_name("tensorboard")
+        callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
+    learner.fit(
+        data.training_batches(
+            seen.source, seen.items, seen.targets, batch_size, settings["seed"], record.epoch
+        ),
+        steps_per_epoch=seen.batches,
         validation_data=data.ordered_batches(
-            held_out, validation["class_index"].to_numpy(), batch_size
+            held_out.source, held_out.items, held_out.targets, batch_size
         ),
         epochs=settings["epochs"],
         initial_epoch=record.epoch,
-        class_weight=weights,
+        callbacks=callbacks,
         shuffle=False,
-        callbacks=[record],
         verbose=2,
     )
 
 
+def _of_split(examples: pd.DataFrame, split: str) -> pd.DataFrame:
+    return examples[examples["split"] == split].reset_index(drop=True)
+
+
 def _check(
-    training: pd.DataFrame, validation: pd.DataFrame, classes: tuple[str, ...], manifest: str
+    training: pd.DataFrame,
+    validation: pd.DataFrame,
+    classes: tuple[str, ...],
+    manifest: str,
+    test_subject: str | None,
 ) -> list[Problem]:
-    """What makes training impossible."""
+    """What makes training impossible.
+
+    Where one subject is left out, a class that only that subject shows cannot be learnt; that is
+    a fact about the data which evaluation reports, and no reason to stop.
+    """
+    counts = class_counts(training, len(classes))
     problems = [
         Problem(
             "class-without-training-frame",
@@ -137,8 +190,8 @@ def _check(
             column="label",
             value=label,
         )
-        for label, count in zip(classes, class_counts(training, len(classes)), strict=True)
-        if not count
+        for label, count in zip(classes, counts, strict=True)
+        if not count and test_subject is None
     ]
     if len(classes) < 2:
         problems.append(

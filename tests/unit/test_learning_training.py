@@ -12,19 +12,14 @@ import pytest
 from labelled_set import LABELS, make_labelled_set
 
 from clapboard import artifacts
+from clapboard.config import load
 from clapboard.problems import InputError
 
-SETTINGS = {
-    "architecture": "cnn",
-    "epochs": 3,
-    "batch_size": 8,
-    "learning_rate": 1e-3,
-    "patience": 3,
-    "seed": 1,
-    "class_weights": "balanced",
-    "mixed_precision": "auto",
-    "dropout": 0.3,
-}
+SETTINGS = dict(
+    load({"models": {"m": {"architecture": "cnn", "epochs": 3, "batch_size": 8}}}).section(
+        "models"
+    )["m"]
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,69 @@
+"""Leave one subject out: every subject is the test subject once. No TensorFlow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clapboard.problems import InputError, Problem, did_you_mean
+
+FEWEST_SUBJECTS = 3
+"""One to test, one to validate, one to learn from."""
+
+
+def natural_order(subjects: Iterable[str]) -> list[str]:
+    """Subjects without repeats, S2 before S10."""
+
+    def key(subject: str) -> list[tuple[int, str]]:
+        parts = re.split(r"(\d+)", subject)
+        return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+    return sorted(set(subjects), key=key)
+
+
+def leave_out(subjects: pd.Series, test_subject: str) -> NDArray[np.str_]:
+    """The split of every frame when `test_subject` is the test subject.
+
+    The next subject in natural order validates (the first after the last), all others train. What
+    the table of recordings says about splits does not matter here.
+
+    Args:
+        subjects: subject of every frame.
+        test_subject: who is left out.
+
+    Raises:
+        InputError: there is no such subject, or there are fewer than three.
+    """
+    everyone = natural_order(subjects)
+    if len(everyone) < FEWEST_SUBJECTS:
+        raise InputError(
+            [
+                Problem(
+                    "too-few-subjects",
+                    f"leaving one out needs at least {FEWEST_SUBJECTS} subjects",
+                    "Set evaluation to splits.",
+                    column="evaluation",
+                    value=", ".join(everyone),
+                )
+            ]
+        )
+    if test_subject not in everyone:
+        raise InputError(
+            [
+                Problem(
+                    "unknown-subject",
+                    "no frame of the dataset is of this subject",
+                    did_you_mean(test_subject, everyone),
+                    column="subject",
+                    value=test_subject,
+                )
+            ]
+        )
+    validation = everyone[(everyone.index(test_subject) + 1) % len(everyone)]
+    return np.select(
+        [subjects == test_subject, subjects == validation], ["Test", "Validation"], "Training"
+    )

@@ -1,0 +1,107 @@
+"""What a model gets to see of a set of frames: single frames or sequences, pictures or features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clapboard.learning.sources import Features, Pictures, Source, kept_within
+from clapboard.learning.windows import stretches, windows
+from clapboard.problems import InputError, Problem
+
+OVERLAP = 2
+"""Every frame is recognised in about so many windows, whose probabilities are averaged."""
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The items of a set of frames.
+
+    Attributes:
+        source: where rows are fetched; row i is frame i of the set.
+        items: rows of every item, shape (items,) or (items, frames); -1 for no frame.
+        targets: class index of every row, shape (rows,).
+        shape: of an item without the batch; None for a number of frames that may vary.
+        batch_size: items in a step.
+    """
+
+    source: Source
+    items: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    shape: tuple[int | None, ...]
+    batch_size: int
+
+    @property
+    def batches(self) -> int:
+        """Steps of an epoch."""
+        return ceil(len(self.items) / self.batch_size)
+
+    def kept(self, megabytes: int, file: Path) -> Inputs:
+        """The same, with pictures kept in `file` once decoded if they need no more than that."""
+        if not isinstance(self.source, Pictures):
+            return self
+        return replace(self, source=kept_within(self.source, len(self.targets), megabytes, file))
+
+
+def sees_frames(settings: Settings) -> bool:
+    """Whether the model looks at pictures rather than at features of a backbone."""
+    return settings["architecture"] == "cnn" or settings.get("input") == "frames"
+
+
+def make_inputs(
+    examples: pd.DataFrame,
+    settings: Settings,
+    threads: int = 0,
+    features: Mapping[str, str] | None = None,
+    covering: bool = False,
+) -> Inputs:
+    """The items that a model with `settings` learns from, or recognises.
+
+    Args:
+        examples: see `clapboard.learning.manifest.read_examples`.
+        settings: one section of ``models``.
+        threads: that decode pictures, 0 for one per core.
+        features: feature file of every recording, for models that learn from features.
+        covering: windows for recognising, which overlap, instead of those for learning.
+
+    Raises:
+        InputError: a frame cannot be read or has no features.
+    """
+    source: Source
+    if sees_frames(settings):
+        source = Pictures(examples["file"].tolist(), threads)
+    else:
+        source = Features(examples, _needed(features, settings))
+    items = np.arange(len(examples))
+    shape: tuple[int | None, ...] = source.shape
+    if "window" in settings:
+        length = settings["window"]
+        stride = max(length // OVERLAP, 1) if covering else settings.get("stride", length)
+        items = windows(stretches(examples, settings["gap"]), length, stride)
+        shape = (None, *source.shape)
+    targets = examples["class_index"].to_numpy()
+    return Inputs(source, items, targets, shape, settings["batch_size"])
+
+
+def _needed(features: Mapping[str, str] | None, settings: Settings) -> Mapping[str, str]:
+    if features is None:
+        raise InputError(
+            [
+                Problem(
+                    "features-missing",
+                    f"a model of architecture {settings['architecture']} learns from features",
+                    "Name the feature file of every recording.",
+                    value=settings["backbone"],
+                )
+            ]
+        )
+    return features

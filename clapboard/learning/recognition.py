@@ -1,0 +1,33 @@
+"""A trained model's answer for every frame of a set."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from clapboard.learning import data, failures
+from clapboard.learning.inputs import Inputs
+from clapboard.learning.windows import Merged
+
+
+def recognise(network: keras.Model, seen: Inputs) -> NDArray[np.floating]:
+    """Class probabilities of every row, shape (rows, classes).
+
+    Sequences overlap; a frame gets the mean over the windows that hold it.
+
+    Args:
+        network: gives probabilities.
+        seen: frames, or windows that cover them all.
+
+    Raises:
+        InputError: a frame cannot be read, or memory runs out.
+    """
+    batches = data.ordered_batches(seen.source, seen.items, seen.targets, seen.batch_size)
+    with failures.explained(seen.batch_size, seen.source):
+        probabilities = network.predict(batches, verbose=2)
+    if seen.items.ndim == 1:
+        return probabilities
+    merged = Merged(len(seen.targets), probabilities.shape[-1])
+    merged.add(seen.items, probabilities)
+    return merged.mean()

@@ -1,0 +1,198 @@
+"""What models see, fetched by row number: pictures from JPEG files, features from arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import simplejpeg
+from numpy.typing import NDArray
+
+from clapboard.problems import InputError, Problem
+
+MEBIBYTE = 2**20
+
+
+class Source(Protocol):
+    """Rows of equal shape.
+
+    Attributes:
+        shape: of one row.
+        dtype: of its values.
+        error: the first failure of `fetch`, None if there was none; a ``tf.data`` pipeline passes
+            on no more than its text.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def error(self) -> InputError | None:
+        """Set by a failed `fetch`."""
+
+    def fetch(self, rows: NDArray[np.int64]) -> NDArray:
+        """The given rows in that order, shape (rows, *shape)."""
+
+
+class Pictures:
+    """The decoded pictures of a list of JPEG files, uint8 of shape (height, width, 3)."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, files: Sequence[str], threads: int = 0) -> None:
+        """Take the shape from the first file.
+
+        Args:
+            files: paths in row order.
+            threads: that decode, 0 for one per core.
+
+        Raises:
+            InputError: there is no file, or the first one is not a JPEG.
+        """
+        if not files:
+            raise InputError(
+                [
+                    Problem(
+                        "no-frames",
+                        "there is no frame to read",
+                        "Check the splits in the table of recordings and the sheets.",
+                    )
+                ]
+            )
+        self.error: InputError | None = None
+        self._files = list(files)
+        self._pool = ThreadPoolExecutor(threads or os.cpu_count())
+        self.shape: tuple[int, ...] = self._decode(0).shape
+
+    def fetch(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The given pictures.
+
+        Raises:
+            InputError: a file is missing, is no JPEG, or differs in size from the first.
+        """
+        pictures = np.empty((len(rows), *self.shape), np.uint8)
+        try:
+            for place, picture in enumerate(self._pool.map(self._decode, rows)):
+                if picture.shape != self.shape:
+                    raise InputError([self._problem(rows[place], "frames differ in size")])
+                pictures[place] = picture
+        except InputError as error:
+            self.error = self.error or error
+            raise
+        return pictures
+
+    def _decode(self, row: int) -> NDArray[np.uint8]:
+        try:
+            return simplejpeg.decode_jpeg(Path(self._files[row]).read_bytes())
+        except (OSError, ValueError) as error:
+            raise InputError([self._problem(row, f"frame cannot be read: {error}")]) from error
+
+    def _problem(self, row: int, message: str) -> Problem:
+        return Problem(
+            "unreadable-frame",
+            message,
+            "Delete the folder of this chapter below resized/ and run the workflow again.",
+            file=self._files[row],
+        )
+
+
+class Kept:
+    """A source whose rows are kept in a file once fetched, so that nothing is decoded twice.
+
+    The file is mapped into memory: the operating system keeps as much of it as there is room.
+    """
+
+    def __init__(self, source: Source, rows: int, file: Path) -> None:
+        """Make the file for `rows` rows; it stays sparse until rows are fetched."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.shape, self.dtype = source.shape, source.dtype
+        self._source = source
+        self._kept = np.memmap(file, self.dtype, "w+", shape=(rows, *self.shape))
+        self._known = np.zeros(rows, bool)
+
+    @property
+    def error(self) -> InputError | None:
+        """The first failure of the source behind."""
+        return self._source.error
+
+    def fetch(self, rows: NDArray[np.int64]) -> NDArray:
+        """The given rows, from the file where it has them.
+
+        Raises:
+            InputError: the source cannot fetch them.
+        """
+        missing = np.unique(rows[~self._known[rows]])
+        if len(missing):
+            self._kept[missing] = self._source.fetch(missing)
+            self._known[missing] = True
+        return self._kept[rows]
+
+
+def kept_within(source: Source, rows: int, megabytes: int, file: Path) -> Source:
+    """`source`, kept in `file` if its rows need no more than `megabytes` there."""
+    size = rows * int(np.prod(source.shape)) * source.dtype.itemsize
+    return Kept(source, rows, file) if size <= megabytes * MEBIBYTE else source
+
+
+class Features:
+    """Feature vectors of frames, mapped from one array file per recording."""
+
+    def __init__(self, examples: pd.DataFrame, files: Mapping[str, str | Path]) -> None:
+        """Find every frame in the arrays.
+
+        Args:
+            examples: columns `recording` and `frame`; its order is the order of the rows.
+            files: array file of every recording, float16 of shape (frames, size); beside it an
+                index as `clapboard.learning.features` writes it.
+
+        Raises:
+            InputError: a frame has no features.
+        """
+        self.error: InputError | None = None
+        self._arrays = []
+        self._array = np.zeros(len(examples), np.int64)
+        self._place = np.zeros(len(examples), np.int64)
+        problems = []
+        for number, (recording, rows) in enumerate(examples.groupby("recording").indices.items()):
+            array = np.load(files[str(recording)], mmap_mode="r")
+            known = np.load(index_file(files[str(recording)]))
+            wanted = examples["frame"].to_numpy()[rows]
+            place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+            missing = wanted[known[place] != wanted]
+            if len(missing):
+                problems.append(_without_features(files[str(recording)], missing))
+            self._arrays.append(array)
+            self._array[rows], self._place[rows] = number, place
+        if problems:
+            raise InputError(problems)
+        self.shape: tuple[int, ...] = self._arrays[0].shape[1:]
+        self.dtype = self._arrays[0].dtype
+
+    def fetch(self, rows: NDArray[np.int64]) -> NDArray:
+        """The feature vectors of the given rows, shape (rows, size)."""
+        fetched = np.empty((len(rows), *self.shape), self.dtype)
+        arrays = self._array[rows]
+        for number in np.unique(arrays):
+            chosen = arrays == number
+            fetched[chosen] = self._arrays[number][self._place[rows[chosen]]]
+        return fetched
+
+
+def index_file(features: str | Path) -> Path:
+    """The file beside a feature array that holds the frame number of every row, ascending."""
+    return Path(features).with_suffix(".frames.npy")
+
+
+def _without_features(file: str | Path, missing: NDArray[np.int64]) -> Problem:
+    return Problem(
+        "frame-without-features",
+        f"{len(missing)} frames of the dataset have no features",
+        "Delete the file and run the workflow again.",
+        file=str(file),
+        value=f"frame {missing[0]}",
+    )
