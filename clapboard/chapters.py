@@ -10,7 +10,6 @@ import fnmatch
 import glob
 import os
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,6 +25,11 @@ IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
 
 # GOPR0123 is followed by GP010123, GP020123; GH010123 (HEVC: GX) by GH020123.
 _GOPRO = re.compile(r"(?:GOPR|(G[PHX])(\d\d))(\d{4})", re.IGNORECASE | re.ASCII)
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+# FFmpeg takes `concat:a.mp4` for a command to itself, `./concat:a.mp4` for a file.
+_PROTOCOL = re.compile(r"[\w+.,-]*:")
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,8 @@ class GoProName:
 
 def gopro_name(file: str) -> GoProName | None:
     """The parts of a GoPro video's name, None for any other name."""
-    parts = _GOPRO.fullmatch(Path(file).stem)
-    if parts is None or not is_video(file):
+    parts = _GOPRO.fullmatch(Path(file).stem) if is_video(file) else None
+    if parts is None:
         return None
     family = (parts[1] or "GP").upper()
     return GoProName(int(parts[3]), family, int(parts[2] or 0) + (family == "GP"))
@@ -76,12 +80,18 @@ def gopro_name(file: str) -> GoProName | None:
 
 def is_video(file: str) -> bool:
     """Whether a file counts as a video, by its suffix; hidden files never do."""
-    return Path(file).suffix.lower() in VIDEO_SUFFIXES and not Path(file).name.startswith(".")
+    return _suffix(file) in VIDEO_SUFFIXES
 
 
 def is_image(file: str) -> bool:
     """Whether a file counts as a picture, by its suffix; hidden files never do."""
-    return Path(file).suffix.lower() in IMAGE_SUFFIXES and not Path(file).name.startswith(".")
+    return _suffix(file) in IMAGE_SUFFIXES
+
+
+def _suffix(file: str) -> str:
+    """The suffix in small letters; empty for hidden files. Not by `Path`: asked for every file."""
+    name = file.rpartition("/")[2]
+    return "" if name.startswith(".") else "".join(name.lower().rpartition(".")[1:])
 
 
 def natural_key(path: str) -> list[list[tuple[int, str]]]:
@@ -93,7 +103,7 @@ def natural_key(path: str) -> list[list[tuple[int, str]]]:
 
 def is_safe_path(path: str) -> bool:
     """Whether a path can stand in tables and logs: no control characters, valid Unicode."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in path)
+    return not _UNSAFE.search(path)
 
 
 def find_chapters(videos: str) -> Chapters:
@@ -169,7 +179,7 @@ def _ordered(files: Sequence[str], from_first: bool) -> Chapters:
     if problems:
         return Chapters(problems=tuple(problems))
     in_order = [file for _, file in chain] or sorted(files, key=natural_key)
-    return Chapters(tuple(in_order))
+    return Chapters(tuple(f"./{file}" if _PROTOCOL.match(file) else file for file in in_order))
 
 
 def _unreadable(file: str) -> list[Problem]:

@@ -234,24 +234,26 @@ def _leaking_subjects(rows: Sequence[Row]) -> list[Problem]:
 def _shared_files(recordings: Sequence[Recording]) -> list[Problem]:
     """Chapters that belong to two recordings, or twice to one; predicting again is all right."""
     problems, seen = list[Problem](), dict[tuple[int, int], tuple[str, Recording]]()
+
+    def tell(check: str, message: str, remedy: str, recording: Recording, chapter: str) -> None:
+        problem = Problem(check, message, remedy, row=recording.row, column="videos", value=chapter)
+        problems.append(problem)
+
     for recording in recordings:
         for chapter in recording.chapters:
-            status = Path(chapter).stat()
+            try:
+                status = Path(chapter).stat()
+            except OSError as error:
+                message = f"the file cannot be read: {error.strerror}"
+                tell("unreadable-video", message, "Put it back.", recording, chapter)
+                continue
             key = (status.st_dev, status.st_ino)
             file, first = seen.setdefault(key, (chapter, recording))
             predicted = "Predict" in (first.split, recording.split) and first is not recording
             if (file, first) != (chapter, recording) and not predicted:
                 message = f"the file is {file} of row {first.row} already"
-                problems.append(
-                    Problem(
-                        "shared-video",
-                        message,
-                        "Remove one; a frame has one subject and one label.",
-                        row=recording.row,
-                        column="videos",
-                        value=chapter,
-                    )
-                )
+                remedy = "Remove one; a frame has one subject and one label."
+                tell("shared-video", message, remedy, recording, chapter)
     return problems
 
 

@@ -131,12 +131,15 @@ def as_text(rows: Sequence[dict[str, str]]) -> str:
     needed = {*REQUIRED_COLUMNS, "clap"}
     columns = [name for name in COLUMNS if name in needed or any(row[name] for row in rows)]
     text = io.StringIO()
-    writer = csv.DictWriter(
-        text, columns, extrasaction="ignore", delimiter="\t", lineterminator="\n"
-    )
+    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _no_formula(row[name]) for name in columns} for row in rows)
     return text.getvalue()
+
+
+def _no_formula(cell: str) -> str:
+    """A path that a spreadsheet program would take for a formula, as a path all the same."""
+    return f"./{cell}" if cell.startswith(("=", "+", "-", "@")) else cell
 
 
 def _walk(folder: Path, result: Scan) -> Iterator[tuple[Path, list[str]]]:

@@ -163,6 +163,13 @@ def test_hostile_file_names_are_harmless(fill):
     assert "\n" not in str(problem)
 
 
+def test_a_file_name_is_never_a_protocol_of_ffmpeg(fill):
+    fill("concat:a.mp4", "S1/http:b.mp4")
+    assert find_chapters("concat:a.mp4").files == ("./concat:a.mp4",)
+    assert find_chapters("*.mp4").files == ("./concat:a.mp4",)
+    assert find_chapters("S1").files == ("S1/http:b.mp4",)
+
+
 @given(st.integers(0, 9999), st.sampled_from(["GP", "GH", "GX"]), st.integers(1, 99))
 def test_gopro_names_round_trip(recording, family, chapter):
     name = GoProName(recording, family, chapter)

@@ -179,6 +179,14 @@ def test_the_table_can_be_read_as_it_is_written(tree, capsys):
     assert len(recordings[-1].chapters) == 2
 
 
+def test_a_path_that_looks_like_a_formula_is_still_a_path_but_no_formula(tree, monkeypatch):
+    tree("=1+1,S1/C1/S1C1.mp4", "-S2C1.mp4", "-S2C1.csv")
+    main(["scan", ".", "-o", "table.tsv"])
+    rows = list(csv.DictReader(Path("table.tsv").read_text().splitlines(), delimiter="\t"))
+    assert sorted(row["videos"] for row in rows) == ["./-S2C1.mp4", "./=1+1,S1/C1/S1C1.mp4"]
+    assert all(Path(row["videos"]).exists() for row in rows)
+
+
 def test_an_existing_table_is_kept_unless_forced(tree, capsys):
     tree("media/S1/C1/a.mp4", "table.tsv")
     assert main(["scan", "media", "-o", "table.tsv"]) == 1
