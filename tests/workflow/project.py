@@ -6,6 +6,7 @@ Every frame carries its number, so that what a file shows can be read from the f
 from __future__ import annotations
 
 import csv
+import multiprocessing
 import os
 import re
 import subprocess
@@ -20,8 +21,9 @@ from pathlib import Path
 import yaml
 from filming import Camera, film_recording
 
+from clapboard.logs import send_to
+
 REPOSITORY = Path(__file__).parents[2]
-SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 
 SPLITS = {"S1": "Training", "S2": "Validation", "S3": "Test"}
 CLAPS = {"C1": Fraction(1, 2), "C2": Fraction(7, 10)}
@@ -39,6 +41,20 @@ CONFIG = {
     "frames": {"size": 40},
     "models": {"cnn": {"architecture": "cnn", "epochs": 1, "batch_size": 32}},
 }
+
+
+# Starting snakemake takes seconds, forking a process that has already imported it takes none.
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["snakemake.cli"])
+TIME_LIMIT = 900
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a call of snakemake ended: what was on the screen, and the exit status."""
+
+    screen: str
+    status: int | None
 
 
 @dataclass(frozen=True)
@@ -66,32 +82,30 @@ class Project:
         """The videos of a recording, in order."""
         return sorted((self.folder / "videos" / recording).iterdir())
 
-    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def snakemake(self, *arguments: str, check: bool = True) -> Outcome:
         """Call snakemake here as a user would, from the working directory of the project."""
-        command = [SNAKEMAKE, "--snakefile", self.repository / "Snakefile", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.repository)},
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=600,
-        )
-        if check and done.returncode:
-            raise AssertionError(done.stdout)
-        return done
+        screen = self.folder / ".screen"
+        call = SERVER.Process(target=_snakemake, args=(arguments, self, screen))
+        call.start()
+        call.join(TIME_LIMIT)
+        if call.is_alive():
+            call.kill()
+            raise AssertionError(f"still running: {screen.read_text()}")
+        outcome = Outcome(screen.read_text(), call.exitcode)
+        if check and outcome.status:
+            raise AssertionError(outcome.screen)
+        return outcome
 
     def run(self, *arguments: str) -> str:
         """Make everything there is to make, or the targets named; the screen."""
-        return self.snakemake("--cores", "2", *arguments).stdout
+        return self.snakemake("--cores", "2", *arguments).screen
 
     def pending(self, *arguments: str) -> Counter[str]:
         """What a dry-run would do: `rule` or `rule recording[ chapter]` of each job, targets not.
 
         Jobs that only collect targets are left out.
         """
-        screen = self.snakemake("--dry-run", *arguments).stdout
+        screen = self.snakemake("--dry-run", *arguments).screen
         jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)+)", screen, re.MULTILINE)
         made = [(rule, body) for rule, body in jobs if "    output: " in body]
         assert made or "Nothing to be done" in screen, screen
@@ -113,6 +127,17 @@ class Project:
         """The same project elsewhere, time stamps, links and provenance included."""
         subprocess.run(["cp", "-a", self.folder, folder], check=True)
         return replace(self, folder=folder)
+
+
+def _snakemake(arguments: Sequence[str], project: Project, screen: Path) -> None:
+    """Be the command snakemake in a new process."""
+    from snakemake.cli import main
+
+    os.chdir(project.folder)
+    os.environ["PYTHONPATH"] = str(project.repository)
+    sys.path.insert(0, str(project.repository))
+    send_to(screen)
+    main(["--snakefile", str(project.repository / "Snakefile"), *arguments])
 
 
 def _wildcards(body: str) -> list[str]:

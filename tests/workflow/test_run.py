@@ -36,7 +36,12 @@ def linked_frames(project):
 
 
 def test_every_artifact_is_there(finished):
-    expected = ["check/report.csv", "check/accepted.json", "Data/labels.csv", "Data/manifest.parquet"]
+    expected = [
+        "check/report.csv",
+        "check/accepted.json",
+        "Data/labels.csv",
+        "Data/manifest.parquet",
+    ]
     for recording in RECORDINGS:
         expected += [
             f"index/{recording}.parquet",
@@ -87,7 +92,9 @@ def test_exactly_the_frames_of_each_interval_have_its_label(finished):
 
 def test_joined_video_has_every_frame_once(finished):
     with av.open(str(finished.results / "video" / "S1C2.mp4")) as container:
-        shown = [read_number(frame.to_ndarray(format="gray")) for frame in container.decode(video=0)]
+        shown = [
+            read_number(frame.to_ndarray(format="gray")) for frame in container.decode(video=0)
+        ]
     assert shown == list(range(1, FRAMES + 1))
 
 

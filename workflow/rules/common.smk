@@ -1,6 +1,7 @@
 """What the rules know about the input: read once at every start, no file opened for long."""
 
 import re
+import sys
 from functools import cache
 
 from snakemake.exceptions import WorkflowError
@@ -12,12 +13,12 @@ from clapboard.recordings import chapter_name, read_recordings
 
 
 def read_input():
-    """The configuration and the recordings by id, or all that is wrong with them in one message."""
+    """The configuration and the recordings by id; ends with all that is wrong in one message."""
     try:
         settings = clapboard.config.load(config)
         recordings = read_recordings(settings.recordings)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(str(error))
     return settings, {recording.id: recording for recording in recordings}
 
 
