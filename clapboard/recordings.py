@@ -27,6 +27,7 @@ OPTIONAL_COLUMNS = ("clap", "session", "rate")
 SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,38}[A-Za-z0-9])?", re.ASCII)
 
 
+TABLE_REMEDY = "Write a row per recording, or let `clapboard scan FOLDER --force` write the table."
 CLAP_REMEDY = "Write seconds, HH:MM:SS.fff, `frame N` or `auto`; empty means 0."
 RATE_REMEDY = "Write frames a second, such as 25 or 30000/1001."
 
@@ -81,7 +82,11 @@ def read_recordings(path: str | os.PathLike[str]) -> list[Recording]:
 def examine_recordings(path: str | os.PathLike[str]) -> tuple[list[Recording], list[Problem]]:
     """The usable recordings of a table and everything that is wrong with it."""
     table = read_table(Path(path), REQUIRED_COLUMNS, OPTIONAL_COLUMNS)
-    problems = [*table.problems, *_repeated_ids(table.rows), *_leaking_subjects(table.rows)]
+    problems = [
+        replace(problem, remedy=TABLE_REMEDY) if not table.rows and problem.row is None else problem
+        for problem in table.problems
+    ]
+    problems += [*_repeated_ids(table.rows), *_leaking_subjects(table.rows)]
     recordings = list[Recording]()
     for row in table.rows:
         recording, found = _recording(row)

@@ -76,8 +76,8 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str]) -> 
     if any(problem.check != "unknown-column" for problem in found):
         return Table(problems=problems)
     if not body:
-        remedy = "Write one row each below the header."
-        problems.append(Problem("empty-table", "the table has no rows", remedy, row=number))
+        remedy = "Write rows below the header."
+        problems.append(Problem("empty-table", "the table has no rows", remedy))
     absent = dict.fromkeys((*required, *optional), "")
     rows = [Row(line, absent | dict(zip(columns, cells, strict=False))) for line, cells in body]
     problems.extend(
@@ -111,9 +111,7 @@ def _header_problems(
         if name not in (*required, *optional):
             remedy = did_you_mean(name, {*required, *optional} - set(columns))
             message = "there is no such column"
-            problems.append(
-                Problem("unknown-column", message, remedy, row=line, column=name, value=name)
-            )
+            problems.append(Problem("unknown-column", message, remedy, row=line, value=name))
         elif name in columns[:place]:
             message = "the column stands twice"
             problems.append(

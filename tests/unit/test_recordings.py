@@ -175,7 +175,7 @@ def test_any_bytes_give_problems_and_never_an_exception(lab, content):
     [
         (b"", "empty-table", None),
         (b"\n# only a remark\n", "empty-table", None),
-        (b"subject\tcamera\tsplit\tannotations\tvideos\n", "empty-table", 1),
+        (b"subject\tcamera\tsplit\tannotations\tvideos\n", "empty-table", None),
         (b"subject,camera,split,annotations,videos\nS1,C1,Training,a,b\n", "not-tabs", 1),
         (b"subject\tcamera\tsplit\nS1\tM\xfcller\tx\n", "bad-encoding", 2),
         (b"subject\tsubject\tcamera\tsplit\tannotations\tvideos\n", "repeated-column", 1),
@@ -188,9 +188,13 @@ def test_a_table_of_the_wrong_form(lab, content, check, line):
     assert (check, line) in [(p.check, p.row) for p in found]
 
 
-def test_a_table_that_is_not_there_says_how_to_get_one(lab):
-    (problem,) = examine_recordings("config/none.tsv")[1]
-    assert problem.check == "missing-table" and problem.file == "config/none.tsv"
+@pytest.mark.parametrize("content", [None, "", "\t".join(COLUMNS) + "\n"])
+def test_without_any_recording_the_way_to_a_table_is_said(lab, content):
+    if content is not None:
+        TABLE.write_text(content)
+    (problem,) = examine_recordings(TABLE)[1]
+    assert problem.check in ("missing-table", "empty-table")
+    assert problem.file == str(TABLE) and "clapboard scan" in problem.remedy
 
 
 def test_unknown_and_missing_columns_are_named(lab):
@@ -199,6 +203,12 @@ def test_unknown_and_missing_columns_are_named(lab):
     assert {(p.check, p.row) for p in found} == {("missing-column", 1), ("unknown-column", 1)}
     unknown = next(p for p in found if p.check == "unknown-column")
     assert unknown.remedy == "Did you mean 'annotations'?"
+
+
+def test_a_hostile_header_cannot_write_on_the_screen(lab):
+    found = problems(row(), columns=[*COLUMNS[:-1], "\x1b[2Jrate\a"])
+    assert [p.check for p in found] == ["unknown-column"]
+    assert str(found[0]).isprintable()
 
 
 def test_an_unknown_column_does_not_hide_what_is_wrong_below(lab):
