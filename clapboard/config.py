@@ -109,6 +109,35 @@ class Video(Section):
     hwaccel: Literal["none"] = Field(default="none", description="Hardware decoding.")
 
 
+class Sync(Section):
+    """How the clap of a sheet is found in the sound, and what is done about drifting clocks."""
+
+    search: Annotated[float, Field(gt=0, le=7200), NotBoolean] = Field(
+        default=120,
+        description="Seconds from the start of a recording in which `clap: auto` is searched.",
+    )
+    window: Annotated[float, Field(gt=0, le=600), NotBoolean] = Field(
+        default=3,
+        description="Seconds around an expected place in which a clap is searched.",
+    )
+    confidence: Annotated[float, Field(ge=0, le=1), NotBoolean] = Field(
+        default=0.5,
+        description="How sure it must be: 0.5 when the clap stands out 3 dB more than the next "
+        "sound, 0.9 at 10 dB. A less certain `auto` is an error, a less certain later clap is not "
+        "measured.",
+    )
+    drift: Literal["measure", "correct"] = Field(
+        default="measure",
+        description="What later claps are for: `measure` the drift between the sheet's clock and "
+        "the camera's, or `correct` it too, in proportion to time.",
+    )
+    limit: Annotated[float, Field(gt=0), NotBoolean] | None = Field(
+        default=500,
+        description="Milliseconds by which a later clap may be off, after correction if there is "
+        "one; more is an error. null: no limit.",
+    )
+
+
 class Frames(Section):
     """Which frames are taken from the videos, and how they are stored."""
 
@@ -155,6 +184,7 @@ class Config(Section):
     )
     annotations: Annotations = Field(default=Annotations(), description="How sheets are read.")
     video: Video = Field(default=Video(), description="How videos are read and joined.")
+    sync: Sync = Field(default=Sync(), description="How sheet and recording are brought together.")
     frames: Frames = Field(default=Frames(), description="Which frames are taken and how.")
     models: dict[Name, Model] = Field(
         default={"cnn": Cnn(architecture="cnn")},

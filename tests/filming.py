@@ -137,7 +137,7 @@ def film(
         container.mux(video.encode(None))
         if sound is not None:
             length = taken[-1] + 1 / camera.rate + camera.sound_longer
-            for block in _sound_blocks(float(length + camera.start), beeps):
+            for block in _sound_blocks(length + camera.start, [beep + camera.start for beep in beeps]):
                 container.mux(sound.encode(block))
             container.mux(sound.encode(None))
     return [(pts - ticks[0]) * tick for pts in ticks]
@@ -287,7 +287,7 @@ def _check(number: int) -> int:
     return (number * 2_654_435_761 >> 13) & 31
 
 
-def _sound_blocks(seconds: float, beeps: Sequence[Fraction]) -> list[av.AudioFrame]:
+def _sound_blocks(seconds: Fraction, beeps: Sequence[Fraction]) -> list[av.AudioFrame]:
     """Faint noise with sharp 1 kHz beeps of 50 ms."""
     samples = max(0, round(seconds * SAMPLE_RATE))
     wave = np.random.default_rng(0).normal(0, 0.002, samples).astype(np.float32)

@@ -1,0 +1,192 @@
+"""The rules that place sheets on recordings: `sync/{recording}.json` and the drift of cameras."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+
+from clapboard.annotations.clips import of_recording
+from clapboard.annotations.reading import read_sheet
+from clapboard.artifacts import read_json, write_csv, write_json
+from clapboard.index import RecordingIndex
+from clapboard.problems import refuse
+from clapboard.sync import (
+    Check,
+    Clap,
+    Heard,
+    beyond_limit,
+    check_claps,
+    drift,
+    find_clap,
+    remaining,
+)
+from clapboard.waveform import draw_claps
+
+CAMERA_COLUMNS = (
+    "subject",
+    "session",
+    "reference",
+    "recording",
+    "claps",
+    "seconds",
+    "drift_ms",
+    "drift_ppm",
+)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How sheet time becomes recording time: `clap` + sheet time x `scale`.
+
+    Attributes:
+        clap: seconds in the recording at which the sheet's zero is.
+        scale: seconds of the recording per second of the sheet, near 1.
+    """
+
+    clap: Fraction
+    scale: Fraction
+
+
+def write_sync(
+    recording: str,
+    sheet_file: str,
+    index_file: str | os.PathLike[str],
+    clap: str,
+    annotations: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    sync: str | os.PathLike[str],
+    plot: str | os.PathLike[str],
+    subject: str = "",
+) -> None:
+    """Find the clap of a recording, measure its drift, and say how the sheet is placed on it.
+
+    Sheets that count from the first frame of the video need no clap.
+
+    Args:
+        recording: its id.
+        sheet_file: the annotation sheet.
+        index_file: the index of the recording.
+        clap: as in the table of recordings.
+        annotations: section ``annotations`` of the configuration.
+        settings: section ``sync`` of the configuration.
+        sync: JSON file to write.
+        plot: PNG file to write.
+        subject: whose rows to take from a sheet of several subjects.
+
+    Raises:
+        InputError: the sheet has errors, no clap is heard where it must be, or a later clap is
+            beyond the limit.
+    """
+    index = RecordingIndex.read(index_file)
+    chapters = [chapter.file for chapter in index.chapters]
+    sheet, problems = read_sheet(sheet_file, annotations, chapters)
+    refuse(problems)
+    sheet = of_recording(sheet, chapters, subject)
+    scale = Fraction(1)
+    if sheet.origin == "video":
+        found, checks = Clap(Fraction(0), "not needed", Heard(None, ())), list[Check]()
+    else:
+        found, problems = find_clap(index, clap, settings)
+        refuse(problems)
+        checks = check_claps(index, found, sheet.claps, settings)
+        if settings["drift"] == "correct":
+            scale += drift(checks) or 0
+        refuse(beyond_limit(checks, scale, settings["limit"], sheet_file))
+    draw_claps(recording, found, checks, plot)
+    write_json(sync, _facts(recording, found, checks, scale))
+
+
+def read_placement(sync: str | os.PathLike[str]) -> Placement:
+    """What `write_sync` decided."""
+    facts = read_json(sync)
+    return Placement(Fraction(facts["clap"]), Fraction(facts["scale"]))
+
+
+def _facts(recording: str, clap: Clap, checks: Sequence[Check], scale: Fraction) -> dict[str, Any]:
+    """The JSON: exact values as fractions in text, all others for people, in seconds."""
+    measured = drift(checks)
+    return {
+        "recording": recording,
+        "clap": str(clap.time),
+        "clap_seconds": _rounded(clap.time),
+        "method": clap.method,
+        **_heard(clap.heard),
+        "scale": str(scale),
+        "drift_ppm": None if measured is None else round(float(measured) * 1e6, 3),
+        "corrected": scale != 1,
+        "claps": [
+            {
+                "row": check.row,
+                "sheet": _rounded(check.sheet),
+                "expected": _rounded(check.expected),
+                "found": _rounded(check.found),
+                "residual_ms": _rounded(check.residual, 1000),
+                "remaining_ms": _rounded(remaining(check, scale), 1000),
+                **_heard(check.heard),
+            }
+            for check in checks
+        ],
+    }
+
+
+def _heard(heard: Heard) -> dict[str, Any]:
+    return {
+        "confidence": heard.confidence if heard.sound else None,
+        "candidates": [
+            {"seconds": _rounded(candidate.time), "level_db": candidate.level}
+            for candidate in heard.candidates
+        ],
+    }
+
+
+def _rounded(value: Fraction | None, factor: int = 1) -> float | None:
+    return None if value is None else round(float(value * factor), 6)
+
+
+def write_camera_drift(
+    recordings: Sequence[Mapping[str, str]],
+    syncs: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+) -> None:
+    """Compare the clocks of the cameras that filmed the same session, where two claps were heard.
+
+    Args:
+        recordings: id, subject and session of each recording.
+        syncs: what `write_sync` wrote for each, in the same order.
+        output: CSV file to write, one row per camera and the first camera of its session:
+            by how much the camera's clock gained on the other's between first and last clap.
+    """
+    cameras = [
+        (entry["subject"], entry["session"], entry["id"], _found(read_json(sync)))
+        for entry, sync in zip(recordings, syncs, strict=True)
+    ]
+    rows = []
+    for (subject, session), group in groupby(sorted(cameras), lambda camera: camera[:2]):
+        (_, _, reference, first), *others = group
+        for _, _, recording, found in others:
+            common = sorted(first.keys() & found.keys())
+            if len(common) > 1:
+                elapsed = first[common[-1]] - first[common[0]]
+                gained = found[common[-1]] - found[common[0]] - elapsed
+                rows.append(
+                    (
+                        subject,
+                        session,
+                        reference,
+                        recording,
+                        len(common),
+                        round(elapsed, 6),
+                        round(gained * 1000, 3),
+                        round(gained / elapsed * 1e6, 3),
+                    )
+                )
+    write_csv(output, CAMERA_COLUMNS, rows)
+
+
+def _found(facts: Mapping[str, Any]) -> dict[int, float]:
+    """Where the claps of each row were heard, seconds."""
+    return {clap["row"]: clap["found"] for clap in facts["claps"] if clap["found"] is not None}
