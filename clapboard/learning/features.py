@@ -1,0 +1,153 @@
+"""Features of a backbone, computed once per frame and used by every head, fold and sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from clapboard.artifacts import read_parquet, replacing
+from clapboard.learning import devices
+from clapboard.learning.backbones import SMALLEST, make_backbone
+from clapboard.learning.sources import Pictures, index_file
+
+CPU_BATCH, GPU_BATCH = 8, 64
+TOLERANCE = 1e-2
+"""LiteRT and TensorFlow, single and half precision agree to this share of the largest feature."""
+
+
+class Extractor(Protocol):
+    """Pictures to feature vectors.
+
+    Attributes:
+        size: length of a vector.
+        batch: pictures it takes at once.
+    """
+
+    size: int
+    batch: int
+
+    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
+        """Features of up to `batch` pictures, shape (pictures, size)."""
+
+
+def compute_features(
+    manifests: Sequence[str | Path],
+    settings: Mapping[str, Any],
+    features: str | Path,
+    threads: int = 0,
+) -> None:
+    """Write the features of every stored frame of one recording.
+
+    Args:
+        manifests: the recording's chapters in order, ``resized/{recording}/{chapter}/manifest``.
+        settings: ``backbone``, ``weights``, ``mixed_precision`` and ``seed`` of a model.
+        features: written; float16 array of shape (frames, size). Beside it
+            (`clapboard.learning.sources.index_file`) the frame number of every row, int64.
+        threads: cores to use, 0 for all.
+
+    Raises:
+        InputError: a frame cannot be read, or the backbone cannot be had.
+    """
+    devices.prepare(settings["seed"], threads)
+    frames, files = _stored(manifests)
+    pictures = Pictures(files, threads) if files else None
+    shape = pictures.shape if pictures else (SMALLEST, SMALLEST, 3)
+    extract = make_extractor(make_backbone(shape, settings), settings, threads)
+    with replacing(features) as temporary:
+        array = np.lib.format.open_memmap(temporary, "w+", np.float16, (len(files), extract.size))
+        if pictures:
+            for rows, vectors in _extracted(pictures, len(files), extract):
+                array[rows] = vectors
+        array.flush()
+        with replacing(index_file(features)) as index:
+            np.save(index, frames)
+
+
+def make_extractor(
+    backbone: keras.Model, settings: Mapping[str, Any], threads: int = 0
+) -> Extractor:
+    """LiteRT on a CPU, where it is some three times as fast, TensorFlow on a GPU."""
+    if tf.config.list_physical_devices("GPU"):
+        return OnGpu(backbone, devices.precision(settings["mixed_precision"]))
+    return OnCpu(backbone, threads)
+
+
+class OnCpu:
+    """A backbone converted to LiteRT, single precision."""
+
+    batch = CPU_BATCH
+
+    def __init__(self, backbone: keras.Model, threads: int = 0) -> None:
+        """Convert the backbone for batches of a fixed size."""
+        shape = (self.batch, *backbone.input_shape[1:])
+        signature = [tf.TensorSpec(shape, tf.float32)]
+        function = tf.function(backbone, input_signature=signature).get_concrete_function()
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], backbone)
+        self._model = Interpreter(model_content=converter.convert(), num_threads=threads or None)
+        self._model.allocate_tensors()
+        (self._input,) = (detail["index"] for detail in self._model.get_input_details())
+        (self._output,) = (detail["index"] for detail in self._model.get_output_details())
+        self._pictures = np.zeros(shape, np.float32)
+        self.size = backbone.output_shape[-1]
+
+    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
+        """Features of up to `batch` pictures, shape (pictures, size)."""
+        self._pictures[: len(pictures)] = pictures
+        self._model.set_tensor(self._input, self._pictures)
+        self._model.invoke()
+        return self._model.get_tensor(self._output)[: len(pictures)]
+
+
+class OnGpu:
+    """A backbone run by TensorFlow, in half precision where the GPU is quick at it."""
+
+    batch = GPU_BATCH
+
+    def __init__(self, backbone: keras.Model, policy: str) -> None:
+        """Take the backbone, rebuilt under the dtype policy `policy`."""
+        self.size = backbone.output_shape[-1]
+        self._backbone = backbone
+        if policy != "float32":
+            self._backbone = keras.models.clone_model(
+                backbone,
+                clone_function=lambda layer: layer.from_config(
+                    layer.get_config() | {"dtype": policy}
+                ),
+            )
+            self._backbone.set_weights(backbone.get_weights())
+        self._run = tf.function(self._backbone, reduce_retracing=True)
+
+    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
+        """Features of up to `batch` pictures, shape (pictures, size)."""
+        return self._run(tf.constant(pictures, tf.float32)).numpy()
+
+
+def _extracted(
+    pictures: Pictures, count: int, extract: Extractor
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.floating]]]:
+    """Rows and their features, batch by batch, with the progress shown."""
+    with tqdm(total=count, unit="frame", desc="features") as progress:
+        for start in range(0, count, extract.batch):
+            rows = np.arange(start, min(start + extract.batch, count))
+            yield rows, extract(pictures.fetch(rows))
+            progress.update(len(rows))
+
+
+def _stored(manifests: Sequence[str | Path]) -> tuple[NDArray[np.int64], list[str]]:
+    """Numbers and files of the frames that the chapters' manifests list, ascending."""
+    tables = []
+    for manifest in manifests:
+        table = read_parquet(manifest, ["frame", "file"])[0].to_pandas()
+        table["file"] = [str(Path(manifest).parent / name) for name in table["file"]]
+        tables.append(table)
+    frames = pd.concat(tables).sort_values("frame")
+    return frames["frame"].to_numpy(np.int64), frames["file"].tolist()
