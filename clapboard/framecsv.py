@@ -13,6 +13,7 @@ from typing import Any
 
 from clapboard.annotations.clips import of_recording
 from clapboard.annotations.labels import folder_name
+from clapboard.annotations.placing import in_recording
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.artifacts import write_csv
@@ -62,27 +63,25 @@ class FrameRange:
 
 
 def frame_ranges(
-    sheet: Sheet, clap: Fraction, rate: Fraction, index: RecordingIndex | None
+    sheet: Sheet,
+    clap: Fraction,
+    rate: Fraction,
+    index: RecordingIndex | None,
+    scale: Fraction = Fraction(1),
 ) -> list[FrameRange]:
     """The ranges of all annotations and claps of a sheet, in sheet order.
 
     Args:
-        sheet: the annotations; those of clips name chapters of the index (`of_recording`).
+        sheet: annotations of one recording (`clapboard.annotations.clips.of_recording`).
         clap: seconds in the recording at which the first clap is seen; only sheets in wall-clock
             time are moved by it.
         rate: nominal frames per second, for the fractional frames `t * rate`.
         index: the recording; None leaves first and last frame out.
+        scale: seconds of the recording in a second of the sheet's clock.
     """
-    offset = clap if sheet.origin == "clap" else Fraction(0)
-    claps = set(sheet.claps)
-    ranges = []
-    for entry in sheet.in_order():
-        if entry.clip and index is not None:
-            start, stop = _in_clip(entry, index)
-        else:
-            start, stop = entry.start + offset, entry.stop + offset
-        ranges.append(_frame_range(entry, start, stop, entry in claps, rate, index))
-    return ranges
+    placed = in_recording(sheet, clap, index, scale)
+    claps = set(placed.claps)
+    return [_frame_range(entry, entry in claps, rate, index) for entry in placed.in_order()]
 
 
 def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
@@ -100,39 +99,17 @@ def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
         raise InputError([problem]) from error
 
 
-def _in_clip(entry: Annotation, index: RecordingIndex) -> tuple[Fraction, Fraction]:
-    """Start and stop in the recording of an annotation that counts from the start of its chapter.
-
-    It ends with its chapter at the latest: whatever follows is another clip.
-
-    Raises:
-        ValueError: its clip is not in the recording; `of_recording` was not asked.
-    """
-    chapter = next((each for each in index.chapters if each.file == entry.clip), None)
-    if chapter is None:
-        raise ValueError(f"{entry.clip} is no chapter of {index.recording}")
-    frames = index.chapter_frames(chapter.number)
-    begin = index.seconds(frames[0]) if frames else Fraction(0)
-    end = begin + chapter.duration
-    return (begin, end) if entry.whole else (begin + entry.start, min(begin + entry.stop, end))
-
-
 def _frame_range(
-    entry: Annotation,
-    start: Fraction,
-    stop: Fraction,
-    mark: bool,
-    rate: Fraction,
-    index: RecordingIndex | None,
+    entry: Annotation, mark: bool, rate: Fraction, index: RecordingIndex | None
 ) -> FrameRange:
-    """The range of one annotation that lies from `start` to `stop` seconds in the recording."""
-    inside = range(0) if index is None else index.frames_between(start, stop)
+    """The range of one annotation in recording time."""
+    inside = range(0) if index is None else index.frames_between(entry.start, entry.stop)
     return FrameRange(
         entry.label,
-        float(start * rate),
-        float(stop * rate),
-        start,
-        stop,
+        float(entry.start * rate),
+        float(entry.stop * rate),
+        entry.start,
+        entry.stop,
         inside[0] if inside else None,
         inside[-1] if inside else None,
         entry.row,

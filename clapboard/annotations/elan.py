@@ -1,9 +1,9 @@
-"""ELAN annotation files (.eaf), read with pympi."""
+"""ELAN annotation files (.eaf), read and written with pympi."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pympi.Elan import Eaf
 
 from clapboard.annotations.labels import resolve
 from clapboard.annotations.sheet import Annotation, Sheet
+from clapboard.artifacts import replacing
 from clapboard.problems import Problem
 
 
@@ -138,3 +139,60 @@ def _offset_problems(document: Eaf, file: str) -> list[Problem]:
         for descriptor in document.media_descriptors
         if descriptor.get("TIME_ORIGIN", "0").strip("0")
     ]
+
+
+def write_elan(sheet: Sheet, path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+    """Write an ELAN file: a tier for each subject, comments on a tier that depends on it.
+
+    Annotations of one tier cannot overlap in ELAN; those that would go to further tiers. Characters
+    that XML cannot hold become U+FFFD.
+
+    Args:
+        sheet: times in whole milliseconds from 0, none without length.
+        path: file to write.
+        settings: section `annotations` of the config.
+    """
+    document = Eaf(author="Clapboard")
+    document.remove_tier("default")
+    document.add_linguistic_type("comment", "Symbolic_Association", timealignable=False)
+    for number, lane in enumerate(_lanes(sheet.in_order()), start=1):
+        subject = _xml(lane[0].subject)
+        tier = f"{subject or 'annotations'} {number}"
+        document.add_tier(tier, part=subject)
+        document.add_tier(f"{tier} comments", "comment", parent=tier)
+        aligned, comments = document.tiers[tier][0], document.tiers[f"{tier} comments"][1]
+        for entry in lane:
+            times = (int(time * 1000) for time in (entry.start, entry.stop))
+            document.add_annotation(tier, *times, value=_xml(entry.label))
+            if entry.comment:
+                name = document.generate_annotation_id()
+                document.annotations[name] = f"{tier} comments"
+                comments[name] = (list(aligned)[-1], _xml(entry.comment), None, None)
+    with replacing(path) as temporary:
+        document.to_file(temporary)
+
+
+def _lanes(entries: Sequence[Annotation]) -> list[list[Annotation]]:
+    """The annotations in as few rows as keep those of a row apart, one subject in each."""
+    lanes: list[list[Annotation]] = []
+    for entry in sorted(entries, key=lambda entry: (entry.subject, entry.start, entry.row)):
+        for lane in lanes:
+            if lane[0].subject == entry.subject and lane[-1].stop <= entry.start:
+                lane.append(entry)
+                break
+        else:
+            lanes.append([entry])
+    return lanes
+
+
+def _xml(text: str) -> str:
+    """Text that XML 1.0 can hold (its production Char)."""
+    return "".join(
+        char
+        if char in "\t\n"
+        or " " <= char <= "\ud7ff"
+        or "\ue000" <= char <= "\ufffd"
+        or char > "\uffff"
+        else "\ufffd"
+        for char in text.replace("\r\n", "\n").replace("\r", "\n")
+    )

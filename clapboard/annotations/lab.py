@@ -19,9 +19,12 @@ from clapboard.annotations.sheet import Annotation, Sheet, split_claps
 from clapboard.annotations.tables import Row, Table
 from clapboard.clock import elapsed, parse_duration, parse_wall_clock
 from clapboard.problems import Problem
+from clapboard.spreadsheet import unescape
 
 NO_DATE = datetime.min
 """Midnight of the day that times of day without a date are counted on."""
+
+SUBJECT_TITLES = {"subject": ("subject", "participant")}
 
 TIME_REMEDY = "Write it as YYYY-MM-DD HH:MM:SS.ffffff."
 
@@ -49,7 +52,7 @@ def read_lab(table: Table, settings: Mapping[str, Any]) -> tuple[Sheet, list[Pro
     Returns:
         The sheet with every row that could be read, and all problems.
     """
-    columns, problems = find_columns(table, settings["columns"])
+    columns, problems = find_columns(table, settings["columns"] | SUBJECT_TITLES)
     if columns is None:
         return Sheet(table.file, "clap"), problems
     entries: list[_Entry] = []
@@ -80,8 +83,9 @@ def read_lab(table: Table, settings: Mapping[str, Any]) -> tuple[Sheet, list[Pro
             elapsed(zero, entry.start),
             elapsed(zero, entry.stop),
             entry.row.number,
-            entry.row.cell(columns.get("label")),
-            entry.row.cell(columns.get("comment")),
+            unescape(columns.text(entry.row, "label")),
+            unescape(columns.text(entry.row, "comment")),
+            unescape(columns.text(entry.row, "subject")),
         )
         for entry in entries
     ]
@@ -105,8 +109,8 @@ def _read_row(
     row: Row, columns: Columns, file: str, settings: Mapping[str, Any]
 ) -> tuple[_Entry | None, list[Problem]]:
     """One row, and what is wrong with it; None when it is skipped or cannot be read."""
-    written = row.cell(columns.get("label"))
-    texts = {name: row.cell(columns.get(name)) for name in ("start", "stop")}
+    written = unescape(columns.text(row, "label"))
+    texts = {name: columns.text(row, name) for name in ("start", "stop")}
     if not written:
         label_column = columns.title("label")
         return None, [missing_label(file, row.number, label_column)] if any(texts.values()) else []
