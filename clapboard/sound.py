@@ -165,11 +165,15 @@ def find_transients(sound: Sound, count: int = 5) -> list[Transient]:
     instants = np.arange(len(power))
     energy = np.concatenate(([0.0], np.cumsum(power)))
     after = _mean(energy, instants, instants + short)
-    floor = max(float(np.median(after)), LEAST_POWER)
+    audible = after[after > LEAST_POWER]
+    if not len(audible):
+        return []
+    floor = float(np.median(audible))
     before = _mean(energy, instants - gap - long, instants - gap)
     loudness = 10 * np.log10((after + floor) / floor)
     sharpness = 10 * np.log10((after + floor) / (before + floor))
     level = (loudness + sharpness) / 2
+    level[: long + gap] = 0  # what came before is not known
     peaks, _ = find_peaks(level, height=LEAST_LEVEL, distance=max(1, round(APART_SECONDS * rate)))
     best = peaks[np.argsort(-level[peaks], kind="stable")[:count]]
     onsets = [_onset(filtered, int(peak), short + gap) for peak in best]

@@ -1,0 +1,189 @@
+"""The clap of a sheet in the sound of a recording, and the drift of clocks."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from clapboard.artifacts import read_json
+from clapboard.config import load
+from clapboard.indexing import write_index
+from clapboard.problems import InputError
+from clapboard.sync_files import read_placement, write_camera_drift, write_sync
+from tests.filming import Camera, film_recording
+
+ZERO = datetime(2019, 4, 4, 9, 21, 58, 740439)
+MILLISECONDS = 0.003
+CAMERA = Camera(rate=Fraction(5), size=(64, 48), sound=True, sound_longer=Fraction(1, 20))
+
+
+def write_sheet(path: Path, claps: list[float]) -> Path:
+    """A lab sheet with claps, and a procedure after each."""
+    rows = ["PROCEDURE,Original_Start_Time,Original_Stop_Time"]
+    for clap in claps:
+        for label, start in (("CLAP", clap), ("SWAB", clap + 0.5)):
+            begin, end = (ZERO + timedelta(seconds=start + length) for length in (0, 0.25))
+            rows.append(f"{label},{begin:%Y-%m-%d %H:%M:%S:%f},{end:%Y-%m-%d %H:%M:%S:%f}")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def synchronise(folder: Path, claps, beeps, clap: str = "auto", **settings):
+    """Film beeps, write a sheet with claps, and bring both together."""
+    folder.mkdir(exist_ok=True)
+    take = film_recording(folder, CAMERA, [50, 50], beeps=[Fraction(str(b)) for b in beeps])
+    files = [str(file) for file in take.chapters]
+    write_index("S1C2", files, "video", "", folder / "i.parquet", folder / "a.json")
+    config = load({"sync": settings})
+    write_sync(
+        "S1C2",
+        str(write_sheet(folder / "sheet.csv", claps)),
+        folder / "i.parquet",
+        clap,
+        config.section("annotations"),
+        config.section("sync"),
+        folder / "sync.json",
+        folder / "sync.png",
+    )
+    return read_json(folder / "sync.json"), read_placement(folder / "sync.json")
+
+
+@pytest.mark.parametrize(
+    ("clap", "place", "method"),
+    [("12.5", 12.5, "given"), ("frame 6", 1, "frame"), ("-3", -3, "given"), ("0", 0, "given")],
+)
+def test_a_given_clap_is_taken_as_it_is(tmp_path, clap, place, method):
+    facts, placement = synchronise(tmp_path, [0], [4], clap)
+    assert placement.clap == Fraction(str(place))
+    assert placement.scale == 1
+    assert (facts["method"], facts["drift_ppm"], facts["corrected"]) == (method, None, False)
+
+
+def test_the_clap_is_heard(tmp_path):
+    facts, placement = synchronise(tmp_path, [0], [7.3])
+    assert float(placement.clap) == pytest.approx(7.3, abs=MILLISECONDS)
+    assert facts["method"] == "heard"
+    assert facts["confidence"] == 1
+    with Image.open(tmp_path / "sync.png") as picture:
+        assert picture.size[0] > 500
+
+
+def test_the_clap_is_heard_in_another_chapter(tmp_path):
+    _, placement = synchronise(tmp_path, [0], [13.21])
+    assert float(placement.clap) == pytest.approx(13.21, abs=MILLISECONDS)
+
+
+def test_an_expected_place_chooses_among_claps(tmp_path):
+    for expected in (3, 9, 15):
+        _, placement = synchronise(tmp_path, [0], [3.3, 9.3, 15.3], f"auto {expected}", window=2)
+        assert float(placement.clap) == pytest.approx(expected + 0.3, abs=MILLISECONDS)
+
+
+def test_two_equal_claps_are_not_guessed_between(tmp_path):
+    with pytest.raises(InputError) as caught:
+        synchronise(tmp_path, [0], [3.3, 9.3])
+    (problem,) = caught.value.problems
+    assert problem.check == "unsure-clap"
+    assert "3.3 s" in problem.message and "9.3 s" in problem.message
+    assert "auto 12.5" in problem.remedy
+    assert not (tmp_path / "sync.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("clap", "check"), [("auto 15", "no-clap-heard"), ("frame 101", "no-such-frame")]
+)
+def test_a_clap_that_is_not_there(tmp_path, clap, check):
+    with pytest.raises(InputError, match=check):
+        synchronise(tmp_path, [0], [3.3], clap)
+
+
+def test_no_sound_to_hear_it_in(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "CAMERA", replace(CAMERA, sound=False))
+    with pytest.raises(InputError, match="no-sound"):
+        synchronise(tmp_path, [0], [])
+
+
+def test_later_claps_measure_the_drift(tmp_path):
+    facts, placement = synchronise(tmp_path, [0, 8, 16], [2, 10.04, 18.08], "auto 2")
+    assert facts["drift_ppm"] == pytest.approx(5000, abs=200)
+    residuals = [clap["residual_ms"] for clap in facts["claps"]]
+    assert residuals == pytest.approx([0, 40, 80], abs=3)
+    assert placement.scale == 1
+    assert [clap["row"] for clap in facts["claps"]] == [2, 4, 6]
+
+
+def test_drift_is_corrected_when_asked(tmp_path):
+    facts, placement = synchronise(
+        tmp_path, [0, 8, 16], [2, 10.04, 18.08], "auto 2", drift="correct"
+    )
+    assert facts["corrected"]
+    assert float(placement.scale) == pytest.approx(1.005, abs=2e-4)
+    assert float(placement.clap + 8 * placement.scale) == pytest.approx(10.04, abs=MILLISECONDS)
+    assert [clap["remaining_ms"] for clap in facts["claps"]] == pytest.approx([0, 0, 0], abs=3)
+
+
+def test_a_first_clap_given_by_hand_does_not_count_as_drift(tmp_path):
+    facts, placement = synchronise(tmp_path, [0, 8, 16], [2, 10, 18], "2.2")
+    assert placement.clap == Fraction("2.2")
+    assert facts["drift_ppm"] == pytest.approx(0, abs=200)
+    assert [clap["residual_ms"] for clap in facts["claps"]] == pytest.approx([-200] * 3, abs=3)
+
+
+def test_a_residual_beyond_the_limit_is_an_error(tmp_path):
+    synchronise(tmp_path / "a", [0, 8], [2, 10.3], "auto 2", limit=400)
+    synchronise(tmp_path / "b", [0, 8], [2, 10.3], "auto 2", limit=None)
+    synchronise(tmp_path / "c", [0, 8], [2, 10.3], "auto 2", limit=200, drift="correct")
+    with pytest.raises(InputError) as caught:
+        synchronise(tmp_path / "d", [0, 8], [2, 10.3], "auto 2", limit=200)
+    (problem,) = caught.value.problems
+    assert (problem.check, problem.row) == ("drift", 4)
+    assert "+300 ms" in problem.message
+
+
+def test_a_later_clap_that_nobody_hears_is_not_measured(tmp_path):
+    facts, _ = synchronise(tmp_path, [0, 8], [2])
+    assert [clap["found"] is None for clap in facts["claps"]] == [False, True]
+    assert facts["drift_ppm"] is None
+
+
+def test_a_sheet_on_the_video_clock_needs_no_clap(tmp_path):
+    take = film_recording(tmp_path, CAMERA, [50])
+    files = [str(file) for file in take.chapters]
+    write_index("S1C2", files, "video", "", tmp_path / "i.parquet", tmp_path / "a.json")
+    (tmp_path / "sheet.csv").write_text("label,start,stop\nSWAB,0.5,1.25\n")
+    config = load({})
+    write_sync(
+        "S1C2",
+        str(tmp_path / "sheet.csv"),
+        tmp_path / "i.parquet",
+        "auto",
+        config.section("annotations"),
+        config.section("sync"),
+        tmp_path / "sync.json",
+        tmp_path / "sync.png",
+    )
+    assert read_placement(tmp_path / "sync.json").clap == 0
+    assert read_json(tmp_path / "sync.json")["method"] == "not needed"
+
+
+def test_cameras_of_a_session_are_compared(tmp_path):
+    synchronise(tmp_path / "S1C1", [0, 8, 16], [2, 10, 18], "auto 2")
+    synchronise(tmp_path / "S1C2", [0, 8, 16], [3, 11.02, 19.04], "auto 2")
+    synchronise(tmp_path / "S2C1", [0], [3])
+    synchronise(tmp_path / "S2C2", [0], [3])
+    ids = ["S1C1", "S1C2", "S2C1", "S2C2"]
+    recordings = [{"id": id, "subject": id[:2], "session": ""} for id in ids]
+    syncs = [tmp_path / id / "sync.json" for id in ids]
+    write_camera_drift(recordings, syncs, tmp_path / "cameras.csv")
+    with (tmp_path / "cameras.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["reference"], row["recording"], row["claps"]) == ("S1C1", "S1C2", "3")
+    assert float(row["seconds"]) == pytest.approx(16, abs=0.01)
+    assert float(row["drift_ms"]) == pytest.approx(40, abs=3)
+    assert float(row["drift_ppm"]) == pytest.approx(2500, abs=200)
