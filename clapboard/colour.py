@@ -26,8 +26,9 @@ MATRICES = {
 }
 UNSPECIFIED = (0, 2)
 
-# The scaler changes matrices by way of RGB; without full chroma interpolation there, 10 dB are lost.
-AREA = Interpolation.AREA | Interpolation.FULL_CHR_H_INT
+# Without accurate rounding grey turns 3 levels pink; without full chroma interpolation a change of
+# matrix, which the scaler makes by way of RGB, costs 10 dB.
+AREA = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 def matrix(frame: VideoFrame) -> Colorspace:
