@@ -40,15 +40,25 @@ class Problem:
 
     def __str__(self) -> str:
         """One line: place, what is wrong, remedy."""
-        place = [self.file] if self.file else []
+        place = [_visible(self.file)] if self.file else []
         if self.row is not None:
             place.append(f"row {self.row}")
         if self.column:
-            place.append(f"column {self.column}" if self.row is not None else self.column)
+            column = _visible(self.column)
+            place.append(f"column {column}" if self.row is not None else column)
         where = ", ".join(place)
         value = f" (value {self.value!r})" if self.value else ""
         head = f"{where}: " if where else ""
-        return f"{self.severity}: {head}{self.message}{value}. {self.remedy} [{self.check}]"
+        text = f"{head}{_visible(self.message)}{value}. {_visible(self.remedy)}"
+        return f"{self.severity}: {text} [{self.check}]"
+
+
+def _visible(text: str) -> str:
+    """The text with control characters escaped: a file name must not move the cursor."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 class InputError(Exception):
