@@ -47,7 +47,7 @@ def read_elan(
         return Sheet(file, "video"), [
             Problem("unsafe-xml", message, "Open it in ELAN and save it again.", file)
         ]
-    except (ParseError, KeyError, ValueError, IndexError, TypeError) as error:
+    except (ParseError, LookupError, ValueError, TypeError, AttributeError) as error:
         message = f"this is no ELAN file that can be read ({type(error).__name__}: {error})"
         return Sheet(file, "video"), [
             Problem("undecodable-file", message, "Open it in ELAN and save it again.", file)

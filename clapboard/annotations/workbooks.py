@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
 import openpyxl
@@ -21,6 +23,22 @@ from clapboard.annotations.tables import Row, Table, make_row
 from clapboard.problems import Problem
 
 SUFFIXES = frozenset({".xlsx", ".xlsm", ".ods", ".xls"})
+
+# What openpyxl and calamine raise for damaged files, found by damaging some.
+BROKEN = (
+    BadZipFile,
+    InvalidFileException,
+    CalamineError,
+    ParseError,
+    zlib.error,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RuntimeError,
+)
 
 MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROSECONDS = 86_400_000_000
@@ -40,7 +58,7 @@ def read_workbook(path: str | os.PathLike[str]) -> tuple[list[Table], list[Probl
     except OSError as error:
         reason = error.strerror or str(error)
         return [], [Problem("unreadable-file", reason, "Check the path and permissions.", file)]
-    except (BadZipFile, InvalidFileException, CalamineError, KeyError, ValueError) as error:
+    except BROKEN as error:
         message = f"this is no workbook that can be opened ({error})"
         return [], [Problem("undecodable-file", message, "Save it again, or as CSV.", file)]
     return [sheet for sheet in sheets if sheet.rows], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from datetime import datetime, time, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -214,6 +215,20 @@ def test_what_only_calls_itself_a_workbook(tmp_path, suffix):
     assert read(path) == ([], [("undecodable-file", None)])
 
 
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/worksheets/sheet1.xml"])
+@pytest.mark.parametrize("content", [None, b"", b"<worksheet", b"<worksheet/>"])
+def test_workbook_with_a_damaged_part(tmp_path, part, content):
+    source, damaged = excel(tmp_path, [HEADER]), tmp_path / "damaged.xlsx"
+    with zipfile.ZipFile(source) as whole, zipfile.ZipFile(damaged, "w") as broken:
+        for name in whole.namelist():
+            data = content if name == part else whole.read(name)
+            if data is not None:
+                broken.writestr(name, data)
+    entries, problems = read(damaged)
+    assert entries == []
+    assert problems[0][0] in ("undecodable-file", "empty-sheet")
+
+
 @pytest.mark.skipif(not (SHARED / "cela").is_dir(), reason=f"no real sheets in {SHARED}")
 def test_a_real_sheet_is_the_same_from_csv_and_from_excel(tmp_path):
     import csv
@@ -347,7 +362,16 @@ def test_elan_file_with_entities_is_refused(tmp_path, declaration):
     assert read(path) == ([], [("unsafe-xml", None)])
 
 
-@pytest.mark.parametrize("text", ["", "no xml", "<x/>", "<ANNOTATION_DOCUMENT VERSION='3.0'/>"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no xml",
+        "<x/>",
+        "<ANNOTATION_DOCUMENT VERSION='3.0'/>",
+        "<?xml version='1.0' encoding='UTF-9'?><x/>",
+    ],
+)
 def test_what_only_calls_itself_elan(tmp_path, text):
     assert read(write(tmp_path, text, "x.eaf")) == ([], [("undecodable-file", None)])
 
