@@ -21,12 +21,12 @@ from clapboard.annotations.labels import folder_name
 from clapboard.dataset import CLASS_COLUMNS, SPLITS, find_classes
 from clapboard.images import NUMBER
 from clapboard.index import RecordingIndex
-from clapboard.problems import InputError, Problem, refuse
+from clapboard.problems import Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object, explained
-from clapboard.s3.location import Location
+from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
-from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, write_receipt
+from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
 from clapboard.store import file_name
 
 CLASSES = "labels.csv"
@@ -78,7 +78,7 @@ def find_labelled(
         InputError: a labelled frame is not in the bucket, the locations overlap, a label cannot be
             trained.
     """
-    refuse(_misplaced(frames, data))
+    refuse(misplaced(frames, data, "s3.data"))
     members = [recording for recording in recordings if recording["split"] in SPLITS]
     classes = find_classes(members, labels_files, unseen)
     problems, tables, listed = list[Problem](), list[pa.Table](), 0
@@ -140,18 +140,7 @@ def label(bucket: Bucket, labelled: Labelled, plan: Plan) -> Receipt:
         concurrency.run(plan.todo, copy, bucket.settings["connections"], "copying")
     bucket.delete(plan.removed)
     bucket.write(labelled.data.key(CLASSES), _classes_csv(labelled.classes))
-    there = {labelled.data.name(one.key): one for one in bucket.objects(labelled.data.prefix)}
-    etags = list[str]()
-    for path, size in _columns(labelled, "path", "bytes"):
-        found = there.get(path)
-        if found is None or found.bytes != size:
-            message = f"{path} is not what was copied there"
-            remedy = "Something else writes below this prefix; stop it and run again."
-            raise InputError([Problem("s3-changed", message, remedy, labelled.data.url)])
-        etags.append(found.etag)
-    receipt = Receipt.of(labelled.table.append_column("etag", pa.array(etags, pa.string())), {})
-    write_receipt(bucket, labelled.data, receipt)
-    return receipt
+    return settle(bucket, labelled.data, labelled.table, {})
 
 
 def is_copy(path: str) -> bool:
@@ -220,22 +209,6 @@ def _classes_csv(classes: Sequence[str]) -> bytes:
     writer.writerow(CLASS_COLUMNS)
     writer.writerows((code, name, folder_name(name)) for code, name in enumerate(classes))
     return text.getvalue().encode()
-
-
-def _misplaced(frames: Location, data: Location) -> list[Problem]:
-    """Locations that would let one run take or remove what the other needs."""
-    problems = list[Problem]()
-    if frames.bucket != data.bucket:
-        message = "the labelled copies go to another bucket than the frames are in"
-        remedy = "Use one bucket: the server copies only within it."
-        problems.append(Problem("other-bucket", message, remedy, column="s3.data", value=data.url))
-    if frames.overlaps(data) or not data.prefix:
-        message = f"this is not apart from the frames at {frames.url}"
-        remedy = "Choose a folder of its own, such as s3://bucket/Data."
-        problems.append(
-            Problem("data-in-frames", message, remedy, column="s3.data", value=data.url)
-        )
-    return problems
 
 
 def _missing(frames: Sequence[int], folder: Location) -> Problem:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from clapboard.problems import Problem
+
 SCHEME = "s3://"
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
@@ -77,6 +79,23 @@ class Location:
 def is_url(path: str) -> bool:
     """Whether a path of the table or the configuration is in S3."""
     return path.startswith(SCHEME)
+
+
+def misplaced(frames: Location, made: Location, column: str) -> list[Problem]:
+    """What is wrong with putting things made from `frames` at `made` (config key `column`).
+
+    One run could take or remove what another needs if the two were not apart.
+    """
+    problems = list[Problem]()
+    if frames.bucket != made.bucket:
+        message = f"this is another bucket than the frames are in ({frames.bucket})"
+        remedy = "Use one bucket: the server copies only within it."
+        problems.append(Problem("other-bucket", message, remedy, column=column, value=made.url))
+    if frames.overlaps(made) or not made.prefix:
+        message = f"this is not apart from the frames at {frames.url}"
+        remedy = "Choose a folder of its own, such as s3://bucket/Data."
+        problems.append(Problem("overlap", message, remedy, column=column, value=made.url))
+    return problems
 
 
 def _check_parts(name: str) -> None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clapboard.artifacts import METADATA_KEY
+from clapboard.problems import InputError, Problem
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.location import Location
 
@@ -73,6 +74,39 @@ def write_receipt(bucket: Bucket, location: Location, receipt: Receipt) -> None:
     buffer = io.BytesIO()
     pq.write_table(described, buffer, compression="zstd")
     bucket.write(location.key(NAME), buffer.getvalue())
+
+
+def settle(
+    bucket: Bucket, location: Location, table: pa.Table, settings: Mapping[str, Any]
+) -> Receipt:
+    """Compare what is there with what was made, in a new listing, and write the receipt.
+
+    Args:
+        bucket: of the location.
+        location: where the objects were made.
+        table: ``path``, ``source_etag`` and what else the operation knows of each object; its
+            ``bytes``, if it has them, are the sizes that the objects must have.
+        settings: what decided the content of the objects.
+
+    Raises:
+        InputError: an object is missing or of another size.
+    """
+    there = {location.name(found.key): found for found in bucket.objects(location.prefix)}
+    paths = table["path"].to_pylist()
+    sizes = table["bytes"].to_pylist() if "bytes" in table.column_names else [None] * len(paths)
+    found = [there.get(path) for path in paths]
+    for path, size, one in zip(paths, sizes, found, strict=True):
+        if one is None or (size is not None and one.bytes != size):
+            message = f"{path} is not what was put there"
+            remedy = "Something else writes below this prefix; stop it and run again."
+            raise InputError([Problem("s3-changed", message, remedy, location.url)])
+    made = [one for one in found if one is not None]
+    columns = {name: table[name] for name in table.column_names if name != "bytes"}
+    columns["bytes"] = pa.array([one.bytes for one in made], pa.int64())
+    columns["etag"] = pa.array([one.etag for one in made], pa.string())
+    receipt = Receipt.of(pa.table(columns), settings)
+    write_receipt(bucket, location, receipt)
+    return receipt
 
 
 def drop_receipt(bucket: Bucket, location: Location) -> None:

@@ -80,8 +80,17 @@ class Server:
                     f"-filer.port={filer}",
                     "-s3",
                     f"-s3.port={s3}",
+                    "-s3.port.iceberg=0",
+                    "-s3.port.lance=0",
+                    "-s3.iam=false",
                     f"-s3.config={self.config}",
                 ],
+                env={
+                    "PATH": "/usr/bin:/bin",
+                    "HOME": str(self.folder),
+                    # Lets it encrypt (SSE-S3) as AWS does.
+                    "WEED_S3_SSE_KEK": "0123456789abcdef" * 4,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

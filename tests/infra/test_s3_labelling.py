@@ -124,7 +124,7 @@ def test_a_label_unseen_in_training_is_refused_or_dropped(lab):
 @pytest.mark.parametrize("data", ["framedata/", "", "framedata/S1C2/Data/"])
 def test_copies_may_not_go_among_the_frames(lab, data):
     prefix = lab.frames.prefix.removesuffix("framedata/") + data if data else ""
-    with pytest.raises(InputError, match="data-in-frames"):
+    with pytest.raises(InputError, match="overlap"):
         find(lab, data=Location(lab.data.bucket, prefix))
 
 

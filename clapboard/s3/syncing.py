@@ -1,0 +1,170 @@
+"""Frames up to a bucket or down from it, only those that differ."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import obstore
+import pyarrow as pa
+
+from clapboard.artifacts import write_bytes
+from clapboard.problems import InputError, Problem, refuse
+from clapboard.s3 import concurrency
+from clapboard.s3.bucket import Bucket, Object, explained
+from clapboard.s3.location import Location
+from clapboard.s3.plan import Plan, Transfer
+from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
+
+MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def local_frames(folders: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
+    """The pictures of some recordings by their name in the bucket, ``{recording}/{file}``.
+
+    Args:
+        folders: the folders with the pictures of each recording, by its id.
+
+    Raises:
+        InputError: a folder is missing, or two pictures of a recording have one name.
+    """
+    files, problems = dict[str, Path](), list[Problem]()
+    for recording, places in folders.items():
+        for folder in places:
+            if not folder.is_dir():
+                remedy = "Extract the frames first, or correct the path."
+                problems.append(Problem("no-folder", "there is no folder", remedy, str(folder)))
+                continue
+            for path in sorted(folder.iterdir()):
+                if path.suffix.lower() in (".jpg", ".jpeg") and not path.name.startswith("."):
+                    first = files.setdefault(f"{recording}/{path.name}", path)
+                    if first != path:
+                        message = f"{first} has the same name"
+                        remedy = "Keep one of them."
+                        problems.append(Problem("same-name", message, remedy, str(path)))
+    refuse(problems)
+    return files
+
+
+def plan_upload(
+    bucket: Bucket, files: Mapping[str, Path], target: Location, remove_stale: bool
+) -> Plan:
+    """What has to be uploaded: pictures that are not there with this size and content.
+
+    The content is compared by MD5 with the entity tag. Where the tag is not an MD5 (KMS), the
+    receipt of the last run knows which content has which tag.
+    """
+    receipt = read_receipt(bucket, target)
+    pairs = receipt.pairs() if receipt else {}
+    there = _below(bucket, target, {name.partition("/")[0] for name in files})
+    todo = list[Transfer]()
+    for name, path in files.items():
+        found, size = there.get(name), path.stat().st_size
+        if found is not None and found.bytes == size:
+            content = _md5(path)
+            if content == found.etag or pairs.get(name) == (content, found.etag):
+                continue
+        todo.append(Transfer(str(path), target.key(name), size))
+    stale = sorted(target.key(name) for name in there if name not in files)
+    source = "local frames"
+    kept = len(files) - len(todo)
+    return Plan(
+        "upload", source, target.url, tuple(todo), kept, len(there), tuple(stale), remove_stale
+    )
+
+
+def upload(bucket: Bucket, files: Mapping[str, Path], target: Location, plan: Plan) -> Receipt:
+    """Carry out a plan; check the result against a new listing and write the receipt last.
+
+    Raises:
+        InputError: a request failed for good.
+    """
+
+    async def send(transfer: Transfer) -> None:
+        data = Path(transfer.source).read_bytes()
+        await obstore.put_async(bucket.store, transfer.target, data)
+
+    if plan.todo or plan.removed:
+        drop_receipt(bucket, target)
+    connections = bucket.settings["connections"]
+    with explained(bucket.name):
+        concurrency.run(plan.todo, send, connections, "uploading", lambda one: one.bytes)
+    bucket.delete(plan.removed)
+    sizes = [path.stat().st_size for path in files.values()]
+    table = pa.table(
+        {
+            "path": pa.array(list(files), pa.string()),
+            "source_etag": pa.array(map(_md5, files.values()), pa.string()),
+            "bytes": pa.array(sizes, pa.int64()),
+        }
+    )
+    return settle(bucket, target, table, {})
+
+
+def plan_download(
+    bucket: Bucket, source: Location, recordings: Sequence[str], folder: Path
+) -> Plan:
+    """What has to be downloaded to ``{folder}/{recording}/``."""
+    there = _below(bucket, source, set(recordings))
+    todo = [
+        Transfer(found.key, str(folder / name), found.bytes, found.etag)
+        for name, found in sorted(there.items())
+        if not _is_here(folder / name, found)
+    ]
+    kept = len(there) - len(todo)
+    return Plan("download", source.url, str(folder), tuple(todo), kept, len(there))
+
+
+def download(bucket: Bucket, plan: Plan) -> None:
+    """Carry out a plan; every picture appears under its name whole or not at all.
+
+    Raises:
+        InputError: a request failed for good, or an object's content is not what its tag says.
+    """
+
+    async def fetch(transfer: Transfer) -> None:
+        answer = await obstore.get_async(bucket.store, transfer.source)
+        data = bytes(await answer.bytes_async())
+        if len(data) != transfer.bytes or not _is_content(bucket, transfer, data):
+            message = f"{transfer.source} changed or was cut on the way"
+            raise InputError([Problem("s3-changed", message, "Run it again.", bucket.name)])
+        write_bytes(transfer.target, data)
+
+    connections = bucket.settings["connections"]
+    with explained(bucket.name):
+        concurrency.run(plan.todo, fetch, connections, "downloading", lambda one: one.bytes)
+
+
+def _below(bucket: Bucket, location: Location, recordings: set[str]) -> dict[str, Object]:
+    """The pictures of some recordings by their name below a location."""
+    found = dict[str, Object]()
+    for recording in sorted(recordings):
+        for one in bucket.objects(location.folder(recording).prefix):
+            name = location.name(one.key)
+            if not name.isprintable():
+                message = f"an object has a name that no file should have: {name!r}"
+                raise InputError([Problem("unsafe-name", message, "Rename it.", location.url)])
+            if name.count("/") == 1 and name.lower().endswith((".jpg", ".jpeg")):
+                found[name] = one
+    return found
+
+
+def _is_here(path: Path, found: Object) -> bool:
+    return path.is_file() and path.stat().st_size == found.bytes and _md5(path) == found.etag
+
+
+def _is_content(bucket: Bucket, transfer: Transfer, data: bytes) -> bool:
+    """Whether data is what an entity tag says; only a KMS key makes a tag that says nothing."""
+    if not MD5.fullmatch(transfer.etag):
+        return True
+    if hashlib.md5(data, usedforsecurity=False).hexdigest() == transfer.etag:
+        return True
+    head = bucket.control.head_object(Bucket=bucket.name, Key=transfer.source)
+    return str(head.get("ServerSideEncryption", "")).startswith("aws:kms")
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

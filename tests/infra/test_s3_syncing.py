@@ -1,0 +1,155 @@
+"""Frames up and down, against a real server."""
+
+import pytest
+import seaweed
+from faults import Proxy
+from lab import connect
+
+from clapboard.problems import InputError
+from clapboard.s3.location import Location
+from clapboard.s3.receipt import NAME, read_receipt
+from clapboard.s3.syncing import download, local_frames, plan_download, plan_upload, upload
+
+
+def content(frame):
+    return b"frame %d " % frame * 2000
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two recordings of 30 frames, in one and in two folders."""
+    for recording, chapter, frames in [
+        ("S1C1", "01", range(1, 31)),
+        ("S1C2", "01", range(1, 11)),
+        ("S1C2", "02", range(11, 31)),
+    ]:
+        folder = tmp_path / "store" / recording / chapter
+        folder.mkdir(parents=True)
+        (folder / "ledger.parquet").write_bytes(b"not a picture")
+        for frame in frames:
+            (folder / f"{recording}{frame:06d}.jpg").write_bytes(content(frame))
+    store = tmp_path / "store"
+    return {name: sorted((store / name).iterdir()) for name in ("S1C1", "S1C2")}
+
+
+@pytest.fixture
+def bucket(server, bucket_name, as_writer):
+    return connect(bucket_name, server.endpoint)
+
+
+@pytest.fixture
+def target(bucket, request):
+    return Location(bucket.name, f"{request.node.name}/framedata/")
+
+
+def send(bucket, folders, target, remove_stale=False):
+    files = local_frames(folders)
+    plan = plan_upload(bucket, files, target, remove_stale)
+    return plan, upload(bucket, files, target, plan)
+
+
+def names(bucket, location):
+    return {location.name(one.key) for one in bucket.objects(location.prefix)}
+
+
+def test_up_and_down_gives_the_same_files(bucket, folders, target, tmp_path):
+    plan, receipt = send(bucket, folders, target)
+    assert (len(plan.todo), receipt.facts["objects"]) == (60, 60)
+    assert "S1C2/S1C2000011.jpg" in names(bucket, target)
+
+    plan = plan_download(bucket, target, ["S1C1", "S1C2"], tmp_path / "down")
+    download(bucket, plan)
+    files = [path for path in (tmp_path / "down").rglob("*") if path.is_file()]
+    assert len(files) == 60
+    assert all(path.read_bytes() == content(int(path.stem[4:])) for path in files)
+    again = plan_download(bucket, target, ["S1C1", "S1C2"], tmp_path / "down")
+    assert (again.todo, again.kept) == ((), 60)
+
+
+def test_only_what_differs_goes_up(bucket, folders, target):
+    send(bucket, folders, target)
+    assert send(bucket, folders, target)[0].todo == ()
+    same_size = content(3)[:-1] + b"!"
+    (folders["S1C1"][0] / "S1C1000003.jpg").write_bytes(same_size)
+    plan, _ = send(bucket, folders, target)
+    assert [transfer.target for transfer in plan.todo] == [target.key("S1C1/S1C1000003.jpg")]
+    assert bucket.read(target.key("S1C1/S1C1000003.jpg")) == same_size
+
+
+def test_stale_frames_go_only_with_consent_and_only_of_these_recordings(bucket, folders, target):
+    send(bucket, folders, target)
+    bucket.write(target.key("S9C9/S9C9000001.jpg"), b"somebody else's")
+    (folders["S1C1"][0] / "S1C1000030.jpg").unlink()
+    plan, _ = send(bucket, folders, target)
+    assert plan.stale == (target.key("S1C1/S1C1000030.jpg"),)
+    assert "S1C1/S1C1000030.jpg" in names(bucket, target)
+    send(bucket, folders, target, remove_stale=True)
+    assert "S1C1/S1C1000030.jpg" not in names(bucket, target)
+    assert "S9C9/S9C9000001.jpg" in names(bucket, target)
+
+
+def test_a_server_killed_in_mid_upload_and_back(folders, as_writer, tmp_path):
+    if not seaweed.available():
+        pytest.skip("no .infra/bin/weed: run `make test-infra`")
+    server = seaweed.Server(tmp_path / "server").start()
+    try:
+        bucket = connect("lab-kill", server.endpoint)
+        bucket.control.create_bucket(Bucket=bucket.name)
+        target = Location(bucket.name, "framedata/")
+        seen = []
+
+        def fault(method, path):
+            if method == "PUT" and path.endswith(".jpg"):
+                seen.append(path)
+                if len(seen) == 20:
+                    server.kill()
+            return "drop" if len(seen) >= 20 else None
+
+        with Proxy(server.endpoint, fault) as proxy:
+            broken = connect(bucket.name, proxy.endpoint, tries=1, connections=4)
+            with pytest.raises(InputError, match="goes on where it stopped"):
+                send(broken, folders, target)
+        server.start()
+        assert bucket.read(target.key(NAME)) is None
+        plan, receipt = send(bucket, folders, target)
+        assert plan.kept == 60 - len(plan.todo) >= 10
+        assert receipt.facts["objects"] == 60
+        for name in names(bucket, target) - {NAME}:
+            assert bucket.read(target.key(name)) == content(int(name[-10:-4]))
+    finally:
+        server.stop()
+
+
+def test_a_download_that_fails_leaves_no_half_file(bucket, folders, target, server, tmp_path):
+    send(bucket, folders, target)
+
+    def fault(method, path):
+        return "cut" if method == "GET" and path.endswith("7.jpg") else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        broken = connect(bucket.name, proxy.endpoint, tries=1)
+        plan = plan_download(broken, target, ["S1C1"], tmp_path / "down")
+        with pytest.raises(InputError):
+            download(broken, plan)
+    for path in (tmp_path / "down").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == content(int(path.stem[4:]))
+
+
+def test_two_pictures_of_one_name_are_refused(folders, bucket, target):
+    twin = folders["S1C2"][1] / "S1C2000001.jpg"
+    twin.write_bytes(b"other")
+    with pytest.raises(InputError, match="same name"):
+        local_frames(folders)
+    assert read_receipt(bucket, target) is None
+
+
+def test_objects_are_encrypted_when_the_configuration_says_so(server, bucket_name, as_writer):
+    bucket = connect(bucket_name, server.endpoint, encryption="AES256")
+    bucket.write("encrypted/control", b"x")
+    bucket.store.put("encrypted/bulk", b"y")
+    bucket.store.copy("encrypted/bulk", "encrypted/copy")
+    for name, data in (("control", b"x"), ("bulk", b"y"), ("copy", b"y")):
+        head = bucket.control.head_object(Bucket=bucket.name, Key=f"encrypted/{name}")
+        assert head["ServerSideEncryption"] == "AES256", name
+        assert bucket.read(f"encrypted/{name}") == data
