@@ -13,14 +13,14 @@ beginning.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain, pairwise
+from collections.abc import Iterator, Set
+from contextlib import AbstractContextManager, contextmanager
+from itertools import chain
 
 import av
 import numpy as np
 from av.codec.context import ThreadType
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
@@ -28,14 +28,14 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from clapboard.groups import Group, Wanted
 from clapboard.index import RecordingIndex
-from clapboard.media import NoVideoError, open_video
+from clapboard.media import LOCAL_ONLY, NoVideoError, local, open_video
 from clapboard.problems import InputError, Problem
 
 log = logging.getLogger(__name__)
 
-# No codec shows a frame later than this many frames after decoding it.
-REORDERED = 16
+_Opening = AbstractContextManager[tuple[InputContainer, VideoStream]]
 
 
 def decode_frames(
@@ -44,6 +44,7 @@ def decode_frames(
     chapter: int,
     frames: NDArray[np.int64],
     threads: int = 0,
+    card: bool = False,
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Decode frames of one chapter.
 
@@ -53,110 +54,54 @@ def decode_frames(
         chapter: number of the chapter.
         frames: numbers of the wanted frames, ascending, all in the chapter.
         threads: decoder threads; 0 lets FFmpeg choose.
+        card: decode on the NVIDIA card, and in software what it does not deliver.
 
     Yields:
-        Frame number and picture, ascending; frames that seeking did not reach come last.
+        Frame number and picture, ascending; frames that needed a second way come last.
 
     Raises:
         InputError: the file cannot be read, or the decoder does not deliver a wanted frame.
     """
-    wanted = _Wanted.of(index, chapter, frames)
+    wanted = Wanted.of(index, chapter, frames)
     try:
-        if wanted.dated:
-            yield from _by_group(file, wanted, threads)
+        if wanted.dated and card:
+            yield from _on_card(file, wanted)
+        if wanted.dated and wanted.frames:
+            yield from _by_group(_open(file, threads), wanted)
         if wanted.frames:
             if wanted.dated:
                 log.warning("%s: seeking misses frames; decoding from the beginning", file)
-            yield from _from_start(file, wanted, threads)
+            yield from _from_start(_open(file, threads), wanted)
     except (av.FFmpegError, NoVideoError) as error:
         raise InputError([_unreadable(file, error)]) from error
     if wanted.frames:
         raise InputError([_undelivered(file, sorted(wanted.frames.values()))])
 
 
-def split_frames(
-    index: RecordingIndex, chapter: int, frames: NDArray[np.int64], parts: int
-) -> list[NDArray[np.int64]]:
-    """Cut wanted frames of a chapter into at most `parts` runs of about equal decoding cost.
-
-    Cuts lie between groups of pictures, so that nothing is decoded twice.
-    """
-    if not index.dated(chapter) or not len(frames):
-        return [frames] if len(frames) else []
-    rows = frames - index.chapter_frames(chapter).start
-    keys = _key_rows(index, chapter)
-    groups = np.searchsorted(keys, rows, side="right") - 1
-    last = np.append(np.flatnonzero(np.diff(groups)), len(rows) - 1)
-    cost = np.cumsum(rows[last] - keys[groups[last]] + 1)
-    cuts = last[np.searchsorted(cost, cost[-1] * np.arange(1, parts) / parts)] + 1
-    return [part for part in np.split(frames, np.unique(cuts)) if len(part)]
+def card_decodes(codec: str) -> bool:
+    """Whether there is an NVIDIA card that decodes a codec; if not, the log says why."""
+    try:
+        HWAccel("cuda").create(av.Codec(codec, "r"))
+    except (av.FFmpegError, NotImplementedError) as error:
+        log.warning("no hardware decoding of %s (%s); decoding in software", codec, error)
+        return False
+    return True
 
 
-def _key_rows(index: RecordingIndex, chapter: int) -> NDArray[np.int64]:
-    """Rows of a chapter where a group begins; its first row always does."""
-    frames = index.chapter_frames(chapter)
-    return np.union1d([0], np.flatnonzero(index.key[frames.start - 1 : frames.stop - 1]))
+def _on_card(file: str, wanted: Wanted) -> Iterator[tuple[int, VideoFrame]]:
+    """Deliver what the card delivers; it may give up at any time."""
+    try:
+        yield from _by_group(_open_on_card(file), wanted)
+    except av.FFmpegError as error:
+        log.warning("%s: the card gave up (%s); decoding in software", file, error)
 
 
-@dataclass(frozen=True)
-class _Group:
-    """A group of pictures that holds wanted frames.
-
-    Attributes:
-        number: place among the groups of the chapter, from 0.
-        key: time of its key frame.
-        earlier: a time before which its key frame has not been decoded.
-        wanted: times of its wanted frames.
-        whole: whether its last frame is wanted.
-    """
-
-    number: int
-    key: int
-    earlier: int
-    wanted: frozenset[int]
-    whole: bool
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """The frames still to be delivered.
-
-    Attributes:
-        frames: what identifies a frame -> its number; delivered frames are taken out.
-        groups: their groups in order.
-        dated: whether frames are identified by time; else by their count from 0.
-    """
-
-    frames: dict[int, int]
-    groups: tuple[_Group, ...]
-    dated: bool
-
-    @classmethod
-    def of(cls, index: RecordingIndex, chapter: int, frames: NDArray[np.int64]) -> _Wanted:
-        members = index.chapter_frames(chapter)
-        rows = np.asarray(frames) - members.start
-        if not index.dated(chapter):
-            return cls(dict(zip(rows.tolist(), frames.tolist(), strict=True)), (), False)
-        times = index.source_pts[members.start - 1 : members.stop - 1]
-        keys = _key_rows(index, chapter)
-        groups = []
-        for number, (start, stop) in enumerate(pairwise([*keys.tolist(), len(members)])):
-            inside = rows[np.searchsorted(rows, start) : np.searchsorted(rows, stop)]
-            if len(inside):
-                wanted = frozenset(times[inside].tolist())
-                whole = bool(inside[-1] == stop - 1)
-                earlier = int(times[max(0, start - REORDERED)])
-                groups.append(_Group(number, int(times[start]), earlier, wanted, whole))
-        numbers = dict(zip(times[rows].tolist(), frames.tolist(), strict=True))
-        return cls(numbers, tuple(groups), True)
-
-
-def _by_group(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int, VideoFrame]]:
+def _by_group(opening: _Opening, wanted: Wanted) -> Iterator[tuple[int, VideoFrame]]:
     """Deliver what can be reached through the key frame before it."""
-    with _open(file, threads) as (container, stream):
+    with opening as (container, stream):
         context = stream.codec_context
         reader = _Reader(container, stream)
-        before: _Group | None = None
+        before: Group | None = None
 
         def deliver(pictures: list[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
             for picture in pictures:
@@ -165,6 +110,8 @@ def _by_group(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int, V
                     yield wanted.frames.pop(picture.pts), picture
 
         for group in wanted.groups:
+            if not group.wanted & wanted.frames.keys():
+                continue
             adjacent = before is not None and before.number == group.number - 1
             follows = adjacent and before is not None and before.whole
             if not follows and group.key not in reader.taken:
@@ -172,7 +119,7 @@ def _by_group(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int, V
                     yield from deliver(_decode(context, None))
                     context.flush_buffers()
                 reader.enter(group, seek=not adjacent)
-            for packet in reader.packets_of(group):
+            for packet in reader.packets_until(group.wanted & wanted.frames.keys()):
                 needed = packet.pts in wanted.frames or packet.is_keyframe
                 context.skip_frame = "DEFAULT" if needed else "NONREF"
                 yield from deliver(_decode(context, packet))
@@ -195,7 +142,7 @@ class _Reader:
         self.entry = 0
         self.taken = set[int]()
 
-    def enter(self, group: _Group, seek: bool) -> None:
+    def enter(self, group: Group, seek: bool) -> None:
         """Go to the key frame of a group. If it is not found, no packets follow."""
         self.entry, self.taken = group.key, set()
         if group.number == 0:
@@ -218,9 +165,9 @@ class _Reader:
                 return packet.pts == key
         return False
 
-    def packets_of(self, group: _Group) -> Iterator[Packet[VideoStream]]:
-        """Packets up to the one with the last wanted frame of a group, in decoding order."""
-        pending = group.wanted - self.taken
+    def packets_until(self, times: Set[int]) -> Iterator[Packet[VideoStream]]:
+        """Packets in decoding order until all those of `times` have been taken."""
+        pending = times - self.taken
         while pending and (packet := next(self._packets, None)) and packet.size:
             if packet.pts is not None:
                 self.taken.add(packet.pts)
@@ -228,9 +175,9 @@ class _Reader:
             yield packet
 
 
-def _from_start(file: str, wanted: _Wanted, threads: int) -> Iterator[tuple[int, VideoFrame]]:
+def _from_start(opening: _Opening, wanted: Wanted) -> Iterator[tuple[int, VideoFrame]]:
     """Deliver frames by decoding everything from the beginning up to the last of them."""
-    with _open(file, threads) as (container, stream):
+    with opening as (container, stream):
         count = 0
         for packet in container.demux(stream):
             for picture in _decode(stream.codec_context, packet):
@@ -248,6 +195,14 @@ def _open(file: str, threads: int) -> Iterator[tuple[InputContainer, VideoStream
         stream.codec_context.thread_type = ThreadType.AUTO
         stream.codec_context.thread_count = threads
         yield container, stream
+
+
+@contextmanager
+def _open_on_card(file: str) -> Iterator[tuple[InputContainer, VideoStream]]:
+    with open_video(file) as (_, stream):
+        place = stream.index
+    with av.open(local(file), options=LOCAL_ONLY, hwaccel=HWAccel("cuda")) as container:
+        yield container, next(s for s in container.streams.video if s.index == place)
 
 
 def _decode(context: VideoCodecContext, packet: Packet[VideoStream] | None) -> list[VideoFrame]:

@@ -26,7 +26,8 @@ from tqdm import tqdm
 
 from clapboard import fingerprint
 from clapboard.artifacts import digest, read_parquet, write_parquet
-from clapboard.decoding import decode_frames, split_frames
+from clapboard.decoding import card_decodes, decode_frames
+from clapboard.groups import split_frames
 from clapboard.images import list_frames, read_frames
 from clapboard.index import RecordingIndex
 from clapboard.media import open_video
@@ -71,7 +72,8 @@ def write_frames(
         kind: ``video`` or ``images``.
         index_file: index of the recording.
         labels_file: its labelled frames; those marked as selected are written.
-        settings: `size`, `fit`, `quality` of the config section ``frames``.
+        settings: `size`, `fit`, `quality` of the config section ``frames``, `hwaccel` of the
+            section ``video`` (``none`` when left out).
         resized: manifest of the resized frames; the frames lie beside it.
         full_size: manifest of the frames at full size, when they are wanted.
         threads: groups of pictures decoded at the same time; 0 takes every available core.
@@ -87,9 +89,8 @@ def write_frames(
         np.int64,
     )
     workers = threads or len(os.sched_getaffinity(0))
-    size = 0 if full_size else settings["size"]
     try:
-        _extract(source, kind, index, chapter, missing, outputs, workers, size)
+        _extract(source, kind, index, chapter, missing, outputs, workers, settings)
     finally:
         for output in outputs:
             output.store.save()
@@ -122,7 +123,8 @@ def _outputs(
 ) -> list[_Output]:
     """The stores to fill. Their old manifests are gone: they may name pictures that are not."""
     pixels = PixelSettings.of(settings)
-    aspect = _pixel_aspect(source) if kind == "video" else Fraction(1)
+    shaped = kind == "video" and pixels.fit != "stretch"
+    aspect = _pixel_aspect(source) if shaped else Fraction(1)
     origin = _origin(source, kind, index, chapter) | {"quality": pixels.quality}
 
     def output(
@@ -173,7 +175,7 @@ def _extract(
     frames: NDArray[np.int64],
     outputs: list[_Output],
     workers: int,
-    size: int,
+    settings: Mapping[str, Any],
 ) -> None:
     """Decode `frames` in parallel runs of groups of pictures and fill the stores."""
     if kind == "video":
@@ -182,12 +184,15 @@ def _extract(
         parts = [part for part in np.array_split(frames, workers) if len(part)]
     decoders = max(1, workers // max(1, len(parts)))
 
+    hardware = kind == "video" and len(parts) and settings.get("hwaccel", "none") == "auto"
+    card = bool(hardware and card_decodes(index.chapters[chapter - 1].codec))
     stopped = Event()
 
     def pictures(part: NDArray[np.int64]) -> Iterator[tuple[int, VideoFrame]]:
         if kind == "images":
+            size = 0 if len(outputs) > 1 else settings["size"]
             return read_frames(source, index, chapter, part, size)
-        return decode_frames(source, index, chapter, part, decoders)
+        return decode_frames(source, index, chapter, part, decoders, card)
 
     def fill(part: NDArray[np.int64]) -> None:
         makers = [(out.store, out.maker(), JpegEncoder(out.quality)) for out in outputs]

@@ -11,7 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from clapboard.decoding import decode_frames, split_frames
+from clapboard.decoding import card_decodes, decode_frames
+from clapboard.groups import split_frames
 from clapboard.index import RecordingIndex
 from clapboard.indexing import write_index
 from clapboard.problems import InputError
@@ -169,6 +170,21 @@ def test_undelivered_frames_are_named(tmp_path):
     (problem,) = caught.value.problems
     assert problem.file == str(file)
     assert "2 wanted frames: 33, 36" in problem.message
+
+
+def test_without_a_card_that_can_the_log_says_so_once(caplog):
+    assert not card_decodes("ffv1")
+    (record,) = caplog.records
+    assert "no hardware decoding of ffv1" in record.message
+    assert record.message.endswith("decoding in software")
+
+
+def test_what_the_card_does_not_deliver_is_decoded_in_software(tmp_path):
+    file = tmp_path / "film.mp4"
+    film(file, Camera(gop=GOP), 60)
+    frames = np.r_[3:10, 40:50]
+    got = list(decode_frames(str(file), indexed(tmp_path, file), 1, frames, 1, card=True))
+    assert [read_number(p.to_ndarray(format="gray")) for _, p in got] == frames.tolist()
 
 
 def test_file_that_is_gone_is_a_problem(tmp_path):

@@ -95,9 +95,9 @@ def decoded(monkeypatch):
     numbers = list[int]()
     decode = job.decode_frames
 
-    def watched(file, index, chapter, frames, threads):
+    def watched(file, index, chapter, frames, *how):
         numbers.extend(frames.tolist())
-        return decode(file, index, chapter, frames, threads)
+        return decode(file, index, chapter, frames, *how)
 
     monkeypatch.setattr(job, "decode_frames", watched)
     return numbers
@@ -160,6 +160,15 @@ def test_wider_selection_decodes_only_what_is_new(project, decoded):
     assert sorted(decoded) == [8, 9, *range(20, 30)]
     assert {n: t for n, t in project.times().items() if n in before} == before
     assert_shows_its_number(project.pictures())
+
+
+def test_frames_are_the_same_with_and_without_hardware_decoding(project):
+    project.write(range(1, 20), hwaccel="none")
+    software = {number: file.read_bytes() for number, file in project.pictures().items()}
+    for file in project.pictures().values():
+        file.unlink()
+    project.write(range(1, 20), hwaccel="auto")
+    assert {n: file.read_bytes() for n, file in project.pictures().items()} == software
 
 
 def test_nothing_selected_gives_an_empty_manifest(project):
