@@ -5,11 +5,12 @@ Frames of one subject are not independent, so intervals over frames would be far
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 LEVEL = 0.95
 DRAWS = 2000
@@ -18,36 +19,36 @@ EXACT_UP_TO = 16
 
 
 def bootstrap(
-    measure: Callable[[NDArray[np.int64]], float],
+    measure: Callable[[NDArray[np.int64]], ArrayLike],
     units: int,
     seed: int,
     draws: int = DRAWS,
     level: float = LEVEL,
-) -> tuple[float, float] | None:
-    """Percentile interval of a measure under resampling of its units with replacement.
+) -> NDArray[np.float64]:
+    """Percentile intervals of measures under resampling of their units with replacement.
 
     Efron and Tibshirani, "An introduction to the bootstrap" (1993), section 13.
 
     Args:
-        measure: from the indices of the drawn units, shape (units,), to the figure; draws for
-            which it is nan are left out.
+        measure: from the indices of the drawn units, shape (units,), to one figure or several;
+            draws for which a figure is nan are left out for it.
         units: number of subjects (or recordings).
         seed: of the draws.
         draws: how many.
         level: share of the draws inside the interval.
 
     Returns:
-        Lower and upper end; None if there are fewer than two units or no draw is defined.
+        Lower and upper ends, shape (2, ...) with the figures' shape behind; nan if there are
+        fewer than two units or a figure is never defined.
     """
     if units < 2:
-        return None
+        return np.full((2, *np.shape(measure(np.arange(units)))), np.nan)
     chosen = np.random.default_rng(seed).integers(0, units, (draws, units))
-    values = np.array([measure(row) for row in chosen])
-    values = values[~np.isnan(values)]
-    if not len(values):
-        return None
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    values = np.array([measure(row) for row in chosen], np.float64)
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN")
+        return np.nanquantile(values, ends, axis=0)
 
 
 def paired_p_value(differences: NDArray[np.float64], seed: int, draws: int = DRAWS) -> float:

@@ -130,33 +130,30 @@ def _area(wanted: NDArray[np.bool_], scores: NDArray[np.floating]) -> float:
 
 def calibration(
     true: Labels, probabilities: NDArray[np.floating], bins: int = CALIBRATION_BINS
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+) -> NDArray[np.float64]:
     """How often the model is right when it is so and so sure.
 
     Returns:
-        Frames, mean confidence and accuracy of each of `bins` intervals of equal width
-        (k / bins, (k + 1) / bins] of the highest probability; nan where a bin is empty.
+        Frames, sum of confidence and right answers, shape (3, bins), of intervals of equal width
+        (k / bins, (k + 1) / bins] of the highest probability. Those of two sets add up.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == true
     which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    frames = np.bincount(which, minlength=bins)
-    sure = _share(np.bincount(which, weights=confidence, minlength=bins), frames, np.nan)
-    return frames, sure, _share(np.bincount(which, weights=right, minlength=bins), frames, np.nan)
+    weights = (None, confidence, right)
+    return np.array([np.bincount(which, weights=values, minlength=bins) for values in weights])
 
 
-def expected_calibration_error(
-    true: Labels, probabilities: NDArray[np.floating], bins: int = CALIBRATION_BINS
-) -> float:
+def expected_calibration_error(sums: NDArray[np.float64]) -> float:
     """Mean distance of confidence and accuracy over the bins, weighted by frames; nan if none.
 
     Naeini, Cooper, Hauskrecht (2015), with the bins of Guo, Pleiss, Sun, Weinberger (2017).
+
+    Args:
+        sums: see `calibration`.
     """
-    frames, sure, right = calibration(true, probabilities, bins)
-    used = frames > 0
-    if not used.any():
-        return float("nan")
-    return float(np.average(np.abs(sure - right)[used], weights=frames[used]))
+    frames, confidence, right = sums
+    return float(_share(np.abs(confidence - right).sum(), frames.sum(), np.nan))
 
 
 def _share(part: NDArray, whole: NDArray, otherwise: float) -> NDArray[np.float64]:

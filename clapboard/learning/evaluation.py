@@ -10,14 +10,17 @@ import keras
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from clapboard import artifacts, plots
-from clapboard.learning import devices, protocol
+from clapboard.learning import devices
 from clapboard.learning.inputs import make_inputs
-from clapboard.learning.manifest import class_counts, read_classes, read_examples
+from clapboard.learning.manifest import read_classes, read_examples
 from clapboard.learning.recognition import recognise
-from clapboard.metrics import confusion_matrix
+from clapboard.learning.reporting import report
 from clapboard.problems import Problem, refuse
+
+KEPT = ["recording", "subject", "session", "camera", "frame", "seconds"]
 
 
 def evaluate(
@@ -32,6 +35,7 @@ def evaluate(
     threads: int = 0,
     features: Mapping[str, str] | None = None,
     test_subject: str | None = None,
+    background: str = "",
 ) -> None:
     """Recognise every frame of the Test split and say how good that is, beside the baselines.
 
@@ -41,50 +45,46 @@ def evaluate(
         labels: ``Data/labels.csv``.
         data_folder: the folder that the paths of the manifest start from.
         settings: one section of ``models`` in the configuration.
-        predictions: written; one row per test frame: recording, frame, seconds, true, predicted
-            (labels), probabilities (a list, one per class in the order that the metadata give).
-        metrics: written; see `clapboard.learning.protocol`.
+        predictions: written; one row per test frame: recording, subject, session, camera, frame,
+            seconds, true, predicted (labels), probabilities (a list, one per class in the order
+            that the metadata give).
+        metrics: written; see `clapboard.learning.reporting.report`.
         confusion: written; confusion matrix as a picture.
         threads: cores to use, 0 for all.
         features: feature file of every recording, for models that learn from features.
         test_subject: test on this subject instead of the Test split of the manifest.
+        background: label of the class for unlabelled frames, if there is one.
 
     Raises:
         InputError: there is no test frame, or frames cannot be read.
     """
     devices.prepare(settings["seed"], threads)
     classes = read_classes(labels)
-    test = read_examples(manifest, labels, data_folder, "Test", test_subject)
+    examples = read_examples(manifest, labels, data_folder, test_subject=test_subject)
+    test = examples[examples["split"] == "Test"].reset_index(drop=True)
+    training = examples[examples["split"] == "Training"].reset_index(drop=True)
     refuse(_check(test, str(manifest)))
-    training = read_examples(manifest, labels, data_folder, "Training", test_subject)
 
     network = keras.models.load_model(model, compile=False)
-    seen = make_inputs(test, settings, threads, features, covering=True)
-    probabilities = recognise(network, seen)
-    predicted = probabilities.argmax(axis=1)
-    true = test["class_index"].to_numpy()
-
-    names = np.array(classes)
-    columns = {name: test[name] for name in ("recording", "frame", "seconds")}
-    columns |= {"true": names[true], "predicted": names[predicted]}
-    table = pa.table(columns).append_column("probabilities", pa.array(list(probabilities)))
-    artifacts.write_parquet(predictions, table, {"classes": classes})
-
-    counts = confusion_matrix(true, predicted, len(classes))
-    trained = class_counts(training, len(classes))
-    artifacts.write_json(
-        metrics,
-        {
-            "split": "Test",
-            "frames": len(test),
-            "subjects": sorted(test["subject"].unique()),
-            "classes": len(classes),
-            "model": protocol.measures(counts),
-            "baselines": protocol.baselines(counts, trained),
-            "per_class": protocol.per_class(counts, classes),
-        },
-    )
+    probabilities = recognise(network, make_inputs(test, settings, threads, features, True))
+    artifacts.write_parquet(predictions, _table(test, probabilities, classes), {"classes": classes})
+    figures, counts = report(test, training, probabilities, classes, settings["seed"], background)
+    artifacts.write_json(metrics, figures)
     plots.confusion_matrix(counts, classes, confusion)
+
+
+def _table(
+    test: pd.DataFrame, probabilities: NDArray[np.floating], classes: tuple[str, ...]
+) -> pa.Table:
+    """The rows of ``predictions.parquet``."""
+    names = np.array(classes)
+    columns: dict[str, Any] = {name: test[name] for name in KEPT}
+    columns |= {
+        "true": names[test["class_index"]],
+        "predicted": names[probabilities.argmax(axis=1)],
+    }
+    lists = pa.array(list(probabilities.astype(np.float32)))
+    return pa.table(columns).append_column("probabilities", lists)
 
 
 def _check(test: pd.DataFrame, manifest: str) -> list[Problem]:

@@ -18,15 +18,22 @@ def test_interval_of_a_mean_is_near_the_textbook_one():
 def test_same_seed_same_interval():
     values = np.arange(9.0)
     measure = lambda units: values[units].mean()  # noqa: E731
-    assert bootstrap(measure, 9, seed=1) == bootstrap(measure, 9, seed=1)
+    assert bootstrap(measure, 9, seed=1).tolist() == bootstrap(measure, 9, seed=1).tolist()
+
+
+def test_several_figures_at_once():
+    values = np.arange(9.0)
+    both = bootstrap(lambda units: (values[units].mean(), -values[units].mean()), 9, seed=1)
+    assert both.shape == (2, 2)
+    np.testing.assert_allclose(both[:, 0], -both[::-1, 1])
 
 
 def test_one_subject_has_no_interval():
-    assert bootstrap(lambda units: 1.0, 1, seed=1) is None
+    assert np.isnan(bootstrap(lambda units: 1.0, 1, seed=1)).all()
 
 
 def test_undefined_draws_are_left_out():
-    assert bootstrap(lambda units: float("nan"), 3, seed=1) is None
+    assert np.isnan(bootstrap(lambda units: float("nan"), 3, seed=1)).all()
     low, high = bootstrap(lambda units: 1.0 if 0 in units else float("nan"), 3, seed=1)
     assert (low, high) == (1, 1)
 
