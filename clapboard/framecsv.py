@@ -16,7 +16,7 @@ from clapboard.annotations.labels import folder_name
 from clapboard.annotations.placing import in_recording
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
-from clapboard.artifacts import write_csv
+from clapboard.artifacts import read_json, write_csv
 from clapboard.clock import parse_duration, seconds_text
 from clapboard.index import RecordingIndex
 from clapboard.problems import InputError, Problem, refuse
@@ -84,6 +84,29 @@ def frame_ranges(
     return [_frame_range(entry, entry in claps, rate, index) for entry in placed.in_order()]
 
 
+def placement(
+    index: RecordingIndex, clap: str, sync: str | os.PathLike[str] | None = None
+) -> tuple[Fraction, Fraction]:
+    """Clap and scale that place a sheet on a recording.
+
+    Args:
+        index: the recording.
+        clap: position of the clap as the table of recordings has it.
+        sync: ``sync/{recording}.json``, which knows better.
+
+    Returns:
+        Seconds of the recording at the sheet's zero; seconds of the recording per second of the
+        sheet.
+
+    Raises:
+        InputError: the position is not a time and there is no `sync`.
+    """
+    if sync is None:
+        return clap_seconds(clap, index), Fraction(1)
+    facts = read_json(sync)
+    return Fraction(facts["clap"]), Fraction(facts["scale"])
+
+
 def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
     """Where in a recording its clap is: `12.5`, `00:00:12.5`, `frame 375`; nothing is 0.
 
@@ -144,6 +167,7 @@ def write_framecsv(
     framecsv: str,
     procedures: str,
     subject: str = "",
+    sync: str | None = None,
 ) -> None:
     """Write the frame ranges of a recording, whole and split by procedure.
 
@@ -156,6 +180,8 @@ def write_framecsv(
         procedures: folder for one CSV per procedure, named by `folder_name`; files of procedures
             that the sheet no longer has are removed.
         subject: whose rows to take from a sheet of several subjects.
+        sync: ``sync/{recording}.json``, whose `clap` and `scale` go before `clap`; needed where the
+            position of the clap is `auto` or drift is corrected.
 
     Raises:
         InputError: the sheet or the position of the clap has errors.
@@ -165,7 +191,8 @@ def write_framecsv(
     sheet, problems = read_sheet(sheet_file, settings, chapters)
     refuse(problems)
     sheet = of_recording(sheet, chapters, subject)
-    ranges = frame_ranges(sheet, clap_seconds(clap, index), index.rate, index)
+    placed, scale = placement(index, clap, sync)
+    ranges = frame_ranges(sheet, placed, index.rate, index, scale)
     by_file: dict[str, list[FrameRange]] = defaultdict(list)
     for entry in ranges:
         if not entry.mark:

@@ -13,7 +13,7 @@ from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import FORMS, write_sheet
 from clapboard.clock import parse_wall_clock
-from clapboard.framecsv import clap_seconds
+from clapboard.framecsv import placement
 from clapboard.index import RecordingIndex
 from clapboard.problems import InputError, Problem, refuse, report
 from clapboard.project import Project, add_config_argument, read_project
@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     settings = project.config.section("annotations")
     form = arguments.to or form_of(arguments.output)
     recording, index = _indexed(project, arguments.recording)
-    clap = clap_seconds(recording.clap, index)
+    heard = Path(project.config.results) / "sync" / f"{recording.id}.json"
+    clap, scale = placement(index, recording.clap, heard if heard.is_file() else None)
     written, problems = Sheet("", "video"), list[Problem]()
     if recording.annotations:
         written, problems = read_sheet(recording.annotations, settings, recording.chapters)
@@ -54,12 +55,12 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
         sheet = predicted_sheet(arguments.predictions, index)
     else:
         refuse(problems)
-        sheet = in_recording(written, clap, index)
+        sheet = in_recording(written, clap, index, scale)
     if form == "lab":
         zero = parse_wall_clock(arguments.zero) if arguments.zero else written.zero
         if zero is None:
             raise _no_zero(recording)
-        sheet = from_clap(sheet, clap, zero)
+        sheet = from_clap(sheet, clap, zero, scale)
     found = write_sheet(sheet, arguments.output, form, settings)
     say(f"{len(sheet.annotations)} annotations of {recording.id} in {arguments.output} ({form})")
     if found:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from clapboard.annotations.clips import of_recording
+from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint_classes import Placed, lint_classes
 from clapboard.annotations.lint_durations import lint_durations
 from clapboard.annotations.lint_rows import lint_rows
@@ -47,6 +48,7 @@ def lint(
         used[whole.file] = _joined(used.get(whole.file), sheet)
         for entry in sheet.annotations:
             placed[Placed(recording.subject, recording.split, sheet.file, entry)] = None
+        problems += _several_subjects(whole, recording)
         problems += lint_video(sheet, recording, durations or {})
     for sheet in used.values():
         problems += lint_rows(sheet, settings)
@@ -54,6 +56,26 @@ def lint(
     problems += lint_durations(list(placed))
     order = {file: number for number, file in enumerate(used)}
     return sorted(problems, key=lambda problem: (order.get(problem.file, -1), problem.row or 0))
+
+
+def _several_subjects(sheet: Sheet, recording: Recording) -> list[Problem]:
+    """A warning when a sheet is about several people and none of them is the recording's."""
+    names = {
+        normalise(entry.subject): entry.subject for entry in sheet.annotations if entry.subject
+    }
+    if len(names) < 2 or normalise(recording.subject) in names:
+        return []
+    return [
+        Problem(
+            "several-subjects",
+            f"the sheet names several subjects and none is {recording.subject}, so {recording.id} "
+            "gets the rows of all of them",
+            "Write the subject as in the recordings table, unless they are all seen in one video.",
+            sheet.file,
+            value=", ".join(sorted(names.values())),
+            severity="warning",
+        )
+    ]
 
 
 def _joined(first: Sheet | None, second: Sheet) -> Sheet:

@@ -42,19 +42,21 @@ def in_recording(
     return _moved(sheet, place, origin="video", zero=None)
 
 
-def from_clap(sheet: Sheet, clap: Fraction, zero: datetime) -> Sheet:
+def from_clap(sheet: Sheet, clap: Fraction, zero: datetime, scale: Fraction = Fraction(1)) -> Sheet:
     """The sheet with times counted from the clap, which was at the wall-clock time `zero`.
 
     Args:
         sheet: times from the first frame of the recording; one from the clap stays as it is.
         clap: seconds in the recording at which the clap is seen.
         zero: date and time of the clap.
+        scale: as in `in_recording`.
     """
     if sheet.origin == "clap":
         return sheet
 
     def place(entry: Annotation) -> Annotation:
-        return replace(entry, start=entry.start - clap, stop=entry.stop - clap)
+        start, stop = ((time - clap) / scale for time in (entry.start, entry.stop))
+        return replace(entry, start=start, stop=stop)
 
     return _moved(sheet, place, origin="clap", zero=zero)
 

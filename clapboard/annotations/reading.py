@@ -38,8 +38,8 @@ JSON_FORMATS: Mapping[str, Callable[[Any, str, Mapping[str, Any]], tuple[Sheet, 
 }
 FORMATS = ("auto", *TABLE_FORMATS, "elan", *JSON_FORMATS, "folders")
 
-# A date, or a colon before the microseconds, which no player writes.
-_WALL_CLOCK = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d+:\d\d:\d\d:\d{6}")
+# A date before a time, or a colon before the microseconds: no player writes either.
+_WALL_CLOCK = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T]|\d+:\d\d:\d\d:\d{6}")
 
 
 def read_sheet(

@@ -235,6 +235,14 @@ def test_all_problems_of_all_rows_at_once(tmp_path):
     assert all(problem.file == str(path) and problem.remedy for problem in problems)
 
 
+def test_date_that_is_not_year_first_is_refused_not_guessed(tmp_path):
+    path = write(tmp_path, HEADER, "c,CLAP,04/05/2019 09:00:00,04/05/2019 09:00:00,")
+    _, problems = read_sheet(path, SETTINGS)
+    unreadable = [problem for problem in problems if problem.check == "unreadable-time"]
+    assert len(unreadable) == 2
+    assert "YYYY-MM-DD" in unreadable[0].remedy
+
+
 def test_sheet_without_clap_is_an_error(tmp_path):
     lines = [HEADER, row("Bagging", "09:00:01:000000", "09:00:02:000000")]
     _, problems = read_sheet(write(tmp_path, *lines), SETTINGS)

@@ -94,7 +94,22 @@ def test_rows_of_different_clips_or_subjects_do_not_overlap():
     clips = [entry("A", 0, 5, 2, clip="1.mp4"), entry("B", 0, 5, 3, clip="2.mp4")]
     assert check(clips, chapters=["1.mp4", "2.mp4"]) == []
     subjects = [entry("A", 0, 5, 2, subject="X"), entry("B", 0, 5, 3, subject="Y")]
-    assert check(subjects) == []
+    assert check(subjects) == [("several-subjects", "warning", None)]
+
+
+def test_a_sheet_of_several_subjects_gives_each_recording_its_rows():
+    rows = (
+        entry("A", 0, 5, 2, subject="s1"),
+        entry("B", 9, 8, 3, subject="S2"),
+        entry("A", 5, 9, 4),
+    )
+    sheets = {"s.csv": Sheet("s.csv", "video", rows)}
+    assert lint(sheets, [recording("S1")], None, SETTINGS) == []
+    problems = lint(sheets, [recording("S1"), recording("S2", "Training")], None, SETTINGS)
+    assert [(p.check, p.row) for p in problems] == [
+        ("stop-before-start", 3),
+        ("one-subject-label", 3),
+    ]
 
 
 @given(

@@ -295,6 +295,7 @@ def test_in_recording_and_back_from_the_clap():
     assert from_clap(placed, Fraction(7, 2), ZERO) == sheet
     faster = in_recording(sheet, Fraction(1), None, scale=Fraction(1001, 1000))
     assert faster.annotations[0].stop == 1 + 2 * Fraction(1001, 1000)
+    assert from_clap(faster, Fraction(1), ZERO, scale=Fraction(1001, 1000)) == sheet
 
 
 @pytest.fixture

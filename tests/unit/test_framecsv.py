@@ -11,6 +11,7 @@ import pytest
 
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
+from clapboard.artifacts import write_json
 from clapboard.config import load
 from clapboard.framecsv import clap_seconds, frame_ranges, read_framecsv, write_framecsv
 from clapboard.index import Chapter, RecordingIndex
@@ -173,6 +174,19 @@ def test_written_again_a_procedure_that_is_gone_leaves_no_file(tmp_path):
             str(tmp_path / "by"),
         )
     assert [path.name for path in (tmp_path / "by").iterdir()] == ["SUTURING.csv"]
+
+
+def test_sync_file_says_where_the_sheet_lies(tmp_path):
+    path = write(tmp_path, row("CLAP", 0, 0), row("Bagging", 10, 20))
+    index(900).write(tmp_path / "index.parquet")
+    sync = tmp_path / "sync.json"
+    write_json(sync, {"clap": "5/2", "scale": "1001/1000"})
+    write_framecsv(
+        str(path), str(tmp_path / "index.parquet"), "auto", SETTINGS,
+        str(tmp_path / "framecsv.csv"), str(tmp_path / "by"), sync=str(sync),
+    )  # fmt: skip
+    placed = read_framecsv(tmp_path / "framecsv.csv")[1]
+    assert (placed.start, placed.stop) == (Fraction("12.51"), Fraction("22.52"))
 
 
 def test_a_sheet_with_errors_is_refused_with_all_of_them(tmp_path):
