@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-infra lint lock bench clean
+.PHONY: help env film demo real test test-infra lint lock bench clean
 
 BIN := .venv/bin
 # GPU=1 gives the environment TensorFlow with CUDA; later calls keep to what .venv was made for.
@@ -11,6 +11,7 @@ GPU ?= $(if $(wildcard .venv/gpu),1,0)
 KIND := $(if $(filter 1,$(GPU)),gpu,cpu)
 CORES ?= all
 DEMO := demo
+DATA ?= ../shared/data
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -20,8 +21,10 @@ env:  ## the locked environment in .venv (GPU=1: TensorFlow with CUDA; PYTHON=..
 	@envs/sync.sh $(KIND)
 	@$(if $(filter gpu,$(KIND)),touch .venv/gpu,rm -f .venv/gpu)
 
-demo: env  ## film a small two-camera recording, run the whole pipeline on it, say where to look
+film: env
 	$(BIN)/python examples/demo/film.py $(DEMO)
+
+demo: film  ## film a small two-camera recording, run the whole pipeline on it, say where to look
 	$(BIN)/snakemake --snakefile Snakefile --directory $(DEMO) --cores $(CORES)
 	@$(BIN)/python examples/demo/tour.py $(DEMO)
 
@@ -32,12 +35,18 @@ test-infra: env  ## the tests against real servers: S3, Slurm (minutes, not part
 	@envs/sync.sh infra
 	$(BIN)/pytest tests/infra
 
-lint: env  ## every style, type and workflow check
+real: env  ## lay out the public sets below DATA (../shared/data) in real/ and run everything on them
+	$(BIN)/python examples/real/lay_out.py $(DATA) real
+	for set in weizmann4 gmdcsa24; do \
+		$(BIN)/snakemake --snakefile Snakefile --directory real/$$set --cores $(CORES); \
+	done
+
+lint: film  ## every style, type and workflow check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
-	$(BIN)/snakemake --lint
+	$(BIN)/snakemake --lint --snakefile Snakefile --directory $(DEMO)
 
 lock: env  ## compile envs/requirements-*.txt from pyproject.toml (UPGRADE=1: newest versions)
 	envs/sync.sh lock $(if $(UPGRADE),--upgrade)
@@ -46,5 +55,5 @@ lock: env  ## compile envs/requirements-*.txt from pyproject.toml (UPGRADE=1: ne
 bench: env  ## the measurements behind the defaults
 	$(BIN)/python -m benchmarks
 
-clean:  ## remove the demo and the tools' caches; never results, never .venv
-	rm -rf $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean:  ## remove demo/, real/ and the tools' caches; never results/, never .venv/
+	rm -rf $(DEMO) real .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -182,6 +182,9 @@ def _write_sheet(clip: Clip, path: Path) -> None:
 
 def main(data: Path, folder: Path) -> None:
     """Lay out both sets."""
+    missing = [str(data / name) for name in ("weizmann4", "gmdcsa24") if not (data / name).is_dir()]
+    if missing:
+        sys.exit(f"there is no {' and no '.join(missing)}; say where: make real DATA=...")
     notes = Notes()
     write_set("weizmann4", list(weizmann(data / "weizmann4")), notes, folder / "weizmann4")
     write_set("gmdcsa24", list(gmdcsa(data / "gmdcsa24", notes)), notes, folder / "gmdcsa24")
