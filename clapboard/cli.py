@@ -14,6 +14,7 @@ COMMANDS = {
     "scan": ("clapboard.scan", "Write the table of recordings from a folder tree."),
     "check": ("clapboard.check", "Print every problem of table, sheets and videos."),
     "plan": ("clapboard.plan", "Print what the sheets hold and what a run will cost."),
+    "export": ("clapboard.annotations.export", "Write a sheet or predictions in another form."),
     "verify": ("clapboard.verify", "Prove that results on disk are what their manifests say."),
 }
 
