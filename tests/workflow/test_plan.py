@@ -183,3 +183,7 @@ def test_single_file_can_be_asked_for(finished):
         "label_frames S1C1",
         "extract_frames S1C1 02",
     }
+
+
+def test_snakemake_finds_nothing_to_criticise(finished):
+    assert "Congratulations" in finished.snakemake("--lint").screen

@@ -22,7 +22,7 @@ rule compute_framecsv:
         runtime=growing(10),
     params:
         settings=section("annotations"),
-        clap=clap,
+        recording=row("clap", "subject"),
         source=sheet_identity,
         code=fingerprint.code("compute_framecsv"),
     script:
@@ -48,7 +48,7 @@ rule label_frames:
     params:
         annotations=section("annotations"),
         frames=section("frames", *SAMPLING),
-        sheet=sheet_file,
+        recording=row("annotations"),
         code=fingerprint.code("label_frames"),
     script:
         "../scripts/label_frames.py"

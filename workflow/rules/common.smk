@@ -72,10 +72,8 @@ def siblings(wildcards):
     """The other recordings of a subject, when all of them share one limit of frames."""
     if not settings.frames.max_per_label_and_subject:
         return []
-    subject = recordings[wildcards.recording].subject
-    return [
-        id for id in IN_DATASET if recordings[id].subject == subject and id != wildcards.recording
-    ]
+    this = recordings[wildcards.recording]
+    return [id for id in IN_DATASET if recordings[id].subject == this.subject and id != this.id]
 
 
 def sibling_framecsv(wildcards):
@@ -143,18 +141,16 @@ def source_identities(wildcards):
 
 def footage(wildcards):
     """What an index depends on besides file names."""
-    recording = recordings[wildcards.recording]
-    return {"kind": recording.kind, "rate": recording.rate, "chapters": identities(wildcards)}
+    return {**row("kind", "rate")(wildcards), "chapters": identities(wildcards)}
 
 
-def kind(wildcards):
-    """Whether a recording is video or a folder of pictures."""
-    return recordings[wildcards.recording].kind
+def row(*names):
+    """What the table says about a recording, as a parameter: the values of some of its fields."""
 
+    def values(wildcards):
+        return {name: getattr(recordings[wildcards.recording], name) for name in names}
 
-def clap(wildcards):
-    """Where in a recording its clap is, as the table says."""
-    return recordings[wildcards.recording].clap
+    return values
 
 
 def membership(chosen):

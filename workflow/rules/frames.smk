@@ -25,7 +25,7 @@ rule extract_frames:
         runtime=growing(240),
     params:
         settings=section("frames", *PIXELS),
-        kind=kind,
+        recording=row("kind"),
         source=chapter_identity,
         code=fingerprint.code("extract_frames"),
     script:

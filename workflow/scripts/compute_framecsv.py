@@ -8,8 +8,9 @@ if __name__ == "__main__":
         write_framecsv(
             sheet_file=snakemake.input.sheet,
             index_file=snakemake.input.index,
-            clap=snakemake.params.clap,
+            clap=snakemake.params.recording["clap"],
             settings=snakemake.params.settings,
             framecsv=snakemake.output.framecsv,
             procedures=snakemake.output.procedures,
+            subject=snakemake.params.recording["subject"],
         )

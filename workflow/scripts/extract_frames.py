@@ -9,7 +9,7 @@ if __name__ == "__main__":
             recording=snakemake.wildcards.recording,
             chapter=int(snakemake.wildcards.chapter),
             source=snakemake.input.chapter,
-            kind=snakemake.params.kind,
+            kind=snakemake.params.recording["kind"],
             index_file=snakemake.input.index,
             labels_file=snakemake.input.labels,
             settings=snakemake.params.settings,

@@ -14,5 +14,5 @@ if __name__ == "__main__":
             siblings=list(
                 zip(snakemake.input.sibling_framecsv, snakemake.input.sibling_indexes, strict=True)
             ),
-            sheet=snakemake.params.sheet,
+            sheet=snakemake.params.recording["annotations"],
         )
