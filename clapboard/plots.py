@@ -35,7 +35,7 @@ def confusion_matrix(
     """
     counts = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, counts, out=np.zeros_like(confusion), where=counts > 0) * 100
-    names = [_shortened(label) for label in labels]
+    names = [shortened(label) for label in labels]
     side = max(3.2, PER_CELL * len(names))
     figure = Figure(figsize=(side + 3.4, side + 2.4), layout="constrained")
     axes = figure.subplots()
@@ -91,9 +91,110 @@ def learning_curves(
     _save(figure, path)
 
 
-def _shortened(label: str) -> str:
-    """A label that fits beside an axis, without matplotlib's formula signs."""
-    text = label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…"
+def class_bars(
+    values: Sequence[float | None],
+    intervals: Sequence[Sequence[float | None]],
+    labels: Sequence[str],
+    frames: Sequence[float],
+    path: str | Path,
+    measure: str = "F1",
+) -> None:
+    """Draw a measure of every class as a bar with its interval.
+
+    Args:
+        values: one per class; None for a class that was never shown.
+        intervals: lower and upper end per class; None where there is none.
+        labels: class names.
+        frames: true frames per class, written beside the name.
+        path: the PNG to write.
+        measure: its name for the axis.
+    """
+    figure = Figure(figsize=(7.5, max(2.2, 0.28 * len(labels) + 1)), layout="constrained")
+    axes = figure.subplots()
+    for row, (value, (low, high)) in enumerate(zip(values, intervals, strict=True)):
+        if value is None:
+            axes.text(0.01, row, "not shown", va="center", fontsize=8, color=GREY)
+            continue
+        axes.barh(row, value, height=0.7, color=BLUE)
+        if low is not None and high is not None:
+            axes.plot([low, high], [row, row], color=ORANGE, linewidth=2.5, marker="|")
+    names = [
+        f"{shortened(name)}  ({count:,.0f})" for name, count in zip(labels, frames, strict=True)
+    ]
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(f"{measure} (bar), 95 % interval (line)")
+    axes.grid(axis="x", alpha=0.3)
+    _save(figure, path)
+
+
+def calibration_curve(sums: NDArray[np.float64], error: float | None, path: str | Path) -> None:
+    """Draw how often the model is right against how sure it is.
+
+    Args:
+        sums: frames, sum of confidence, right answers per bin, shape (3, bins); see
+            `clapboard.metrics.calibration`.
+        error: expected calibration error, for the title.
+        path: the PNG to write.
+    """
+    frames, confidence, right = sums
+    used = frames > 0
+    figure = Figure(figsize=(4.6, 5.2), layout="constrained")
+    curve, amounts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    curve.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="as sure as right")
+    curve.plot(
+        confidence[used] / frames[used], right[used] / frames[used], "o-", color=BLUE, label="model"
+    )
+    curve.set_ylabel("share of right answers")
+    curve.set_title("" if error is None else f"calibration error {error:.3f}", fontsize=10)
+    curve.legend(frameon=False)
+    curve.grid(alpha=0.3)
+    bins = len(frames)
+    amounts.bar((np.arange(bins) + 0.5) / bins, frames, width=0.9 / bins, color=BLUE)
+    amounts.set_ylabel("frames")
+    amounts.set_xlabel("confidence")
+    amounts.set_xlim(0, 1)
+    _save(figure, path)
+
+
+def subject_boxes(
+    figures: Mapping[str, Sequence[float]], subjects: Sequence[str], measure: str, path: str | Path
+) -> None:
+    """Draw a measure of every left-out subject, one box per model.
+
+    Args:
+        figures: values per model, in the order of `subjects`.
+        subjects: who was left out.
+        measure: its name for the axis.
+        path: the PNG to write.
+    """
+    figure = Figure(figsize=(6.4, max(2.4, 0.9 * len(figures) + 1.2)), layout="constrained")
+    axes = figure.subplots()
+    axes.boxplot(
+        list(figures.values()),
+        orientation="horizontal",
+        tick_labels=[shortened(name) for name in figures],
+        showfliers=False,
+        widths=0.5,
+        medianprops={"color": VERMILLION, "linewidth": 2},
+    )
+    for row, values in enumerate(figures.values(), start=1):
+        spread = np.linspace(-0.16, 0.16, len(values))
+        axes.plot(values, row + spread, "o", color=BLUE, markersize=4)
+        worst = int(np.argmin(values))
+        axes.annotate(
+            f" {shortened(subjects[worst])}", (values[worst], row + spread[worst]), fontsize=8
+        )
+    axes.invert_yaxis()
+    axes.set_xlabel(measure)
+    axes.grid(axis="x", alpha=0.3)
+    _save(figure, path)
+
+
+def shortened(label: str, length: int = LABEL_LENGTH) -> str:
+    """A label that fits where it is drawn, without matplotlib's formula signs."""
+    text = label if len(label) <= length else label[: max(length - 1, 0)] + "…"
     return text.replace("$", r"\$")
 
 

@@ -12,10 +12,11 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from clapboard import artifacts, plots
+from clapboard import artifacts
 from clapboard.learning import devices
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import read_classes, read_examples
+from clapboard.learning.pictures import draw
 from clapboard.learning.recognition import recognise
 from clapboard.learning.reporting import report
 from clapboard.problems import Problem, refuse
@@ -36,6 +37,7 @@ def evaluate(
     features: Mapping[str, str] | None = None,
     test_subject: str | None = None,
     background: str = "",
+    pictures: Mapping[str, str | Path] | None = None,
 ) -> None:
     """Recognise every frame of the Test split and say how good that is, beside the baselines.
 
@@ -54,6 +56,7 @@ def evaluate(
         features: feature file of every recording, for models that learn from features.
         test_subject: test on this subject instead of the Test split of the manifest.
         background: label of the class for unlabelled frames, if there is one.
+        pictures: more pictures to write, see `clapboard.learning.pictures.draw`.
 
     Raises:
         InputError: there is no test frame, or frames cannot be read.
@@ -70,7 +73,8 @@ def evaluate(
     artifacts.write_parquet(predictions, _table(test, probabilities, classes), {"classes": classes})
     figures, counts = report(test, training, probabilities, classes, settings["seed"], background)
     artifacts.write_json(metrics, figures)
-    plots.confusion_matrix(counts, classes, confusion)
+    wanted = {"confusion": confusion, **(pictures or {})}
+    draw(wanted, test, probabilities, classes, figures, counts)
 
 
 def _table(

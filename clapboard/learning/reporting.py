@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard import metrics
+from clapboard.intervals import bootstrap
 from clapboard.learning import baselines, protocol
 from clapboard.learning.manifest import class_counts
 from clapboard.learning.protocol import Answers
@@ -66,7 +67,7 @@ def report(
         "untrainable": untrainable,
         "interval_over": unit,
         **_figures(answers, unit, seed, None),
-        "per_class": _per_class(total, model, classes),
+        "per_class": _per_class(total, model, classes, unit, seed),
         "per_subject": _each(protocol.tallies(model)),
         "per_recording": _each(protocol.tallies(model, unit="recording")),
     }
@@ -107,13 +108,18 @@ def _figures(
 
 
 def _per_class(
-    total: protocol.Tally, model: Answers, classes: tuple[str, ...]
+    total: protocol.Tally, model: Answers, classes: tuple[str, ...], unit: str, seed: int
 ) -> dict[str, protocol.Figures]:
-    """Figures of every class, with its average precision."""
+    """Figures of every class, with the interval of its F1 and its average precision."""
+    parts = [part.confusion for part in protocol.tallies(model, unit=unit).values()]
+    stacked = np.array(parts)
+    ends = bootstrap(lambda chosen: metrics.f1(stacked[chosen].sum(axis=0)), len(parts), seed)
     values = metrics.average_precision(model.true, model.probabilities)
     figures = protocol.per_class(total, classes)
-    for label, value in zip(classes, values, strict=True):
+    for label, value, low, high in zip(classes, values, *ends, strict=True):
         figures[label]["average_precision"] = protocol.number(value)
+        figures[label]["f1_low"] = protocol.number(low)
+        figures[label]["f1_high"] = protocol.number(high)
     return figures
 
 
