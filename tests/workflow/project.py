@@ -31,10 +31,10 @@ CHAPTERS = [75, 60]
 CAMERA = Camera(rate=Fraction(30000, 1001), b_frames=2, sound=True, sound_longer=Fraction(1, 20))
 
 # Seconds after the clap. 0.301 + 0.7 = 1.001 is exactly when frame 31 of C2 is shown, and
-# 3.303 + 0.7 = 4.003 lies between two frames.
+# 3.503 + 0.7 = 4.203 lies between two frames.
 ACTS = [
     ("BAGGING", Fraction(301, 1000), Fraction(1602, 1000)),
-    ("CHEST-TUBE PREP", Fraction(1602, 1000), Fraction(3303, 1000)),
+    ("CHEST-TUBE PREP", Fraction(1602, 1000), Fraction(3503, 1000)),
 ]
 
 CONFIG = {
