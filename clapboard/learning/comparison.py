@@ -1,0 +1,162 @@
+"""Figures over folds and over models, from their predictions alone. No TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clapboard import artifacts, plots
+from clapboard.intervals import bootstrap
+from clapboard.learning import protocol
+from clapboard.learning.folds import natural_order
+from clapboard.learning.protocol import MEASURES, Answers
+
+
+def read_answers(predictions: Sequence[str | Path]) -> tuple[Answers, list[str]]:
+    """The answers in one or several ``predictions.parquet`` of the same classes, and the labels.
+
+    Raises:
+        ValueError: the files do not have the same classes.
+    """
+    tables, orders = [], set()
+    for path in predictions:
+        table, metadata = artifacts.read_parquet(path)
+        tables.append(table.to_pandas())
+        orders.add(tuple(metadata["classes"]))
+    if len(orders) != 1:
+        raise ValueError("the predictions are of different classes")
+    (classes,) = orders
+    frames = pd.concat(tables).sort_values(["recording", "frame"], ignore_index=True)
+    frames["split"] = "Test"
+    index = {label: number for number, label in enumerate(classes)}
+    answers = Answers(
+        frames,
+        frames["true"].map(index).to_numpy(np.int64),
+        frames["predicted"].map(index).to_numpy(np.int64),
+        np.stack(frames["probabilities"].to_list()),
+        len(classes),
+    )
+    return answers, list(classes)
+
+
+def summarise_folds(
+    predictions: Mapping[str, str | Path],
+    metrics: Mapping[str, str | Path],
+    summary: str | Path,
+    table: str | Path,
+    seed: int,
+    background: str = "",
+) -> None:
+    """Sum up a model over the subjects left out.
+
+    Args:
+        predictions: ``predictions.parquet`` of every fold by the subject left out.
+        metrics: ``metrics.json`` of every fold, for the baselines and what could not be learnt.
+        summary: written; JSON with every subject's figures, their mean, spread (standard
+            deviation), 95 % interval of the mean over subjects, and the baselines' means.
+        table: written; the same as CSV, one row per subject.
+        seed: of the intervals.
+        background: label of the class for unlabelled frames, left out of all figures.
+    """
+    subjects = natural_order(predictions)
+    answers, classes = read_answers([predictions[subject] for subject in subjects])
+    reports = {subject: artifacts.read_json(metrics[subject]) for subject in subjects}
+    unknown = {
+        (subject, label) for subject in subjects for label in reports[subject]["untrainable"]
+    }
+    pairs = zip(answers.frames["subject"], answers.frames["true"], strict=True)
+    answers = answers.chosen(np.array([pair not in unknown for pair in pairs], bool))
+    left_out = classes.index(background) if background in classes else None
+    tallies = protocol.tallies(answers, left_out)
+    figures = {subject: protocol.measures(tallies[subject]) for subject in subjects}
+    values = np.array([list(figures[subject].values()) for subject in subjects], np.float64)
+    low, high = bootstrap(lambda chosen: np.nanmean(values[chosen], axis=0), len(subjects), seed)
+    rows = {"mean": np.nanmean(values, axis=0), "spread": _spread(values), "low": low, "high": high}
+    artifacts.write_json(
+        summary,
+        {
+            "left_out": "one subject at a time",
+            "frames": len(answers.true),
+            "untrainable": {name: reports[name]["untrainable"] for name in subjects},
+            **{name: _named(row) for name, row in rows.items()},
+            "pooled": protocol.measures(protocol.summed(tallies.values())),
+            "baselines": {
+                name: _named(
+                    np.nanmean(
+                        [_row(reports[subject]["baselines"][name]) for subject in subjects], 0
+                    )
+                )
+                for name in reports[subjects[0]]["baselines"]
+            },
+            "subjects": figures,
+        },
+    )
+    artifacts.write_csv(
+        table,
+        ["subject", "frames", *MEASURES],
+        [[name, int(tallies[name].confusion.sum()), *figures[name].values()] for name in subjects]
+        + [[name, "", *_named(row).values()] for name, row in rows.items()],
+    )
+
+
+def compare_models(
+    predictions: Mapping[str, Sequence[str | Path]],
+    comparison: str | Path,
+    boxes: str | Path,
+    seed: int,
+    background: str = "",
+) -> None:
+    """Compare models on the same frames, pair by pair.
+
+    Args:
+        predictions: the ``predictions.parquet`` of every model (several where subjects are left
+            out), by the model's name.
+        comparison: written; CSV, one row per pair: mean over subjects of the difference in
+            accuracy and in F1@50, with 95 % interval and p value (see `protocol.compared`).
+        boxes: written; frame accuracy of every subject as a picture, one box per model.
+        seed: of intervals and tests.
+        background: label of the class for unlabelled frames, left out of all figures.
+    """
+    tallies = {}
+    for name, files in predictions.items():
+        answers, classes = read_answers(files)
+        left_out = classes.index(background) if background in classes else None
+        tallies[name] = protocol.tallies(answers, left_out)
+    rows = []
+    for one, other in combinations(tallies, 2):
+        for measure in ("accuracy", "f1@50"):
+            found = protocol.compared(tallies[one], tallies[other], seed, measure)
+            rows.append([one, other, measure, *found.values()])
+    columns = ["model", "against", "measure", "difference", "low", "high", "p_value"]
+    artifacts.write_csv(comparison, columns, rows)
+    subjects = natural_order(next(iter(tallies.values())))
+    plots.subject_boxes(
+        {
+            name: [MEASURES["accuracy"](parts[subject]) for subject in subjects]
+            for name, parts in tallies.items()
+        },
+        subjects,
+        "frame accuracy",
+        boxes,
+    )
+
+
+def _row(figures: Mapping[str, float | None]) -> np.ndarray:
+    """Figures in the order of `MEASURES`, nan for undefined ones."""
+    return np.array([figures[name] for name in MEASURES], np.float64)
+
+
+def _named(values: np.ndarray) -> dict[str, float | None]:
+    return {name: protocol.number(value) for name, value in zip(MEASURES, values, strict=True)}
+
+
+def _spread(values: np.ndarray) -> np.ndarray[Any, Any]:
+    """Standard deviation over subjects; nan with fewer than two."""
+    if len(values) < 2:
+        return np.full(values.shape[1], np.nan)
+    return np.nanstd(values, axis=0, ddof=1)
