@@ -25,6 +25,9 @@ NUMBER_BITS = 20
 REACH = (0.25, 0.42)
 BLACK, WHITE = 32, 220
 
+# Where each cell is looked at, from -1 to 1 over the pattern: three places around its middle.
+SAMPLED = ((np.arange(GRID)[:, None] + (0.35, 0.5, 0.65)) * 2 / GRID - 1).ravel()
+
 ENCODERS = {
     "h264": "libx264",
     "hevc": "libx265",
@@ -137,7 +140,9 @@ def film(
         container.mux(video.encode(None))
         if sound is not None:
             length = taken[-1] + 1 / camera.rate + camera.sound_longer
-            for block in _sound_blocks(length + camera.start, [beep + camera.start for beep in beeps]):
+            for block in _sound_blocks(
+                length + camera.start, [beep + camera.start for beep in beeps]
+            ):
                 container.mux(sound.encode(block))
             container.mux(sound.encode(None))
     return [(pts - ticks[0]) * tick for pts in ticks]
@@ -190,14 +195,11 @@ def read_number(picture: NDArray[np.uint8], fit: str = "stretch", aspect: float 
         across *= aspect
     elif fit == "pad":
         down /= aspect
-    height, width = grey.shape
-    cells = np.empty((GRID, GRID))
-    for (row, column), _ in np.ndenumerate(cells):
-        y = height * (0.5 + down * (2 * (row + np.array([0.3, 0.7])) / GRID - 1))
-        x = width * (0.5 + across * (2 * (column + np.array([0.3, 0.7])) / GRID - 1))
-        cells[row, column] = grey[
-            slice(*np.rint(y).astype(int)), slice(*np.rint(x).astype(int))
-        ].mean()
+    rows, columns = (
+        (length * (0.5 + reach * SAMPLED)).astype(int)
+        for length, reach in zip(grey.shape, (down, across), strict=True)
+    )
+    cells = grey[np.ix_(rows, columns)].reshape(GRID, -1, GRID, len(columns) // GRID).mean((1, 3))
     if ((cells > BLACK + 60) & (cells < WHITE - 60)).any():
         raise ValueError(f"the pattern is not clear: {cells.round()}")
     bits = (cells > (BLACK + WHITE) / 2).astype(int).ravel()
