@@ -73,11 +73,10 @@ def median(probabilities: NDArray[np.floating], width: int) -> NDArray[np.int64]
     what there is of it.
     """
     frames, classes = probabilities.shape
+    width = min(width, 2 * frames - 1)
     votes = np.eye(classes)[probabilities.argmax(axis=1)]
-    around = uniform_filter1d(votes, min(width, 2 * frames - 1), axis=0, mode="constant")
-    mean = uniform_filter1d(
-        probabilities.astype(np.float64), min(width, 2 * frames - 1), axis=0, mode="constant"
-    )
+    around = uniform_filter1d(votes, width, axis=0, mode="constant")
+    mean = uniform_filter1d(probabilities.astype(np.float64), width, axis=0, mode="constant")
     return (np.round(around * width) + mean / 2).argmax(axis=1)
 
 

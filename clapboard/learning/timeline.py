@@ -1,0 +1,144 @@
+"""Probabilities to a timeline, subtitles and a review list: what `write_timeline` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clapboard import artifacts
+from clapboard.annotations.placing import from_clap
+from clapboard.annotations.predictions import predicted_sheet
+from clapboard.annotations.sheet import Sheet
+from clapboard.annotations.writing import write_sheet
+from clapboard.index import RecordingIndex
+from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
+from clapboard.learning.manifest import read_examples
+from clapboard.learning.review import rank
+from clapboard.learning.windows import stretches
+
+UNKNOWN_DAY = datetime(2000, 1, 1)
+"""The clap's date in the sheet of a recording whose wall-clock time nobody has noted."""
+
+REVIEW = ("rank", "start", "stop", "doubt", "changed", "labels")
+
+
+def write_timeline(
+    probabilities: str | Path,
+    index_file: str | Path,
+    manifest: str | Path,
+    labels: str | Path,
+    settings: Mapping[str, Any],
+    annotations: Mapping[str, Any],
+    predictions: str | Path,
+    sheet: str | Path,
+    subtitles: str | Path,
+    review: str | Path,
+    clap: str = "0",
+) -> None:
+    """Steady the answers and write them in the forms that people and programs use.
+
+    Args:
+        probabilities: what `clapboard.learning.prediction.predict` wrote.
+        index_file: ``index/{recording}.parquet``.
+        manifest: ``Data/manifest.parquet``, for lengths and order of procedures in Training.
+        labels: ``Data/labels.csv``.
+        settings: section ``prediction`` of the configuration.
+        annotations: section ``annotations``.
+        predictions: written; `probabilities` with `predicted` from the decoder.
+        sheet: written; the timeline in the lab's sheet format.
+        subtitles: written; the same as SubRip.
+        review: written; CSV of the stretches to check, the most doubtful first.
+        clap: where in the recording the sheet's time zero is, seconds.
+    """
+    table, metadata = artifacts.read_parquet(probabilities)
+    classes = tuple(metadata["classes"])
+    frames = table.drop_columns("probabilities").to_pandas().assign(split="Predict")
+    known = np.stack(table["probabilities"].to_pylist()) if len(frames) else np.empty((0, 2))
+    training = read_examples(manifest, labels, "", "Training")
+    durations = learn_durations(training, len(classes))
+    timeline = decoded(frames, known, settings, durations)
+
+    names = np.array(classes)[timeline].tolist()
+    place = table.schema.get_field_index("predicted")
+    artifacts.write_parquet(
+        predictions, table.set_column(place, "predicted", [names]), {"classes": classes}
+    )
+    runs = predicted_sheet(predictions, RecordingIndex.read(index_file))
+    runs = _with_confidence(_without(annotations["background"], runs), frames, known, timeline)
+    write_sheet(runs, subtitles, "srt", annotations)
+    write_sheet(from_clap(runs, Fraction(clap), UNKNOWN_DAY), sheet, "lab", annotations)
+    doubts = rank(frames["seconds"].to_numpy(), known, timeline, settings["review_seconds"])
+    artifacts.write_csv(
+        review,
+        REVIEW,
+        (
+            [
+                number,
+                f"{doubt.start:.3f}",
+                f"{doubt.stop:.3f}",
+                f"{doubt.doubt:.4f}",
+                f"{doubt.changed:.4f}",
+                " | ".join(classes[label] for label in doubt.labels),
+            ]
+            for number, doubt in enumerate(doubts, start=1)
+        ),
+    )
+
+
+def decoded(
+    frames: pd.DataFrame,
+    probabilities: NDArray[np.floating],
+    settings: Mapping[str, Any],
+    durations: Durations,
+) -> NDArray[np.int64]:
+    """Class index of every frame after the decoder of ``prediction.decoder``.
+
+    Args:
+        frames: columns `recording`, `split`, `seconds`.
+        probabilities: shape (frames, classes).
+        settings: section ``prediction``.
+        durations: from Training.
+    """
+    timeline = probabilities.argmax(axis=1)
+    for stretch in stretches(frames, GAP):
+        part = slice(stretch.start, stretch.stop)
+        times = frames["seconds"].to_numpy()[part]
+        step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+        if settings["decoder"] == "median":
+            width = max(round(settings["median_seconds"] / step), 1)
+            timeline[part] = median(probabilities[part], width)
+        elif settings["decoder"] == "viterbi":
+            timeline[part] = viterbi(probabilities[part], step, durations)
+    return timeline
+
+
+def _without(background: str, sheet: Sheet) -> Sheet:
+    """The sheet without the stretches in which nothing happens."""
+    kept = (entry for entry in sheet.annotations if entry.label != background)
+    return replace(sheet, annotations=tuple(kept))
+
+
+def _with_confidence(
+    sheet: Sheet,
+    frames: pd.DataFrame,
+    probabilities: NDArray[np.floating],
+    timeline: NDArray[np.int64],
+) -> Sheet:
+    """The sheet with the mean probability of each annotation's label as its comment."""
+    seconds = frames["seconds"].to_numpy()
+    sure = probabilities[np.arange(len(timeline)), timeline]
+    entries = []
+    for entry in sheet.annotations:
+        ends = float(entry.start) - 1e-6, float(entry.stop) - 1e-6
+        first, last = np.searchsorted(seconds, ends)
+        share = float(sure[first:last].mean()) if last > first else 0.0
+        entries.append(replace(entry, comment=f"{share:.0%}"))
+    return replace(sheet, annotations=tuple(entries))
