@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from filming import Camera, film
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -167,6 +167,7 @@ def wanted_frames(draw):
     return np.array(keys), np.array(draw(st.lists(st.booleans(), min_size=len(keys))))[: len(keys)]
 
 
+@settings(deadline=None)
 @given(wanted_frames())
 def test_decoding_goes_from_each_key_frame_to_the_last_wanted_frame(drawn):
     keys, wanted = drawn

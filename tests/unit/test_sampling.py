@@ -103,6 +103,7 @@ def test_each_label_can_have_its_own_rate():
     assert found == [1, 2, 3, 4, 5, 21, 41]
 
 
+@settings(deadline=None)
 @given(indexes(), st.fractions(Fraction(1, 20), 40, max_denominator=20))
 def test_rates_take_the_cheapest_frame_of_each_stretch_of_time(index, rate):
     taken = np.flatnonzero(grid(index, f"{rate}/s"))
@@ -116,6 +117,7 @@ def test_rates_take_the_cheapest_frame_of_each_stretch_of_time(index, rate):
     ]
 
 
+@settings(deadline=None)
 @given(indexes())
 def test_cost_counts_the_frames_since_the_last_key_frame(index):
     keys = np.flatnonzero(index.key)
@@ -184,6 +186,7 @@ def test_a_small_edit_moves_few_frames():
     assert len(set(before) & set(after)) > 350
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=6), st.integers(1, 200))
 def test_shares_use_the_limit_up_and_are_fair(counts, limit):
     parts = shares(counts, limit)
@@ -193,7 +196,7 @@ def test_shares_use_the_limit_up_and_are_fair(counts, limit):
     assert all(part <= low + 1 for part in parts for low in starved)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     indexes(),
     st.sampled_from(["all", 2, 7, "2/s", "0.3/s", "keyframes"]),
