@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from clapboard.media import open_video
+from clapboard.timestamps import REORDERED, find_resets, median_step, straighten
 
 # What `source_pts` holds when the times that a decoder would report cannot tell frames apart.
 UNDATED = np.iinfo(np.int64).min
@@ -28,9 +29,6 @@ UNDATED = np.iinfo(np.int64).min
 ORDER_IN_CODEC = frozenset({"h264", "hevc"})
 
 SAMPLED_PACKETS = 64
-
-# More frames than any codec in use holds back to show others first.
-REORDERED = 32
 
 RESETS = "timestamp resets"
 
@@ -73,10 +71,10 @@ class _Samples:
 def read_packets(file: str) -> PacketTable:
     """The frames of a video file.
 
-    Packets that an edit list hides and packets that stand before the first key frame are not
-    frames, since no decoder shows them. Times that run backwards (a clock reset inside the file)
-    go on one frame duration after the frame before; duplicated times are spread evenly up to the
-    next one.
+    Packets that an edit list hides and packets that need a key frame before the beginning of the
+    file are not frames, since no decoder shows them. Times that run backwards (a clock reset inside
+    the file) go on one frame duration after the frame before; duplicated times are spread evenly up
+    to the next one.
 
     Raises:
         av.FFmpegError: the file is unreadable.
@@ -147,10 +145,12 @@ def _from_table(container: InputContainer, stream: VideoStream) -> _Samples | No
 def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bool) -> PacketTable:
     """Put packets in decoding order into the order of presentation, and their times right."""
     oddities: dict[str, int] = {}
-    decodable = np.cumsum(samples.key) > 0 if samples.key.any() else np.ones(len(samples.key), bool)
+    dated = (samples.pts != UNDATED) & (samples.dts != UNDATED)
+    reorders = reorders or len(np.unique(samples.pts[dated] - samples.dts[dated])) > 1
+    decodable = _decodable(samples, reorders)
     shown = decodable & ~samples.discarded
     _note(oddities, "packets hidden by an edit list", samples.discarded)
-    _note(oddities, "packets before the first key frame", ~decodable)
+    _note(oddities, "packets that need an earlier key frame", ~decodable)
     pts, dts, key = samples.pts[shown], samples.dts[shown], samples.key[shown]
 
     undated = pts == UNDATED
@@ -158,18 +158,17 @@ def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bo
     if undated.any():
         datable = False
         pts = dts if not (dts == UNDATED).any() else np.arange(len(pts), dtype=np.int64)
-    both = (pts != UNDATED) & (dts != UNDATED)
-    reorders = datable and (reorders or len(np.unique(pts[both] - dts[both])) > 1)
+    reorders = reorders and datable
 
-    step = _median_step(np.sort(pts) if reorders else pts)
-    resets = _resets(pts, key, reorders)
+    step = median_step(np.sort(pts) if reorders else pts)
+    resets = find_resets(pts, key, reorders)
     _note(oddities, RESETS, resets)
     segment = np.cumsum(resets, dtype=np.int64)
     order = np.lexsort((pts, segment)) if reorders else np.arange(len(pts))
     pts, key, segment = pts[order], key[order], segment[order]
     rows = np.full(len(shown), -1)
     rows[np.flatnonzero(shown)[order]] = np.arange(len(order))
-    times, moved = _straighten(pts, segment, step)
+    times, moved = straighten(pts, segment, step)
     _note(oddities, "duplicated or disordered timestamps", moved)
     return PacketTable(
         time_base=time_base,
@@ -182,61 +181,24 @@ def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bo
     )
 
 
+def _decodable(samples: _Samples, reorders: bool) -> NDArray[np.bool_]:
+    """Which packets a decoder can make a picture of.
+
+    Nothing before the first key frame; and of a file cut at a key frame in the middle of a video,
+    none of those behind it that are shown before it, since they need pictures that were cut off.
+    """
+    keys = np.flatnonzero(samples.key)
+    if not len(keys):
+        return np.ones(len(samples.key), bool)
+    decodable = np.arange(len(samples.key)) >= keys[0]
+    if reorders and samples.pts[keys[0]] != UNDATED:
+        # `UNDATED` is less than any time; cut Matroska files leave such packets without one.
+        behind = samples.pts[keys[0] + 1 :][:REORDERED] > samples.pts[keys[0]]
+        leading = int(np.argmax(behind)) if behind.any() else 0
+        decodable[keys[0] + 1 : keys[0] + 1 + leading] = False
+    return decodable
+
+
 def _note(oddities: dict[str, int], name: str, rows: NDArray[np.bool_]) -> None:
     if rows.any():
         oddities[name] = int(rows.sum())
-
-
-def _median_step(pts: NDArray[np.int64]) -> int:
-    """The usual distance between neighbours, ticks, at least 1."""
-    steps = np.diff(pts)
-    steps = steps[steps > 0]
-    return int(np.median(steps)) if len(steps) else 1
-
-
-def _resets(pts: NDArray[np.int64], key: NDArray[np.bool_], reorders: bool) -> NDArray[np.bool_]:
-    """Packets (in decoding order) at which the clock of the file starts anew."""
-    resets = np.zeros(len(pts), bool)
-    # A single early time is jitter if one of the next two goes on where the clock was.
-    floor = pts.min(initial=0)
-    ahead = np.maximum(np.append(pts[1:], floor), np.append(pts[2:], [floor, floor])[: len(pts)])
-    start = 0
-    while start < len(pts):
-        latest = np.maximum.accumulate(pts[start:])[:-1]
-        backwards = pts[start + 1 :] < latest
-        if reorders:
-            # Nothing that precedes a key frame in decoding order is shown after it; any other
-            # frame may be overtaken, but not by one that came very much earlier.
-            settled = np.append(np.full(REORDERED, pts.min()), latest)[: len(latest)]
-            backwards &= key[start + 1 :] | (pts[start + 1 :] < settled)
-        else:
-            backwards &= ahead[start + 1 :] <= latest
-        found = np.flatnonzero(backwards)
-        if not len(found):
-            break
-        start += int(found[0]) + 1
-        resets[start] = True
-    return resets
-
-
-def _straighten(
-    pts: NDArray[np.int64], segment: NDArray[np.int64], step: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Strictly increasing ticks from 0, and which frames had no time of their own."""
-    times = np.zeros(len(pts), np.int64)
-    moved = np.zeros(len(pts), bool)
-    origin = 0
-    for part in np.split(np.arange(len(pts)), np.flatnonzero(np.diff(segment)) + 1):
-        rising = np.maximum.accumulate(pts[part])
-        own = np.concatenate(([True], np.diff(rising) > 0))
-        moved[part] = ~own
-        anchors = np.flatnonzero(own)
-        end = np.append(anchors, len(part))
-        ticks = np.append(rising[anchors], rising[-1] + step * (end[-1] - anchors[-1])) - rising[0]
-        spread = np.floor(np.interp(np.arange(len(part)), end, ticks)).astype(np.int64)
-        # Where more frames share a time than ticks lie before the next one, one tick each.
-        index = np.arange(len(part))
-        spread = np.maximum.accumulate(spread - index) + index
-        times[part] = origin + spread
-        origin = int(times[part[-1]]) + step
-    return times, moved

@@ -155,6 +155,25 @@ def test_h264_with_b_frames_in_avi_is_known_by_counting(tmp_path):
     assert decode(file)[1] == list(range(1, 41))
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+@pytest.mark.parametrize("codec", ["hevc", "mpeg2video"])
+def test_a_file_cut_inside_an_open_group(tmp_path, codec, suffix):
+    """Pictures shown before the first key frame need the group that was cut off."""
+    whole, cut = tmp_path / "whole.ts", tmp_path / f"cut{suffix}"
+    moving = ffmpeg.input("testsrc2=s=160x120:r=25", format="lavfi", t=4)
+    encoder = {
+        "hevc": {"vcodec": "libx265", "x265-params": "log-level=none:open-gop=1:keyint=20"},
+        "mpeg2video": {"vcodec": "mpeg2video", "g": 20, "bf": 2},
+    }[codec]
+    run_ffmpeg(ffmpeg.output(moving, str(whole), **encoder), "bundled")
+    run_ffmpeg(ffmpeg.output(local_input(whole, ss="1.5"), str(cut), codec="copy"), "bundled")
+    table = read_packets(str(cut))
+    with av.open(str(cut)) as container:
+        stamps = [frame.pts for frame in container.decode(video=0)]
+    assert table.source_pts.tolist() == stamps
+    assert table.oddities["packets that need an earlier key frame"] > 0
+
+
 @pytest.mark.parametrize("b_frames", [0, 2])
 def test_a_clock_reset_goes_on_where_the_clock_was(tmp_path, b_frames):
     camera = Camera(rate=Fraction(25), b_frames=b_frames)
@@ -192,30 +211,6 @@ def test_times_given_twice_are_spread(tmp_path):
     assert decode(file)[1] == list(range(1, 21))
     assert seconds(table) == times
     assert table.oddities == {"duplicated or disordered timestamps": 2}
-
-
-def straighten(pts: list[int], segment: list[int] | None = None, step: int = 100) -> list[int]:
-    parts = np.array(segment or [0] * len(pts))
-    return packets._straighten(np.array(pts), parts, step)[0].tolist()
-
-
-def test_straight_times_are_left_alone():
-    assert straighten([40, 140, 200, 500]) == [0, 100, 160, 460]
-
-
-def test_twins_at_the_end_follow_at_the_usual_distance():
-    assert straighten([0, 100, 200, 200, 200]) == [0, 100, 200, 300, 400]
-
-
-def test_more_twins_than_ticks_still_rise():
-    assert straighten([0, 100, 100, 100, 101, 300]) == [0, 100, 101, 102, 103, 300]
-
-
-def test_a_single_early_time_is_no_reset():
-    pts = np.array([0, 100, 200, 190, 400, 500])
-    key = np.array([True] + [False] * 5)
-    assert not packets._resets(pts, key, reorders=False).any()
-    assert straighten(pts.tolist()) == [0, 100, 200, 300, 400, 500]
 
 
 def test_the_short_way_gives_the_same_as_reading_all_packets(tmp_path, monkeypatch):
