@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 from typing import Any
@@ -36,19 +35,6 @@ CAMERA_COLUMNS = (
     "drift_ms",
     "drift_ppm",
 )
-
-
-@dataclass(frozen=True)
-class Placement:
-    """How sheet time becomes recording time: `clap` + sheet time x `scale`.
-
-    Attributes:
-        clap: seconds in the recording at which the sheet's zero is.
-        scale: seconds of the recording per second of the sheet, near 1.
-    """
-
-    clap: Fraction
-    scale: Fraction
 
 
 def write_sync(
@@ -100,14 +86,8 @@ def write_sync(
     write_json(sync, _facts(recording, found, checks, scale))
 
 
-def read_placement(sync: str | os.PathLike[str]) -> Placement:
-    """What `write_sync` decided."""
-    facts = read_json(sync)
-    return Placement(Fraction(facts["clap"]), Fraction(facts["scale"]))
-
-
 def _facts(recording: str, clap: Clap, checks: Sequence[Check], scale: Fraction) -> dict[str, Any]:
-    """The JSON: exact values as fractions in text, all others for people, in seconds."""
+    """The JSON: `clap` and `scale` exact, as `clapboard.placement` reads them; the rest rounded."""
     measured = drift(checks)
     return {
         "recording": recording,

@@ -14,8 +14,9 @@ from PIL import Image
 from clapboard.artifacts import read_json
 from clapboard.config import load
 from clapboard.indexing import write_index
+from clapboard.placement import read_placement
 from clapboard.problems import InputError
-from clapboard.sync_files import read_placement, write_camera_drift, write_sync
+from clapboard.sync_files import write_camera_drift, write_sync
 from tests.filming import Camera, film_recording
 
 ZERO = datetime(2019, 4, 4, 9, 21, 58, 740439)
@@ -124,7 +125,7 @@ def test_drift_is_corrected_when_asked(tmp_path):
     )
     assert facts["corrected"]
     assert float(placement.scale) == pytest.approx(1.005, abs=2e-4)
-    assert float(placement.clap + 8 * placement.scale) == pytest.approx(10.04, abs=MILLISECONDS)
+    assert float(placement.recording_time(Fraction(8))) == pytest.approx(10.04, abs=MILLISECONDS)
     assert [clap["remaining_ms"] for clap in facts["claps"]] == pytest.approx([0, 0, 0], abs=3)
 
 
