@@ -19,6 +19,7 @@ include: "workflow/rules/annotations.smk"
 include: "workflow/rules/frames.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/models.smk"
+include: "workflow/rules/s3.smk"
 
 
 rule all:

@@ -30,6 +30,7 @@ from clapboard.config_types import (
 )
 from clapboard.model_settings import Cnn, Model
 from clapboard.problems import Problem, refuse
+from clapboard.s3.settings import S3
 
 CONFIG_FILE = "config/config.yaml"
 
@@ -190,6 +191,7 @@ class Config(Section):
         default={"cnn": Cnn(architecture="cnn")},
         description="The models to train: any number, each a name with its settings.",
     )
+    s3: S3 = Field(default=S3(), description="Frames that are in a bucket.")
 
     def section(self, name: str) -> dict[str, Any]:
         """A section as builtins with sorted keys, the form in which a rule takes parameters."""

@@ -26,6 +26,7 @@ FROM_PYPI = {
     "av",
     "ffmpeg-python",
     "imageio-ffmpeg",
+    "obstore",
     "pillow",
     "pympi-ling",
     "python-calamine",

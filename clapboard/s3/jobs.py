@@ -1,0 +1,197 @@
+"""The jobs of `workflow/rules/s3.smk`, each with the plan that a dry run shows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from clapboard.artifacts import write_json
+from clapboard.problems import InputError, Problem
+from clapboard.s3.bucket import Bucket
+from clapboard.s3.labelling import Labelled, find_labelled, label, plan_labels
+from clapboard.s3.location import Location
+from clapboard.s3.plan import Plan
+from clapboard.s3.receipt import Receipt
+from clapboard.s3.resizing import Resizing, find_frames, plan_resizing, resize
+from clapboard.s3.syncing import (
+    download,
+    local_frames,
+    plan_download,
+    plan_upload,
+    upload,
+)
+
+Settings = Mapping[str, Any]
+
+
+class LabelOnS3:
+    """Rule `label_on_s3`.
+
+    Args:
+        settings: section `s3` of the configuration.
+        recordings: ``id`` and ``split`` of each.
+        labels_files: ``labels/{id}.parquet``, in the order of `recordings`.
+        indexes: ``index/{id}.parquet``, in the order of `recordings`.
+        unseen: what becomes of a label that Training does not have.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        recordings: Sequence[Mapping[str, str]],
+        labels_files: Sequence[str],
+        indexes: Sequence[str],
+        unseen: str,
+    ) -> None:
+        self.settings = settings
+        self.bucket = Bucket(_place(settings, "data").bucket, settings)
+        ids = [recording["id"] for recording in recordings]
+        self.labelled: Labelled = find_labelled(
+            self.bucket,
+            _place(settings, "frames"),
+            _place(settings, "data"),
+            recordings,
+            dict(zip(ids, labels_files, strict=True)),
+            dict(zip(ids, indexes, strict=True)),
+            unseen,
+        )
+
+    def plan(self) -> Plan:
+        """What there is to do."""
+        return plan_labels(self.bucket, self.labelled, self.settings["remove_stale"])
+
+    def run(self, plan: Plan) -> Receipt:
+        """Do it."""
+        return label(self.bucket, self.labelled, plan)
+
+
+class ResizeOnS3:
+    """Rule `resize_on_s3`.
+
+    Args:
+        settings: section `s3` of the configuration.
+        recordings: ids.
+        frames: section `frames` of the configuration.
+    """
+
+    def __init__(self, settings: Settings, recordings: Sequence[str], frames: Settings) -> None:
+        self.settings = settings
+        self.bucket = Bucket(_place(settings, "resized").bucket, settings)
+        self.resizing: Resizing = find_frames(
+            self.bucket,
+            _place(settings, "frames"),
+            _place(settings, "resized"),
+            recordings,
+            frames,
+        )
+
+    def plan(self) -> Plan:
+        """What there is to do."""
+        return plan_resizing(self.bucket, self.resizing, self.settings["remove_stale"])
+
+    def run(self, plan: Plan) -> Receipt:
+        """Do it."""
+        return resize(self.bucket, self.resizing, plan)
+
+
+class SyncFrames:
+    """Rule `sync_frames`.
+
+    Args:
+        settings: section `s3` of the configuration; `sync` says which way.
+        recordings: ids of those that are downloaded.
+        manifests: of the folders that are uploaded, ``{store}/{recording}/{chapter}/...``; those of
+            the store ``frames`` go to the key `frames`, those of ``resized`` to `resized`.
+        folder: gets a folder per downloaded recording.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        recordings: Sequence[str],
+        manifests: Sequence[str],
+        folder: str | os.PathLike[str],
+    ) -> None:
+        self.settings = settings
+        self.recordings, self.folder = recordings, Path(folder)
+        self.up = settings["sync"] == "upload"
+        folders = dict[str, list[Path]]()
+        store = "frames"
+        for manifest in manifests:
+            chapter = Path(manifest).parent
+            store = chapter.parents[1].name
+            folders.setdefault(chapter.parent.name, []).append(chapter)
+        self.place = _place(settings, store)
+        self.bucket = Bucket(self.place.bucket, settings)
+        self.files = local_frames(folders)
+
+    def plan(self) -> Plan:
+        """What there is to do."""
+        if self.up:
+            remove_stale = self.settings["remove_stale"]
+            return plan_upload(self.bucket, self.files, self.place, remove_stale)
+        return plan_download(self.bucket, self.place, self.recordings, self.folder)
+
+    def run(self, plan: Plan) -> Receipt | None:
+        """Do it."""
+        if self.up:
+            return upload(self.bucket, self.files, self.place, plan)
+        download(self.bucket, plan)
+        return None
+
+
+Job = LabelOnS3 | ResizeOnS3 | SyncFrames
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A plan as text, for the message of a rule."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def plan_of(job: Callable[..., Job], **arguments: Any) -> Shown:
+    """What a job would do; in words why that is not known yet or cannot be done."""
+    try:
+        return Shown(str(job(**arguments).plan()))
+    except FileNotFoundError as error:
+        return Shown(f"The plan is known once {error.filename} is made.")
+    except InputError as error:
+        return Shown(str(error))
+
+
+def perform(job: Job, done: str | os.PathLike[str]) -> None:
+    """Plan a job, say so, run it, and note on disk what was done.
+
+    Args:
+        job: what to do.
+        done: the JSON file to write; with counts and digest of what is in the bucket now.
+    """
+    plan = job.plan()
+    tqdm.write(str(plan), file=sys.stderr)
+    receipt = job.run(plan)
+    counts = {"objects": len(plan.todo), "bytes": plan.bytes, "removed": len(plan.removed)}
+    facts = dict(receipt.facts) if receipt else {"objects": plan.kept + len(plan.todo)}
+    write_json(done, {"target": plan.target, "done": counts, "there": facts})
+
+
+def _place(settings: Settings, key: str) -> Location:
+    """One of the folders of the configuration.
+
+    Raises:
+        InputError: it is not set.
+    """
+    if not settings[key]:
+        message = "this is needed and not set"
+        remedy = f"Write s3://bucket/{key} or the like."
+        raise InputError([Problem("not-set", message, remedy, column=f"s3.{key}")])
+    return Location.parse(settings[key])

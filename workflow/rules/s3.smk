@@ -1,0 +1,126 @@
+"""
+Frames that are in a bucket already: labelled, resized, brought up and down there.
+
+Nothing else depends on these rules; name one to run it. A dry run (`snakemake -n label_on_s3`)
+asks the bucket and shows what there is to do and what it costs.
+"""
+
+# The plan is a parameter only to be shown: Snakemake does not record objects of own classes, so
+# that a plan that differs runs nothing. The imports stay inside, since they take a second.
+
+
+def label_plan(wildcards, input):
+    """What `label_on_s3` would do."""
+    from clapboard.s3.jobs import LabelOnS3, plan_of
+
+    return plan_of(
+        LabelOnS3,
+        settings=section("s3"),
+        recordings=membership(IN_DATASET),
+        labels_files=input.labels,
+        indexes=input.indexes,
+        unseen=section("annotations")["unseen"],
+    )
+
+
+def resize_plan(wildcards):
+    """What `resize_on_s3` would do."""
+    from clapboard.s3.jobs import ResizeOnS3, plan_of
+
+    return plan_of(
+        ResizeOnS3, settings=section("s3"), recordings=IN_DATASET, frames=section("frames")
+    )
+
+
+def sync_plan(wildcards, input):
+    """What `sync_frames` would do."""
+    from clapboard.s3.jobs import SyncFrames, plan_of
+
+    return plan_of(
+        SyncFrames,
+        settings=section("s3"),
+        recordings=list(recordings),
+        manifests=input.manifests,
+        folder=f"{settings.results}/framedata",
+    )
+
+
+def frames_to_sync():
+    """The manifests of the pictures that go up; none for the way down."""
+    if settings.s3.sync == "download":
+        return []
+    return manifests("frames" if settings.frames.full_size else "resized", IN_DATASET)
+
+
+rule label_on_s3:
+    """Copy the labelled frames of `s3.frames` to `s3.data`, by split and label, on the server."""
+    input:
+        labels=expand("<results>/labels/{recording}.parquet", recording=IN_DATASET),
+        indexes=expand("<results>/index/{recording}.parquet", recording=IN_DATASET),
+    output:
+        done="<results>/s3/label_on_s3.json",
+    log:
+        "<logs>/label_on_s3.log",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(2_000),
+        runtime=growing(240),
+    params:
+        settings=section("s3"),
+        recordings=membership(IN_DATASET),
+        annotations=section("annotations", "unseen"),
+        plan=label_plan,
+        code=fingerprint.code("label_on_s3"),
+    message:
+        "{params.plan}"
+    script:
+        "../scripts/label_on_s3.py"
+
+
+rule resize_on_s3:
+    """Make small frames in `s3.resized` of the frames in `s3.frames`, not touching the disk."""
+    output:
+        done="<results>/s3/resize_on_s3.json",
+    log:
+        "<logs>/resize_on_s3.log",
+    conda:
+        "../../envs/media.yaml"
+    threads: all_cores
+    resources:
+        mem_mb=growing(2_000),
+        runtime=growing(720),
+    params:
+        settings=section("s3"),
+        frames=section("frames", *PIXELS),
+        recordings=IN_DATASET,
+        plan=resize_plan,
+        code=fingerprint.code("resize_on_s3"),
+    message:
+        "{params.plan}"
+    script:
+        "../scripts/resize_on_s3.py"
+
+
+rule sync_frames:
+    """Bring frames up to the bucket or down from it, as `s3.sync` says; only those that differ."""
+    input:
+        manifests=frames_to_sync(),
+    output:
+        done="<results>/s3/sync_frames.json",
+    log:
+        "<logs>/sync_frames.log",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(2_000),
+        runtime=growing(720),
+    params:
+        settings=section("s3"),
+        recordings=list(recordings),
+        plan=sync_plan,
+        code=fingerprint.code("sync_frames"),
+    message:
+        "{params.plan}"
+    script:
+        "../scripts/sync_frames.py"
