@@ -87,7 +87,7 @@ def write_sync(
 
 
 def _facts(recording: str, clap: Clap, checks: Sequence[Check], scale: Fraction) -> dict[str, Any]:
-    """The JSON: `clap` and `scale` exact, as `clapboard.placement` reads them; the rest rounded."""
+    """The JSON: `clap` and `scale` exact, as `clapboard.framecsv` reads them; the rest rounded."""
     measured = drift(checks)
     return {
         "recording": recording,

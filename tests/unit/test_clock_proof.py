@@ -30,6 +30,7 @@ from clapboard.framecsv import write_framecsv
 from clapboard.frames import read_manifest, write_frames
 from clapboard.indexing import write_index
 from clapboard.labelling import write_labels
+from clapboard.sync_files import write_sync
 from tests.filming import (
     Camera,
     Take,
@@ -106,21 +107,38 @@ def check(
     clap: Fraction,
     size: int = 96,
     fit: str = "stretch",
+    heard: bool = False,
 ) -> int:
-    """Run the jobs on a recording and compare every frame with the truth; how many there were."""
+    """Run the jobs on a recording and compare every frame with the truth; how many there were.
+
+    Args:
+        folder: for the results.
+        take: what was filmed.
+        intervals: what the annotator wrote.
+        clap: where the clap is in the recording, seconds.
+        size: of the pictures.
+        fit: of the pictures.
+        heard: leave finding the clap to its sound.
+    """
     config = load({"annotations": {"background": "NOTHING"}, "frames": {"size": size, "fit": fit}})
     annotations, frames = config.section("annotations"), config.section("frames")
     index, framecsv, labels = (folder / name for name in ("index", "framecsv", "labels"))
     files = [str(file) for file in take.chapters]
     write_index(ID, files, "video", "", index, folder / "audit")
+    sheet, sync = str(folder / "sheet.csv"), str(folder / "sync.json")
     write_sheet(folder / "sheet.csv", intervals)
+    position = "auto" if heard else f"{Decimal(clap.numerator) / clap.denominator:f}"
+    if heard:
+        synchronisation = config.section("sync")
+        write_sync(ID, sheet, index, "auto", annotations, synchronisation, sync, folder / "png")
     write_framecsv(
-        sheet_file=str(folder / "sheet.csv"),
+        sheet_file=sheet,
         index_file=str(index),
-        clap=f"{Decimal(clap.numerator) / clap.denominator:f}",
+        clap=position,
         settings=annotations,
         framecsv=str(framecsv),
         procedures=str(folder / "procedures"),
+        sync=sync if heard else None,
     )
     write_labels(framecsv, index, annotations, frames, labels)
 
@@ -252,6 +270,31 @@ def test_at_the_size_that_is_learned_from(folder, fit):
     clap = Fraction("0.333")
     intervals = intervals_at(edges, take.times, clap)
     assert check(folder, take, intervals, clap, size=224, fit=fit) == 100
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize("suffix", [".MP4", ".mkv"])
+def test_every_camera_hears_the_clap_for_itself(folder, suffix, b_frames):
+    """Two cameras, one sheet: annotations begin and end half a frame beside frames."""
+    camera = Camera(b_frames=b_frames, sound=True, sound_longer=LONGER)
+    meant = [
+        Interval("SWAB", Fraction("0.2"), Fraction(3)),
+        Interval("CUFF", Fraction(3), Fraction(4)),
+    ]
+    for number, frame in enumerate((13, 65), start=1):
+        clap = (frame - Fraction(1, 2)) / NTSC
+        place = folder / f"camera{number}"
+        place.mkdir()
+        take = film_recording(place, camera, [60, 160], suffix, beeps=[clap])
+        halves = [
+            Interval(entry.label, in_half(entry.start), in_half(entry.stop)) for entry in meant
+        ]
+        assert check(place, take, halves, clap, heard=True) == 220
+
+
+def in_half(seconds: Fraction) -> Fraction:
+    """A whole number of frames nearby, in microseconds."""
+    return round(round(seconds * NTSC) / NTSC / MICROSECOND) * MICROSECOND
 
 
 # -- many recordings of a few frames --------------------------------------------------------------

@@ -13,8 +13,9 @@ from PIL import Image
 
 from clapboard.artifacts import read_json
 from clapboard.config import load
+from clapboard.framecsv import placement
+from clapboard.index import RecordingIndex
 from clapboard.indexing import write_index
-from clapboard.placement import read_placement
 from clapboard.problems import InputError
 from clapboard.sync_files import write_camera_drift, write_sync
 from tests.filming import Camera, film_recording
@@ -52,23 +53,29 @@ def synchronise(folder: Path, claps, beeps, clap: str = "auto", **settings):
         folder / "sync.json",
         folder / "sync.png",
     )
-    return read_json(folder / "sync.json"), read_placement(folder / "sync.json")
+    return read_json(folder / "sync.json"), read_placement(folder)
+
+
+def read_placement(folder: Path) -> tuple[Fraction, Fraction]:
+    """Clap and scale as the sheet is placed by them."""
+    index = RecordingIndex.read(folder / "i.parquet")
+    return placement(index, "auto", folder / "sync.json")
 
 
 @pytest.mark.parametrize(
-    ("clap", "place", "method"),
+    ("clap", "expected", "method"),
     [("12.5", 12.5, "given"), ("frame 6", 1, "frame"), ("-3", -3, "given"), ("0", 0, "given")],
 )
-def test_a_given_clap_is_taken_as_it_is(tmp_path, clap, place, method):
-    facts, placement = synchronise(tmp_path, [0], [4], clap)
-    assert placement.clap == Fraction(str(place))
-    assert placement.scale == 1
+def test_a_given_clap_is_taken_as_it_is(tmp_path, clap, expected, method):
+    facts, (place, scale) = synchronise(tmp_path, [0], [4], clap)
+    assert place == Fraction(str(expected))
+    assert scale == 1
     assert (facts["method"], facts["drift_ppm"], facts["corrected"]) == (method, None, False)
 
 
 def test_the_clap_is_heard(tmp_path):
-    facts, placement = synchronise(tmp_path, [0], [7.3])
-    assert float(placement.clap) == pytest.approx(7.3, abs=MILLISECONDS)
+    facts, (place, _) = synchronise(tmp_path, [0], [7.3])
+    assert float(place) == pytest.approx(7.3, abs=MILLISECONDS)
     assert facts["method"] == "heard"
     assert facts["confidence"] == 1
     with Image.open(tmp_path / "sync.png") as picture:
@@ -76,14 +83,14 @@ def test_the_clap_is_heard(tmp_path):
 
 
 def test_the_clap_is_heard_in_another_chapter(tmp_path):
-    _, placement = synchronise(tmp_path, [0], [13.21])
-    assert float(placement.clap) == pytest.approx(13.21, abs=MILLISECONDS)
+    _, (place, _) = synchronise(tmp_path, [0], [13.21])
+    assert float(place) == pytest.approx(13.21, abs=MILLISECONDS)
 
 
 def test_an_expected_place_chooses_among_claps(tmp_path):
     for expected in (3, 9, 15):
-        _, placement = synchronise(tmp_path, [0], [3.3, 9.3, 15.3], f"auto {expected}", window=2)
-        assert float(placement.clap) == pytest.approx(expected + 0.3, abs=MILLISECONDS)
+        _, (place, _) = synchronise(tmp_path, [0], [3.3, 9.3, 15.3], f"auto {expected}", window=2)
+        assert float(place) == pytest.approx(expected + 0.3, abs=MILLISECONDS)
 
 
 def test_two_equal_claps_are_not_guessed_between(tmp_path):
@@ -111,27 +118,27 @@ def test_no_sound_to_hear_it_in(tmp_path, monkeypatch):
 
 
 def test_later_claps_measure_the_drift(tmp_path):
-    facts, placement = synchronise(tmp_path, [0, 8, 16], [2, 10.04, 18.08], "auto 2")
+    facts, (_, scale) = synchronise(tmp_path, [0, 8, 16], [2, 10.04, 18.08], "auto 2")
     assert facts["drift_ppm"] == pytest.approx(5000, abs=200)
     residuals = [clap["residual_ms"] for clap in facts["claps"]]
     assert residuals == pytest.approx([0, 40, 80], abs=3)
-    assert placement.scale == 1
+    assert scale == 1
     assert [clap["row"] for clap in facts["claps"]] == [2, 4, 6]
 
 
 def test_drift_is_corrected_when_asked(tmp_path):
-    facts, placement = synchronise(
+    facts, (place, scale) = synchronise(
         tmp_path, [0, 8, 16], [2, 10.04, 18.08], "auto 2", drift="correct"
     )
     assert facts["corrected"]
-    assert float(placement.scale) == pytest.approx(1.005, abs=2e-4)
-    assert float(placement.recording_time(Fraction(8))) == pytest.approx(10.04, abs=MILLISECONDS)
+    assert float(scale) == pytest.approx(1.005, abs=2e-4)
+    assert float(place + 8 * scale) == pytest.approx(10.04, abs=MILLISECONDS)
     assert [clap["remaining_ms"] for clap in facts["claps"]] == pytest.approx([0, 0, 0], abs=3)
 
 
 def test_a_first_clap_given_by_hand_does_not_count_as_drift(tmp_path):
-    facts, placement = synchronise(tmp_path, [0, 8, 16], [2, 10, 18], "2.2")
-    assert placement.clap == Fraction("2.2")
+    facts, (place, _) = synchronise(tmp_path, [0, 8, 16], [2, 10, 18], "2.2")
+    assert place == Fraction("2.2")
     assert facts["drift_ppm"] == pytest.approx(0, abs=200)
     assert [clap["residual_ms"] for clap in facts["claps"]] == pytest.approx([-200] * 3, abs=3)
 
@@ -169,7 +176,7 @@ def test_a_sheet_on_the_video_clock_needs_no_clap(tmp_path):
         tmp_path / "sync.json",
         tmp_path / "sync.png",
     )
-    assert read_placement(tmp_path / "sync.json").clap == 0
+    assert read_placement(tmp_path) == (0, 1)
     assert read_json(tmp_path / "sync.json")["method"] == "not needed"
 
 
