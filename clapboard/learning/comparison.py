@@ -9,12 +9,36 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
 
 from clapboard import artifacts, plots
 from clapboard.intervals import bootstrap
 from clapboard.learning import protocol
 from clapboard.learning.folds import natural_order
 from clapboard.learning.protocol import MEASURES, Answers
+
+KEPT = ("recording", "subject", "session", "camera", "frame", "seconds")
+
+
+def answer_table(
+    frames: pd.DataFrame, probabilities: NDArray[np.floating], classes: Sequence[str]
+) -> pa.Table:
+    """The rows of ``predictions.parquet``, which `read_answers` reads.
+
+    Args:
+        frames: see `clapboard.learning.manifest.read_examples`.
+        probabilities: shape (frames, classes).
+        classes: labels by index.
+    """
+    names = np.array(classes)
+    columns: dict[str, Any] = {name: frames[name] for name in KEPT}
+    columns |= {
+        "true": names[frames["class_index"]],
+        "predicted": names[probabilities.argmax(axis=1)],
+    }
+    lists = pa.array(list(probabilities.astype(np.float32)))
+    return pa.table(columns).append_column("probabilities", lists)
 
 
 def read_answers(predictions: Sequence[str | Path]) -> tuple[Answers, list[str]]:
@@ -75,8 +99,8 @@ def summarise_folds(
     tallies = protocol.tallies(answers, left_out)
     figures = {subject: protocol.measures(tallies[subject]) for subject in subjects}
     values = np.array([list(figures[subject].values()) for subject in subjects], np.float64)
-    low, high = bootstrap(lambda chosen: np.nanmean(values[chosen], axis=0), len(subjects), seed)
-    rows = {"mean": np.nanmean(values, axis=0), "spread": _spread(values), "low": low, "high": high}
+    low, high = bootstrap(lambda chosen: _mean(values[chosen]), len(subjects), seed)
+    rows = {"mean": _mean(values), "spread": _spread(values), "low": low, "high": high}
     artifacts.write_json(
         summary,
         {
@@ -86,11 +110,7 @@ def summarise_folds(
             **{name: _named(row) for name, row in rows.items()},
             "pooled": protocol.measures(protocol.summed(tallies.values())),
             "baselines": {
-                name: _named(
-                    np.nanmean(
-                        [_row(reports[subject]["baselines"][name]) for subject in subjects], 0
-                    )
-                )
+                name: _named(_mean([_row(reports[who]["baselines"][name]) for who in subjects]))
                 for name in reports[subjects[0]]["baselines"]
             },
             "subjects": figures,
@@ -155,8 +175,13 @@ def _named(values: np.ndarray) -> dict[str, float | None]:
     return {name: protocol.number(value) for name, value in zip(MEASURES, values, strict=True)}
 
 
+def _mean(values: ArrayLike) -> np.ndarray[Any, Any]:
+    """Mean over subjects of what is defined; nan where nothing is."""
+    rows = np.ma.masked_invalid(np.asarray(values, np.float64))
+    return rows.mean(axis=0).filled(np.nan)
+
+
 def _spread(values: np.ndarray) -> np.ndarray[Any, Any]:
     """Standard deviation over subjects; nan with fewer than two."""
-    if len(values) < 2:
-        return np.full(values.shape[1], np.nan)
-    return np.nanstd(values, axis=0, ddof=1)
+    rows = np.ma.masked_invalid(values)
+    return rows.std(axis=0, ddof=1).filled(np.nan)

@@ -6,22 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from clapboard import artifacts
 from clapboard.learning import devices
+from clapboard.learning.comparison import answer_table
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import read_classes, read_examples
 from clapboard.learning.pictures import draw
-from clapboard.learning.recognition import recognise
+from clapboard.learning.recognition import load, recognise
 from clapboard.learning.reporting import report
 from clapboard.problems import Problem, refuse
-
-KEPT = ["recording", "subject", "session", "camera", "frame", "seconds"]
 
 
 def evaluate(
@@ -68,27 +63,15 @@ def evaluate(
     training = examples[examples["split"] == "Training"].reset_index(drop=True)
     refuse(_check(test, str(manifest)))
 
-    network = keras.models.load_model(model, compile=False)
+    network = load(model, settings)
     probabilities = recognise(network, make_inputs(test, settings, threads, features, True))
-    artifacts.write_parquet(predictions, _table(test, probabilities, classes), {"classes": classes})
+    artifacts.write_parquet(
+        predictions, answer_table(test, probabilities, classes), {"classes": classes}
+    )
     figures, counts = report(test, training, probabilities, classes, settings["seed"], background)
     artifacts.write_json(metrics, figures)
     wanted = {"confusion": confusion, **(pictures or {})}
     draw(wanted, test, probabilities, classes, figures, counts)
-
-
-def _table(
-    test: pd.DataFrame, probabilities: NDArray[np.floating], classes: tuple[str, ...]
-) -> pa.Table:
-    """The rows of ``predictions.parquet``."""
-    names = np.array(classes)
-    columns: dict[str, Any] = {name: test[name] for name in KEPT}
-    columns |= {
-        "true": names[test["class_index"]],
-        "predicted": names[probabilities.argmax(axis=1)],
-    }
-    lists = pa.array(list(probabilities.astype(np.float32)))
-    return pa.table(columns).append_column("probabilities", lists)
 
 
 def _check(test: pd.DataFrame, manifest: str) -> list[Problem]:

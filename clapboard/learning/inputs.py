@@ -54,7 +54,8 @@ class Inputs:
 
 def sees_frames(settings: Settings) -> bool:
     """Whether the model looks at pictures rather than at features of a backbone."""
-    return settings["architecture"] == "cnn" or settings.get("input") == "frames"
+    kind = settings["architecture"]
+    return kind == "cnn" or bool(settings.get("fine_tune")) or settings.get("input") == "frames"
 
 
 def make_inputs(

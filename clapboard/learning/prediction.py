@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +14,7 @@ from clapboard import artifacts
 from clapboard.learning import devices
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import read_classes
-from clapboard.learning.recognition import recognise
+from clapboard.learning.recognition import load, recognise
 
 
 def predict(
@@ -48,7 +47,7 @@ def predict(
     classes = read_classes(labels)
     frames = stored_frames(recording, manifests)
     files = {recording: str(features)} if features is not None else None
-    network = keras.models.load_model(model, compile=False)
+    network = load(model, settings)
     answers = recognise(network, make_inputs(frames, settings, threads, files, covering=True))
     table = pa.table(
         {

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from clapboard.learning import data, failures
-from clapboard.learning.inputs import Inputs
+from clapboard.learning.inputs import Inputs, sees_frames
+from clapboard.learning.transfer import head_of
 from clapboard.learning.windows import Merged
+
+
+def load(model: str | Path, settings: Mapping[str, Any]) -> keras.Model:
+    """A saved model, or its head alone where the features of its backbone are at hand."""
+    network = keras.models.load_model(model, compile=False)
+    if settings["architecture"] == "transfer" and not sees_frames(settings):
+        return head_of(network)
+    return network
 
 
 def recognise(network: keras.Model, seen: Inputs) -> NDArray[np.floating]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 
 from clapboard import artifacts, plots
-from clapboard.learning import architectures, data, devices, failures, inputs
-from clapboard.learning.augmentation import Augmentation
+from clapboard.learning import architectures, devices, failures, inputs
+from clapboard.learning.backbones import make_backbone
 from clapboard.learning.checkpoint import Checkpoint, identity
-from clapboard.learning.losses import FrameAccuracy, FrameLoss
+from clapboard.learning.learner import fit, make_learner, summary_of
 from clapboard.learning.manifest import (
-    balanced_weights,
     class_counts,
     read_classes,
     read_examples,
 )
+from clapboard.learning.sources import Pictures
+from clapboard.learning.transfer import FINE_TUNING, free_last_blocks, joined
 from clapboard.problems import Problem, refuse
 
 Settings = Mapping[str, Any]
@@ -67,27 +68,16 @@ def train(
     validation = _of_split(examples, "Validation")
     refuse(_check(training, validation, classes, str(manifest), test_subject))
 
-    record = Checkpoint(
-        folder=Path(model).parent / "training",
-        identity=identity({**settings, "test_subject": test_subject}, [manifest, labels]),
-        patience=settings["patience"],
-        seed=settings["seed"],
-    )
-    seen = inputs.make_inputs(training, settings, threads, features)
-    held_out = inputs.make_inputs(validation, settings, threads, features)
-    seen = seen.kept(settings["cache_mb"], record.folder / "training.cache")
-    held_out = held_out.kept(settings["cache_mb"], record.folder / "validation.cache")
-
+    work = _Work(Path(model).parent, training, validation, len(classes), threads, features)
+    known = identity({**settings, "test_subject": test_subject}, [manifest, labels])
     keras.config.set_dtype_policy(devices.precision(settings["mixed_precision"]))
-    with devices.strategy().scope():
-        network = architectures.make_model(seen.shape, len(classes), settings)
-        learner = _learner(network, settings, class_counts(training, len(classes)), seen.batches)
-    if not record.finished(settings["epochs"]):
-        with failures.explained(settings["batch_size"], seen.source, held_out.source):
-            _fit(learner, seen, held_out, settings, record)
-    record.restore_best(learner)
+    if settings["architecture"] == "transfer":
+        network, records = _transfer(work, settings, known)
+    else:
+        network, records = _plain(work, settings, known)
 
-    rows = record.history
+    rows = [row for record in records for row in record.history]
+    best = records[-1].best_epoch + sum(record.epoch for record in records[:-1])
     with artifacts.replacing(model) as temporary:
         architectures.with_probabilities(network).save(temporary)
     artifacts.write_csv(
@@ -95,73 +85,79 @@ def train(
         ["epoch", *rows[0]],
         ([number, *row.values()] for number, row in enumerate(rows, start=1)),
     )
-    plots.learning_curves(rows, record.best_epoch, curves)
-    artifacts.write_text(summary, _summary(network))
-    record.remove()
+    plots.learning_curves(rows, best, curves)
+    artifacts.write_text(summary, summary_of(network))
+    for record in records:
+        record.remove()
 
 
-def _learner(
-    network: keras.Model, settings: Settings, counts: np.ndarray, batches: int
-) -> keras.Model:
-    """The network as it trains: behind the augmentation, with loss, measure and optimiser.
+@dataclass(frozen=True)
+class _Work:
+    """What every phase of a training needs."""
+
+    folder: Path
+    training: pd.DataFrame
+    validation: pd.DataFrame
+    classes: int
+    threads: int
+    features: Mapping[str, str] | None
+
+
+def _plain(work: _Work, settings: Settings, known: str) -> tuple[keras.Model, list[Checkpoint]]:
+    """Train a network that learns all at once; gives it with its best weights."""
+    return _phase(
+        work,
+        settings,
+        known,
+        "training",
+        lambda shape: architectures.make_model(shape, work.classes, settings),
+    )
+
+
+def _transfer(work: _Work, settings: Settings, known: str) -> tuple[keras.Model, list[Checkpoint]]:
+    """Train a head on features, then, if asked for, the end of the backbone along with it."""
+    head, records = _plain(work, {**settings, "fine_tune": 0}, known)
+    shape = Pictures(work.training["file"].tolist()[:1]).shape
+    backbone = make_backbone(shape, settings)
+    network = joined(backbone, head)
+    if not settings["fine_tune"]:
+        return network, records
+    free_last_blocks(backbone, settings["fine_tune"])
+    gentle = {**settings, "learning_rate": settings["learning_rate"] * FINE_TUNING}
+    _, more = _phase(work, gentle, known, "fine-tuning", lambda shape: network)
+    return network, records + more
+
+
+def _phase(
+    work: _Work,
+    settings: Settings,
+    known: str,
+    name: str,
+    make: Callable[[tuple[int | None, ...]], keras.Model],
+) -> tuple[keras.Model, list[Checkpoint]]:
+    """Train one network to its best epoch.
 
     Args:
-        network: gives logits.
+        work: what to train on.
         settings: of the model.
-        counts: training frames per class, shape (classes,).
-        batches: of an epoch.
+        known: identity of this training.
+        name: of the folder for its state.
+        make: the network for the shape of an item.
     """
-    items = keras.Input(network.input_shape[1:], name="items")
-    x = items
-    if inputs.sees_frames(settings):
-        x = Augmentation(settings["augmentation"], settings["seed"])(x)
-    learner = keras.Model(items, network(x), name="learner")
-
-    rate = settings["learning_rate"]
-    if settings["schedule"] == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, batches * settings["epochs"])
-    balanced = settings["class_weights"] == "balanced"
-    learner.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=settings["weight_decay"]),
-        loss=FrameLoss(
-            balanced_weights(counts) if balanced else np.ones(len(counts)),
-            settings["label_smoothing"],
-            settings["focal_gamma"] if settings["loss"] == "focal" else 0.0,
-            settings.get("smoothing", 0.0),
-        ),
-        metrics=[FrameAccuracy()],
-    )
-    return learner
-
-
-def _fit(
-    learner: keras.Model,
-    seen: inputs.Inputs,
-    held_out: inputs.Inputs,
-    settings: Settings,
-    record: Checkpoint,
-) -> None:
-    """Run the epochs that are still to do."""
-    record.restore_last(learner)
-    batch_size = settings["batch_size"]
-    callbacks: list[keras.callbacks.Callback] = [record]
-    if settings["tensorboard"]:
-        folder = record.folder.with_name("tensorboard")
-        callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
-    learner.fit(
-        data.training_batches(
-            seen.source, seen.items, seen.targets, batch_size, settings["seed"], record.epoch
-        ),
-        steps_per_epoch=seen.batches,
-        validation_data=data.ordered_batches(
-            held_out.source, held_out.items, held_out.targets, batch_size
-        ),
-        epochs=settings["epochs"],
-        initial_epoch=record.epoch,
-        callbacks=callbacks,
-        shuffle=False,
-        verbose=2,
-    )
+    record = Checkpoint(work.folder / name, known, settings["patience"], settings["seed"])
+    seen = inputs.make_inputs(work.training, settings, work.threads, work.features)
+    held_out = inputs.make_inputs(work.validation, settings, work.threads, work.features)
+    seen = seen.kept(settings["cache_mb"], record.folder / "training.cache")
+    held_out = held_out.kept(settings["cache_mb"], record.folder / "validation.cache")
+    with devices.strategy().scope():
+        network = make(seen.shape)
+        counts = class_counts(work.training, work.classes)
+        learner = make_learner(network, settings, counts, seen.batches)
+    if not record.finished(settings["epochs"]):
+        with failures.explained(settings["batch_size"], seen.source, held_out.source):
+            fit(learner, seen, held_out, settings, record)
+    record.restore_best(learner)
+    return network, [record]
 
 
 def _of_split(examples: pd.DataFrame, split: str) -> pd.DataFrame:
@@ -213,13 +209,3 @@ def _check(
             )
         )
     return problems
-
-
-def _summary(network: keras.Model) -> str:
-    """The layers with their output shapes and numbers of weights, as plain text."""
-    rows = [
-        (layer.name, type(layer).__name__, str(layer.output.shape), f"{layer.count_params():,}")
-        for layer in network.layers
-    ]
-    rows.append((network.name, "all layers", "", f"{network.count_params():,}"))
-    return "".join(f"{a:<28}{b:<24}{c:<28}{d:>14}\n" for a, b, c, d in rows)

@@ -1,0 +1,93 @@
+"""A network as it trains: loss, optimiser, augmentation, epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from clapboard.learning import data
+from clapboard.learning.augmentation import Augmentation
+from clapboard.learning.checkpoint import Checkpoint
+from clapboard.learning.inputs import Inputs, sees_frames
+from clapboard.learning.losses import FrameAccuracy, FrameLoss
+from clapboard.learning.manifest import balanced_weights
+
+Settings = Mapping[str, Any]
+
+
+def make_learner(
+    network: keras.Model, settings: Settings, counts: NDArray[np.int64], batches: int
+) -> keras.Model:
+    """The network as it trains: behind the augmentation, with loss, measure and optimiser.
+
+    Args:
+        network: gives logits.
+        settings: of the model.
+        counts: training frames per class, shape (classes,).
+        batches: of an epoch.
+    """
+    items = keras.Input(network.input_shape[1:], name="items")
+    x = items
+    if sees_frames(settings):
+        x = Augmentation(settings["augmentation"], settings["seed"])(x)
+    learner = keras.Model(items, network(x), name="learner")
+
+    rate = settings["learning_rate"]
+    if settings["schedule"] == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, batches * settings["epochs"])
+    balanced = settings["class_weights"] == "balanced"
+    learner.compile(
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=settings["weight_decay"]),
+        loss=FrameLoss(
+            balanced_weights(counts) if balanced else np.ones(len(counts)),
+            settings["label_smoothing"],
+            settings["focal_gamma"] if settings["loss"] == "focal" else 0.0,
+            settings.get("smoothing", 0.0),
+        ),
+        metrics=[FrameAccuracy()],
+    )
+    return learner
+
+
+def fit(
+    learner: keras.Model,
+    seen: Inputs,
+    held_out: Inputs,
+    settings: Settings,
+    record: Checkpoint,
+) -> None:
+    """Run the epochs that are still to do."""
+    record.restore_last(learner)
+    batch_size = settings["batch_size"]
+    callbacks: list[keras.callbacks.Callback] = [record]
+    if settings["tensorboard"]:
+        folder = record.folder.with_name("tensorboard")
+        callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
+    learner.fit(
+        data.training_batches(
+            seen.source, seen.items, seen.targets, batch_size, settings["seed"], record.epoch
+        ),
+        steps_per_epoch=seen.batches,
+        validation_data=data.ordered_batches(
+            held_out.source, held_out.items, held_out.targets, batch_size
+        ),
+        epochs=settings["epochs"],
+        initial_epoch=record.epoch,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=2,
+    )
+
+
+def summary_of(network: keras.Model) -> str:
+    """The layers with their output shapes and numbers of weights, as plain text."""
+    rows = [
+        (layer.name, type(layer).__name__, str(layer.output.shape), f"{layer.count_params():,}")
+        for layer in network.layers
+    ]
+    rows.append((network.name, "all layers", "", f"{network.count_params():,}"))
+    return "".join(f"{a:<28}{b:<24}{c:<28}{d:>14}\n" for a, b, c, d in rows)

@@ -1,0 +1,235 @@
+"""What is reported: additive counts, baselines, absent classes, comparison on the same frames."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from labelled_set import LABELS, make_labelled_set
+
+from clapboard import artifacts, metrics
+from clapboard.learning import baselines, protocol
+from clapboard.learning.comparison import answer_table, compare_models, summarise_folds
+from clapboard.learning.fusion import fused, has_sessions_of_several
+from clapboard.learning.manifest import balanced_weights, read_classes, read_examples
+from clapboard.learning.pictures import draw, mistakes
+from clapboard.learning.protocol import Answers
+from clapboard.learning.reporting import report
+from clapboard.problems import InputError
+
+SPLITS = {"S1": "Training", "S2": "Training", "S3": "Test", "S4": "Test"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_labelled_set(tmp_path_factory.mktemp("set"), splits=SPLITS)
+
+
+def read(data, split):
+    return read_examples(data / "manifest.parquet", data / "labels.csv", data, split)
+
+
+def guesses(test, share=0.7, seed=0):
+    """Probabilities that are right for about `share` of the frames."""
+    random = np.random.default_rng(seed)
+    right = random.random(len(test)) < share
+    noise = random.dirichlet(np.ones(3), len(test))
+    mixed = noise + 2 * np.eye(3)[test["class_index"]] * right[:, None]
+    return mixed / mixed.sum(axis=1, keepdims=True)
+
+
+def answers(frames, true, predicted, classes=3):
+    return Answers(frames, np.array(true), np.array(predicted), np.empty((len(true), 0)), classes)
+
+
+def timeline(subject, count):
+    return pd.DataFrame(
+        {
+            "recording": f"{subject}C1",
+            "split": "Test",
+            "subject": subject,
+            "session": "",
+            "seconds": np.arange(count) / 25,
+        }
+    )
+
+
+def test_tallies_of_subjects_add_up_to_the_tally_of_all(data):
+    test = read(data, "Test")
+    probabilities = guesses(test)
+    model = Answers(test, test["class_index"].to_numpy(), probabilities.argmax(1), probabilities, 3)
+    whole, parts = protocol.tally(model), protocol.summed(protocol.tallies(model).values())
+    assert protocol.measures(whole) == pytest.approx(protocol.measures(parts))
+    assert whole.timelines == 2
+
+
+def test_report_stands_beside_its_baselines(data):
+    test, training = read(data, "Test"), read(data, "Training")
+    figures, counts = report(test, training, guesses(test), LABELS, seed=1)
+    assert counts.sum() == figures["frames"] == len(test)
+    assert figures["model"]["accuracy"] == metrics.accuracy(counts)
+    low, high = figures["intervals"]["accuracy"]
+    assert low <= figures["model"]["accuracy"] <= high
+    assert set(figures["baselines"]) == {"majority", "chance", "time_prior", "nearest_neighbour"}
+    assert figures["baselines"]["nearest_neighbour"]["accuracy"] == 1
+    assert figures["baselines"]["time_prior"]["accuracy"] == 1
+    assert figures["baselines"]["majority"]["accuracy"] == pytest.approx(1 / 3)
+    assert figures["per_subject"]["S3"]["frames"] == 24
+    artifacts.write_json(data / "metrics.json", figures)
+
+
+def test_class_that_training_never_shows_is_counted_apart(data):
+    test, training = read(data, "Test"), read(data, "Training")
+    training = training[training["label"] != "SWAB"]
+    figures, counts = report(test, training, guesses(test), LABELS, seed=1)
+    assert figures["untrainable"] == {"SWAB": 16}
+    assert counts[2].sum() == 0 and figures["frames"] == 32
+
+
+def test_one_subject_gives_intervals_over_recordings_or_none(data):
+    test, training = read(data, "Test"), read(data, "Training")
+    one = test[test["subject"] == "S3"].reset_index(drop=True)
+    figures, _ = report(one, training, guesses(one), LABELS, seed=1)
+    assert figures["interval_over"] == "recording"
+    assert figures["intervals"]["accuracy"] == [None, None]
+
+
+def test_background_is_counted_with_and_without(data):
+    test, training = read(data, "Test"), read(data, "Training")
+    figures, _ = report(test, training, guesses(test), LABELS, seed=1, background="SWAB")
+    without = figures["without_background"]
+    assert without["model"]["accuracy"] != figures["model"]["accuracy"]
+    assert without["baselines"]["majority"]["accuracy"] == pytest.approx(0.5)
+
+
+def test_empty_background_changes_nothing():
+    frames = timeline("S1", 6)
+    model = answers(frames, [1, 1, 1, 2, 2, 2], [1, 1, 2, 2, 2, 2])
+    assert protocol.measures(protocol.tally(model)) == protocol.measures(protocol.tally(model, 0))
+
+
+def test_only_background_is_undefined_not_perfect():
+    model = answers(timeline("S1", 4), [0] * 4, [0] * 4)
+    found = protocol.measures(protocol.tally(model, background=0))
+    assert found["accuracy"] is None and found["f1@50"] is None
+
+
+def test_gap_in_time_divides_timelines():
+    frames = timeline("S1", 6)
+    frames.loc[3:, "seconds"] += 100
+    assert protocol.tally(answers(frames, [1] * 6, [1] * 6)).timelines == 2
+
+
+def test_majority_is_the_majority_of_training():
+    training = pd.DataFrame({"class_index": [1, 1, 0]})
+    assert baselines.majority(training, pd.DataFrame(index=range(2)), 3).tolist() == [1, 1]
+
+
+def test_time_prior_knows_when_but_not_what():
+    training = timeline("S1", 100).assign(class_index=[0] * 50 + [1] * 50)
+    test = timeline("S2", 10)
+    assert baselines.time_prior(training, test, 2).tolist() == [0] * 5 + [1] * 5
+
+
+def test_time_prior_answers_with_the_majority_where_training_shows_nothing():
+    training = timeline("S1", 2).assign(class_index=[0, 1])
+    training = pd.concat([training, training.assign(recording="S3C1", class_index=1)])
+    assert baselines.time_prior(training, timeline("S2", 5), 2)[1:].tolist() == [1] * 4
+
+
+def test_paired_comparison_needs_the_same_frames():
+    one = protocol.tallies(answers(timeline("S1", 4), [0, 0, 1, 1], [0, 0, 1, 1]))
+    other = protocol.tallies(answers(timeline("S1", 4), [0, 0, 0, 1], [0, 0, 1, 1]))
+    with pytest.raises(ValueError, match="same frames"):
+        protocol.compared(one, other, seed=1)
+
+
+def test_balanced_weights_agree_with_scikit_learn():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.array([0] * 7 + [1] * 2 + [3])
+    weights = balanced_weights(np.bincount(labels, minlength=5))
+    expected = compute_class_weight("balanced", classes=np.array([0, 1, 3]), y=labels)
+    np.testing.assert_allclose(weights[[0, 1, 3]], expected)
+    assert weights[[2, 4]].tolist() == [0, 0]
+
+
+def test_classes_are_those_of_labels_csv(tmp_path):
+    (tmp_path / "labels.csv").write_text("index,label,folder\n1,B,B\n0,A,A\n")
+    assert read_classes(tmp_path / "labels.csv") == ("A", "B")
+    (tmp_path / "labels.csv").write_text("index,label,folder\n2,B,B\n0,A,A\n")
+    with pytest.raises(InputError, match="class-index"):
+        read_classes(tmp_path / "labels.csv")
+
+
+def test_label_without_a_class_is_refused(tmp_path):
+    data = make_labelled_set(tmp_path, frames=1)
+    (data / "labels.csv").write_text("index,label,folder\n0,BAGGING,class0\n")
+    with pytest.raises(InputError, match="CPR"):
+        read(data, "Test")
+
+
+def predictions(path, test, probabilities):
+    artifacts.write_parquet(path, answer_table(test, probabilities, LABELS), {"classes": LABELS})
+    return path
+
+
+def test_folds_and_models_are_summed_up_from_their_files(tmp_path, data):
+    test, training = read(data, "Test"), read(data, "Training")
+    files, reports = {}, {}
+    for name, share in (("good", 0.95), ("bad", 0.3)):
+        for subject in ("S3", "S4"):
+            fold = test[test["subject"] == subject].reset_index(drop=True)
+            probabilities = guesses(fold, share, seed=int(subject[1]))
+            path = tmp_path / f"{name}-{subject}.parquet"
+            files.setdefault(name, {})[subject] = predictions(path, fold, probabilities)
+            figures, _ = report(fold, training, probabilities, LABELS, seed=1)
+            artifacts.write_json(tmp_path / f"{subject}.json", figures)
+            reports[subject] = tmp_path / f"{subject}.json"
+    summarise_folds(files["good"], reports, tmp_path / "s.json", tmp_path / "s.csv", seed=1)
+    summary = artifacts.read_json(tmp_path / "s.json")
+    each = [summary["subjects"][subject]["accuracy"] for subject in ("S3", "S4")]
+    assert summary["mean"]["accuracy"] == pytest.approx(np.mean(each))
+    assert summary["spread"]["accuracy"] == pytest.approx(np.std(each, ddof=1))
+    assert summary["baselines"]["nearest_neighbour"]["accuracy"] == 1
+    table = pd.read_csv(tmp_path / "s.csv")
+    assert table["subject"].tolist() == ["S3", "S4", "mean", "spread", "low", "high"]
+
+    both = {name: list(found.values()) for name, found in files.items()}
+    compare_models(both, tmp_path / "c.csv", tmp_path / "boxes.png", seed=1)
+    row = pd.read_csv(tmp_path / "c.csv").set_index("measure").loc["accuracy"]
+    assert (row["model"], row["against"]) == ("good", "bad")
+    assert 0 < row["low"] <= row["difference"] <= row["high"]
+    assert (tmp_path / "boxes.png").stat().st_size
+
+
+def test_cameras_are_fused_on_the_common_clock():
+    one, two = timeline("S1", 4), timeline("S1", 4).assign(recording="S1C2")
+    two["seconds"] += 7.0
+    frames = pd.concat([one, two], ignore_index=True)
+    sure, unsure = [[0.9, 0.1]] * 4, [[0.4, 0.6]] * 4
+    both = np.array(sure + unsure)
+    alone = Answers(frames, np.zeros(8, np.int64), both.argmax(axis=1), both, 2)
+    assert has_sessions_of_several(frames) and not has_sessions_of_several(one)
+    together = fused(alone, {"S1C1": 0.0, "S1C2": 7.0})
+    np.testing.assert_allclose(together.probabilities, [[0.65, 0.35]] * 8)
+    assert together.predicted.tolist() == [0] * 8
+    apart = fused(alone, {"S1C1": 0.0, "S1C2": 0.0})
+    np.testing.assert_allclose(apart.probabilities, both)
+
+
+def test_every_picture_is_drawn(tmp_path, data):
+    test, training = read(data, "Test"), read(data, "Training")
+    probabilities = guesses(test)
+    figures, counts = report(test, training, probabilities, LABELS, seed=1)
+    kinds = ("confusion", "ribbons", "bars", "calibration", "mistakes")
+    files = {kind: tmp_path / f"{kind}.png" for kind in kinds}
+    draw(files, test, probabilities, LABELS, figures, counts)
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in files.values())
+
+
+def test_the_surest_mistakes_come_first_and_are_apart_in_time(data):
+    test = read(data, "Test")
+    wrong = np.eye(3)[(test["class_index"] + 1) % 3] * np.linspace(0.5, 0.9, len(test))[:, None]
+    found = mistakes(test, wrong, LABELS)
+    assert found[0].confidence == pytest.approx(0.9)
+    assert [one.confidence for one in found] == sorted((o.confidence for o in found), reverse=True)
+    assert len(found) == 2  # 24 frames at 25 a second are within a second, in each recording

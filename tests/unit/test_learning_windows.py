@@ -1,0 +1,89 @@
+"""Folds, stretches and windows: no leakage, no frame left out, nothing across a border."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clapboard.learning.folds import leave_out, natural_order
+from clapboard.learning.windows import NONE, Merged, stretches, windows
+from clapboard.problems import InputError
+
+steps = st.lists(st.sampled_from([0.04, 0.04, 0.04, 5.0]), max_size=30)
+
+
+def frames(recordings: dict[str, list[float]], split: str = "Training") -> pd.DataFrame:
+    rows = [
+        (recording, split, seconds)
+        for recording, times in recordings.items()
+        for seconds in np.cumsum([0.0, *times])
+    ]
+    return pd.DataFrame(rows, columns=["recording", "split", "seconds"])
+
+
+def test_stretches_end_at_gaps_recordings_and_splits():
+    set_ = frames({"A": [1, 1, 9, 1], "B": [1, 1]})
+    assert stretches(set_, gap=2.5) == [range(0, 3), range(3, 5), range(5, 8)]
+    set_.loc[6, "split"] = "Test"
+    assert stretches(set_, gap=2.5)[2:] == [range(5, 6), range(6, 7), range(7, 8)]
+
+
+def test_thinned_frames_follow_each_other_at_their_own_step():
+    assert stretches(frames({"A": [30.0, 30.0, 31.0]}), gap=2.5) == [range(0, 4)]
+
+
+@settings(deadline=None)
+@given(st.lists(steps, min_size=1, max_size=4), st.integers(1, 12), st.integers(1, 12))
+def test_windows_hold_every_frame_in_order_and_cross_nothing(recordings, length, stride):
+    set_ = frames({f"R{number}": times for number, times in enumerate(recordings)})
+    found = stretches(set_, gap=2.5)
+    items = windows(found, length, min(stride, length))
+    assert set(items[items != NONE]) == set(range(len(set_)))
+    stretch_of = {row: stretch.start for stretch in found for row in stretch}
+    for rows in items:
+        known = rows[rows != NONE]
+        assert len({stretch_of[row] for row in known}) == 1
+        assert (np.diff(known) == 1).all()
+        assert (rows[len(known) :] == NONE).all()
+
+
+def test_probabilities_are_averaged_over_the_windows_of_a_frame():
+    items = np.array([[0, 1], [1, 2], [2, NONE]])
+    answers = np.array([[[1, 0], [1, 0]], [[0, 1], [0, 1]], [[0, 1], [9, 9]]], np.float32)
+    merged = Merged(3, 2)
+    merged.add(items, answers)
+    np.testing.assert_array_equal(merged.mean(), [[1, 0], [0.5, 0.5], [0, 1]])
+
+
+def test_a_frame_in_no_window_is_noticed():
+    with pytest.raises(ValueError, match="no window"):
+        Merged(1, 2).mean()
+
+
+def test_natural_order_counts():
+    assert natural_order(["S10", "S2", "S1", "S2"]) == ["S1", "S2", "S10"]
+
+
+@given(st.integers(3, 12), st.data())
+def test_every_subject_is_left_out_once_and_is_in_one_split(count, data):
+    everyone = [f"S{number}" for number in range(1, count + 1)]
+    subjects = pd.Series(data.draw(st.permutations(everyone * 2)))
+    validators = []
+    for test_subject in everyone:
+        split = leave_out(subjects, test_subject)
+        where = {subject: set(split[subjects == subject]) for subject in everyone}
+        assert where[test_subject] == {"Test"}
+        assert all(len(splits) == 1 for splits in where.values())
+        (validator,) = [one for one, splits in where.items() if splits == {"Validation"}]
+        validators.append(validator)
+    assert sorted(validators) == sorted(everyone)
+
+
+@pytest.mark.parametrize(
+    ("subjects", "left_out", "check"),
+    [(["S1", "S2"], "S1", "too-few-subjects"), (["S1", "S2", "S3"], "S4", "unknown-subject")],
+)
+def test_folds_that_cannot_be(subjects, left_out, check):
+    with pytest.raises(InputError, match=check):
+        leave_out(pd.Series(subjects), left_out)
