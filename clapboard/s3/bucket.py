@@ -130,11 +130,12 @@ class Bucket:
 
     def read(self, key: str) -> bytes | None:
         """The content of a small object; None if there is none."""
+        # Asking for an object that is not there is refused, not answered, to who may list only
+        # some folders; listing tells the two apart.
+        if not any(found.key == key for found in self.objects(key)):
+            return None
         with explained(self.name):
-            try:
-                return self.control.get_object(Bucket=self.name, Key=key)["Body"].read()
-            except self.control.exceptions.NoSuchKey:
-                return None
+            return self.control.get_object(Bucket=self.name, Key=key)["Body"].read()
 
     def write(self, key: str, data: bytes) -> None:
         """Write a small object, whole or not at all."""

@@ -1,0 +1,199 @@
+"""A real Slurm on this machine: munge, a controller, two nodes, two GPUs that are none.
+
+Its configuration must be in /etc/slurm, since the executor plugin takes SLURM_CONF away from the
+jobs; a machine that has one of its own there is left alone.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+ETC = Path("/etc/slurm")
+MUNGE_RUN = Path("/run/munge")
+PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol"]
+START_SECONDS = 60
+
+CONFIG = """\
+ClusterName=mini
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CredType=cred/munge
+ReturnToService=2
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool/%n
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SwitchType=switch/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerType=sched/backfill
+SchedulerParameters=sched_interval=1,bf_interval=1,defer
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MinJobAge=300
+KillWait=5
+SlurmdTimeout=15
+SlurmctldTimeout=30
+InactiveLimit=0
+BatchStartTimeout=60
+GresTypes=gpu
+SlurmdParameters=config_overrides
+NodeName=DEFAULT CPUs=8 SocketsPerBoard=1 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=64000
+NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={n1} Gres=gpu:2
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={n2}
+PartitionName=all Nodes=n1,n2 Default=YES MaxTime=UNLIMITED State=UP DefMemPerCPU=200
+"""
+
+
+def missing():
+    """Why there can be no Slurm here; empty if there can."""
+    if os.geteuid() != 0:
+        return "only root can start a Slurm"
+    absent = [program for program in PROGRAMS if not shutil.which(program)]
+    if absent:
+        return f"not installed: {', '.join(absent)} (apt-get install slurm-wlm munge)"
+    if (ETC / "slurm.conf").exists():
+        return "this machine has a Slurm of its own in /etc/slurm"
+    return ""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Cluster:
+    """Started by `with`; every daemon is ended by its process id."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.daemons = {}
+
+    def __enter__(self):
+        for name in ("state", "spool/n1", "spool/n2", "dev"):
+            (self.folder / name).mkdir(parents=True)
+        ports = {"port": free_port(), "n1": free_port(), "n2": free_port()}
+        gpus = [self.folder / "dev" / f"nvidia{number}" for number in (0, 1)]
+        for gpu in gpus:
+            # /dev/null under another name: Slurm counts devices, it does not use them.
+            os.mknod(gpu, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        ETC.mkdir(exist_ok=True)
+        (ETC / "slurm.conf").write_text(
+            CONFIG.format(folder=self.folder, host=socket.gethostname(), **ports)
+        )
+        (ETC / "gres.conf").write_text(
+            "AutoDetect=off\n" + "".join(f"NodeName=n1 Name=gpu File={gpu}\n" for gpu in gpus)
+        )
+        try:
+            self._start_munge()
+            self.start("slurmctld", "slurmctld", "-D")
+            self._until("scontrol", "ping")
+            for node in ("n1", "n2"):
+                self.start(node, "slurmd", "-D", "-N", node)
+            self._until("sh", "-c", "test $(sinfo -h -N -o %t | grep -c idle) = 2")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for name in reversed(list(self.daemons)):
+            self.stop(name)
+        for name in ("slurm.conf", "gres.conf"):
+            (ETC / name).unlink(missing_ok=True)
+
+    def _start_munge(self):
+        if subprocess.run(["sh", "-c", "munge -n | unmunge"], capture_output=True).returncode == 0:
+            return
+        MUNGE_RUN.mkdir(exist_ok=True)
+        shutil.chown(MUNGE_RUN, "munge", "munge")
+        self.start("munged", "runuser", "-u", "munge", "--", "munged", "--foreground")
+        self._until("sh", "-c", "munge -n | unmunge")
+
+    def start(self, name, *command):
+        """Start a daemon in a process group of its own."""
+        with (self.folder / f"{name}.out").open("ab") as log:
+            self.daemons[name] = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def stop(self, name, signal_number=signal.SIGTERM):
+        """End a daemon; with SIGKILL all that belongs to it, as when a node loses power."""
+        daemon = self.daemons.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            if signal_number == signal.SIGKILL:
+                os.killpg(daemon.pid, signal_number)
+            daemon.send_signal(signal_number)
+        try:
+            daemon.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
+
+    def kill_node(self, name):
+        """Let a node die with everything that runs on it."""
+        daemon = self.daemons[name]
+        children = descendants(daemon.pid)
+        self.stop(name, signal.SIGKILL)
+        for process in children + jobs_of(name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def _until(self, *command):
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
+                if answer.returncode == 0 and "DOWN" not in answer.stdout:
+                    return
+            if time.monotonic() > deadline:
+                logs = "".join(
+                    path.read_text(errors="replace")[-1500:] for path in self.folder.glob("*.log")
+                )
+                raise RuntimeError(f"{' '.join(command)}: no answer\n{logs}")
+            time.sleep(0.2)
+
+
+def descendants(process):
+    """Process ids below a process."""
+    children = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            after_name = status.read_text().rpartition(")")[2].split()
+            children.setdefault(int(after_name[1]), []).append(int(status.parent.name))
+    found, pending = [], [process]
+    while pending:
+        below = children.get(pending.pop(), [])
+        found += below
+        pending += below
+    return found
+
+
+def jobs_of(node):
+    """Processes that Slurm started on a node of this machine."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if f"SLURMD_NODENAME={node}\0".encode() in environ.read_bytes():
+                found.append(int(environ.parent.name))
+    return found
