@@ -136,7 +136,8 @@ def _join(parts: Sequence[Path], index: RecordingIndex, setting: str, output: Pa
         output_ts_offset=f"{-round(leads[0] * MICROSECONDS)}us",
         video_track_timescale=scale,
     )
-    run_ffmpeg(joined, setting)
+    size = sum(part.stat().st_size for part in parts)
+    run_ffmpeg(joined, setting, expected_bytes=size)
 
 
 def _lead(part: Path) -> Fraction:

@@ -7,9 +7,12 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 
 import ffmpeg
 import imageio_ffmpeg
+from tqdm import tqdm
 
 from clapboard.media import LOCAL_ONLY, local
 from clapboard.problems import InputError, Problem
@@ -59,7 +62,10 @@ def local_input(
 
 
 def run_ffmpeg(
-    stream: ffmpeg.nodes.OutputStream, setting: str, seconds: float = LIMIT_HOURS * 3600
+    stream: ffmpeg.nodes.OutputStream,
+    setting: str,
+    seconds: float = LIMIT_HOURS * 3600,
+    expected_bytes: int | None = None,
 ) -> None:
     """Run the command line that ffmpeg-python has built; its warnings go to standard error.
 
@@ -67,28 +73,46 @@ def run_ffmpeg(
         stream: an output of ffmpeg-python; an existing file is overwritten.
         setting: the key ``video.ffmpeg``.
         seconds: time limit.
+        expected_bytes: about how large the output will be, to show progress.
 
     Raises:
         FfmpegError: it failed or exceeded the limit.
         InputError: there is no FFmpeg.
     """
     quiet = ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning"]
-    command = [ffmpeg_binary(setting), *quiet, *stream.get_args(overwrite_output=True)]
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=seconds,
-            check=False,
-            text=True,
-            errors="replace",
-        )
-    except subprocess.TimeoutExpired:
-        raise FfmpegError(f"FFmpeg took over {seconds:g} s: {shlex.join(command)}") from None
-    lines = "\n".join(done.stderr.splitlines()[-SHOWN_LINES:])
-    if done.returncode:
-        raise FfmpegError(f"FFmpeg failed ({done.returncode}): {shlex.join(command)}\n{lines}")
+    progress = ["-progress", "pipe:1", "-stats_period", "2"]
+    arguments = [*quiet, *progress, *stream.get_args(overwrite_output=True)]
+    command = [ffmpeg_binary(setting), *arguments]
+    overdue = threading.Event()
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as process,
+        tqdm(total=expected_bytes, unit="B", unit_scale=True, disable=not expected_bytes) as bar,
+    ):
+        alarm = threading.Timer(seconds, _end, (process, overdue))
+        alarm.start()
+        try:
+            for line in process.stdout or ():
+                name, _, value = line.strip().partition("=")
+                if name == "total_size" and value.isdecimal():
+                    bar.update(int(value) - bar.n)
+            process.wait()
+        finally:
+            alarm.cancel()
+            process.kill()  # nothing happens when it has ended
+        said.seek(0)
+        lines = said.read().decode(errors="replace").splitlines()[-SHOWN_LINES:]
+    if overdue.is_set():
+        raise FfmpegError(f"FFmpeg took over {seconds:g} s: {shlex.join(command)}")
+    if process.returncode:
+        text = "\n".join([f"FFmpeg failed ({process.returncode}): {shlex.join(command)}", *lines])
+        raise FfmpegError(text)
     if lines:
-        print(lines, file=sys.stderr)  # noqa: T201 - the job's log
+        print(*lines, sep="\n", file=sys.stderr)  # noqa: T201 - the job's log
+
+
+def _end(process: subprocess.Popen[str], overdue: threading.Event) -> None:
+    overdue.set()
+    process.kill()
