@@ -94,12 +94,13 @@ def test_only_the_targets_asked_for(fresh):
     check = {"check_inputs", "accept_inputs"}
     timing = check | {"index_recording"}
     assert rules("check") == check
-    assert rules("framecsv") == timing | {"compute_framecsv"}
+    place = timing | {"find_clap", "compute_framecsv"}
+    assert rules("framecsv") == place | {"compare_cameras"}
     assert rules("videos") == timing | {"concatenate_chapters"}
-    frames = timing | {"compute_framecsv", "label_frames", "extract_frames"}
+    frames = place | {"label_frames", "extract_frames"}
     assert rules("frames") == frames
     assert rules("dataset") == frames | {"link_dataset"}
     assert rules("models") == frames | {"link_dataset", "train_model", "evaluate_model"}
-    assert rules() == rules("models") | {"concatenate_chapters"}
+    assert rules() == rules("models") | {"concatenate_chapters", "compare_cameras"}
     fresh.configure(video={"concatenate": False})
-    assert rules() == rules("models")
+    assert rules() == rules("models") | {"compare_cameras"}

@@ -28,8 +28,10 @@ LONG_AGO = (1e9, 1e9)
 
 
 def of_recording(recording: str) -> set[str]:
-    """The jobs behind a recording's frame ranges."""
+    """The jobs that place the sheet on a recording, and what follows for it."""
     return {
+        f"find_clap {recording}",
+        "compare_cameras",
         f"compute_framecsv {recording}",
         f"label_frames {recording}",
         f"extract_frames {recording} 01",
@@ -179,6 +181,7 @@ def test_single_file_can_be_asked_for(finished):
     made = finished.pending("results/resized/S1C1/02/manifest.parquet", "--forceall")
     assert set(made) == {
         "index_recording S1C1",
+        "find_clap S1C1",
         "compute_framecsv S1C1",
         "label_frames S1C1",
         "extract_frames S1C1 02",

@@ -5,11 +5,57 @@ The index of the recording says which frames lie in an interval.
 """
 
 
+rule find_clap:
+    """Say where in the recording the sheet begins; hear the claps and measure their drift."""
+    input:
+        sheet=ancient(sheet_file),
+        index=rules.index_recording.output.index,
+    output:
+        sync="<results>/sync/{recording}.json",
+        plot="<results>/sync/{recording}.png",
+    log:
+        "<logs>/find_clap/{recording}.log",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(1_000),
+        runtime=growing(30),
+    params:
+        annotations=section("annotations"),
+        settings=section("sync"),
+        recording=row("clap", "subject"),
+        source=sheet_identity,
+        code=fingerprint.code("find_clap"),
+    script:
+        "../scripts/find_clap.py"
+
+
+rule compare_cameras:
+    """Compare the clocks of cameras that filmed the same session."""
+    input:
+        syncs=expand("<results>/sync/{recording}.json", recording=ANNOTATED),
+    output:
+        drift="<results>/sync/cameras.csv",
+    log:
+        "<logs>/compare_cameras.log",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(10),
+    params:
+        recordings=membership(ANNOTATED),
+        code=fingerprint.code("compare_cameras"),
+    script:
+        "../scripts/compare_cameras.py"
+
+
 rule compute_framecsv:
     """Turn a sheet into frame ranges of the recording, whole and by procedure."""
     input:
         sheet=ancient(sheet_file),
         index=rules.index_recording.output.index,
+        sync=rules.find_clap.output.sync,
     output:
         framecsv="<results>/framecsv/{recording}.csv",
         procedures=directory("<results>/procedures/{recording}"),

@@ -201,7 +201,10 @@ IN_DATASET = [id for id in ANNOTATED if recordings[id].split != "Predict"]
 SHEETS = sorted({recordings[id].annotations for id in ANNOTATED})
 CHAPTERS = [path for recording in recordings.values() for path in recording.chapters]
 
-ALL_FRAMECSV = expand("<results>/framecsv/{recording}.csv", recording=ANNOTATED)
+ALL_FRAMECSV = [
+    "<results>/sync/cameras.csv",
+    *expand("<results>/framecsv/{recording}.csv", recording=ANNOTATED),
+]
 ALL_VIDEOS = expand("<results>/video/{recording}.mp4", recording=FILMED)
 ALL_MANIFESTS = manifests("resized", IN_DATASET)
 ALL_MODELS = expand(

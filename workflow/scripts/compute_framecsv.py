@@ -13,4 +13,5 @@ if __name__ == "__main__":
             framecsv=snakemake.output.framecsv,
             procedures=snakemake.output.procedures,
             subject=snakemake.params.recording["subject"],
+            sync=snakemake.input.sync,
         )
