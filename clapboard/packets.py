@@ -1,7 +1,7 @@
 """The frames of one chapter and their times, from its packets, without decoding.
 
-Two ways lead to the same table. When the container keeps a table of all samples and the decoder
-does not reorder, that table is enough and the picture data is never read (a 4 GB chapter takes
+Two ways lead to the same table. When the container keeps a table of all samples and nothing is
+reordered, that table is enough and the picture data is never read (a 4 GB chapter takes
 milliseconds). Otherwise all packets are read. The first way is checked against real packets at the
 head, in the middle and at the end of the file before it is believed.
 """
@@ -87,7 +87,9 @@ def read_packets(file: str) -> PacketTable:
         reorders = bool(stream.codec_context.has_b_frames)
         order_in_codec = reorders and stream.codec_context.name in ORDER_IN_CODEC
         datable = not (order_in_codec and container.format.name == "avi")
-        samples = None if reorders else _from_table(container, stream)
+        # In MP4 every frame of a stream that reorders is shown later than decoded: samples tell.
+        listed = "mp4" in container.format.name or not reorders
+        samples = _from_table(container, stream) if listed else None
     if samples is None:
         with open_video(file) as (container, stream):
             samples = _from_packets(container.demux(stream))
@@ -124,7 +126,7 @@ def _from_table(container: InputContainer, stream: VideoStream) -> _Samples | No
     if not complete or not key[0] or (np.diff(time) <= 0).any():
         return None
     keys = np.flatnonzero(key)
-    for start in {0, int(keys[len(keys) // 2]), int(keys[-1])}:
+    for start in dict.fromkeys((0, int(keys[len(keys) // 2]), int(keys[-1]))):
         # The last group is read to the end of the file: nothing may follow what the table lists.
         count = None if start == keys[-1] else SAMPLED_PACKETS
         container.seek(int(time[start]), stream=stream)
