@@ -110,7 +110,7 @@ def main() -> None:
             project = folder / size
             if not project.exists():
                 lay_out(project, *map(int, size.split("x")))
-                call(project, "--touch", "--cores", "1")
+                call(project, "--touch", "--forceall", "--cores", "1")
             costs, starts = [], []
             for _ in range(REPEATS):
                 starts.append(call(project, "--version"))

@@ -1,0 +1,1 @@
+"""Measurements behind the defaults and the promises of docs/performance.md."""

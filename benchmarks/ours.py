@@ -1,0 +1,71 @@
+"""Clapboard's way from chapters and a sheet to the labelled set: the jobs of the workflow.
+
+One process runs them one after the other, chapters in parallel as ``snakemake --cores all`` does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from clapboard.config import load
+from clapboard.dataset import write_dataset
+from clapboard.framecsv import write_framecsv
+from clapboard.frames import write_frames
+from clapboard.indexing import write_index
+from clapboard.labelling import write_labels
+
+RECORDING = {"id": "S1C2", "subject": "S1", "session": "", "camera": "C2", "split": "Training"}
+
+
+def label(chapters: list[str], sheet: str, folder: Path, every: str) -> dict:
+    """Index, frame ranges and labels; gives the configuration."""
+    config = load({"frames": {"every": every}})
+    annotations = config.section("annotations")
+    index, ranges = folder / "index.parquet", folder / "framecsv.csv"
+    if not index.exists():
+        write_index("S1C2", chapters, "video", "", index, folder / "audit.json")
+    write_framecsv(sheet, index, "0", annotations, ranges, folder / "procedures", "S1")
+    frames = config.section("frames")
+    write_labels(ranges, index, annotations, frames, folder / "labels.parquet")
+    return {**frames, "hwaccel": "none"}
+
+
+def extract(number: int, source: str, folder: Path, settings: dict, threads: int) -> str:
+    """The frames of one chapter; gives the manifest."""
+    manifest = str(folder / f"resized/S1C2/{number:02d}/manifest.parquet")
+    write_frames(
+        "S1C2",
+        number,
+        source,
+        "video",
+        folder / "index.parquet",
+        folder / "labels.parquet",
+        settings,
+        manifest,
+        threads=threads,
+    )
+    return manifest
+
+
+def labelled_set(chapters: list[str], sheet: str, folder: Path, every: str) -> None:
+    """Everything from chapters to ``Data/``."""
+    settings = label(chapters, sheet, folder, every)
+    cores = len(os.sched_getaffinity(0))
+    threads = max(1, cores // len(chapters))
+    with ProcessPoolExecutor(cores) as pool:
+        jobs = [
+            pool.submit(extract, number, source, folder, settings, threads)
+            for number, source in enumerate(chapters, start=1)
+        ]
+        manifests = [job.result() for job in jobs]
+    labels = {"S1C2": str(folder / "labels.parquet")}
+    write_dataset([RECORDING], labels, {"S1C2": manifests}, "refuse", folder / "Data")
+
+
+if __name__ == "__main__":
+    sampling, written, work, *files = sys.argv[1:]
+    labelled_set(files, written, Path(work), json.loads(sampling))
