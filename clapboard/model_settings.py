@@ -106,8 +106,10 @@ class Convolutions(Section):
         default=False,
         description="Bring every frame to mean 0 and spread 1, against light that changes.",
     )
-    colour: Literal["rgb", "gray"] = Field(
-        default="rgb", description="`gray` where colour tells subjects apart, not procedures."
+    colour: Literal["rgb", "gray", "figure"] = Field(
+        default="rgb",
+        description="`rgb`, `gray`, or `figure`: how unusual the colour of each pixel is in its "
+        "frame, which shows people before an even wall whatever they wear.",
     )
     pooling: Literal["none", "average", "maximum"] = Field(
         default="none",

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from clapboard.learning.figure import figure
 from clapboard.problems import InputError, Problem
 
 Settings = Mapping[str, Any]
@@ -118,6 +119,8 @@ def _convolutions(frames: keras.KerasTensor, settings: Settings) -> keras.KerasT
     x = layers.Rescaling(1 / 255)(frames)
     if settings["colour"] == "gray":
         x = keras.ops.image.rgb_to_grayscale(x)
+    if settings["colour"] == "figure":
+        x = figure(x)
     if settings["standardise"]:
         each = layers.GroupNormalization(-1, epsilon=1e-4, center=False, scale=False)
         x = each(x)
