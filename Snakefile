@@ -29,6 +29,7 @@ rule all:
         rules.accept_inputs.output,
         ALL_FRAMECSV,
         ALL_VIDEOS if settings.video.concatenate else [],
+        ALL_FULL_SIZE,
         ALL_MODELS,
 
 
@@ -57,6 +58,7 @@ rule frames:
     input:
         rules.accept_inputs.output,
         ALL_MANIFESTS,
+        ALL_FULL_SIZE,
 
 
 rule dataset:

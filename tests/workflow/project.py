@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
-import os
 import re
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +16,9 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
+import calling
 import yaml
 from filming import Camera, film_recording
-
-from clapboard.logs import send_to
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -85,7 +82,9 @@ class Project:
     def snakemake(self, *arguments: str, check: bool = True) -> Outcome:
         """Call snakemake here as a user would, from the working directory of the project."""
         screen = self.folder / ".screen"
-        call = SERVER.Process(target=_snakemake, args=(arguments, self, screen))
+        call = SERVER.Process(
+            target=calling.snakemake, args=(self.repository, self.folder, screen, arguments)
+        )
         call.start()
         call.join(TIME_LIMIT)
         if call.is_alive():
@@ -127,17 +126,6 @@ class Project:
         """The same project elsewhere, time stamps, links and provenance included."""
         subprocess.run(["cp", "-a", self.folder, folder], check=True)
         return replace(self, folder=folder)
-
-
-def _snakemake(arguments: Sequence[str], project: Project, screen: Path) -> None:
-    """Be the command snakemake in a new process."""
-    from snakemake.cli import main
-
-    os.chdir(project.folder)
-    os.environ["PYTHONPATH"] = str(project.repository)
-    sys.path.insert(0, str(project.repository))
-    send_to(screen)
-    main(["--snakefile", str(project.repository / "Snakefile"), *arguments])
 
 
 def _wildcards(body: str) -> list[str]:

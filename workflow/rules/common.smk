@@ -26,7 +26,7 @@ settings, recordings = read_input()
 
 # Keys of the section `frames` by what they decide: which frames there are, what a picture is.
 SAMPLING = ["every", "per_label", "max_per_label_and_subject", "seed"]
-PIXELS = ["size", "fit", "quality", "full_size"]
+PIXELS = ["size", "fit", "quality"]
 
 
 # For every wildcard only what exists, so that a misspelt target is refused and never planned.
@@ -207,6 +207,7 @@ ALL_FRAMECSV = [
 ]
 ALL_VIDEOS = expand("<results>/video/{recording}.mp4", recording=FILMED)
 ALL_MANIFESTS = manifests("resized", IN_DATASET)
+ALL_FULL_SIZE = manifests("frames", IN_DATASET) if settings.frames.full_size else []
 ALL_MODELS = expand(
     "<results>/models/{model}/{artifact}",
     model=settings.models,
