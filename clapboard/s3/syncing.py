@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 import obstore
 import pyarrow as pa
 
-from clapboard.artifacts import write_bytes
+from clapboard.artifacts import TEMPORARY_PREFIX
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object, explained
@@ -130,11 +131,23 @@ def download(bucket: Bucket, plan: Plan) -> None:
         if len(data) != transfer.bytes or not _is_content(bucket, transfer, data):
             message = f"{transfer.source} changed or was cut on the way"
             raise InputError([Problem("s3-changed", message, "Run it again.", bucket.name)])
-        write_bytes(transfer.target, data)
+        await asyncio.to_thread(_write, Path(transfer.target), data)
 
     connections = bucket.settings["connections"]
     with explained(bucket.name):
         concurrency.run(plan.todo, fetch, connections, "downloading", lambda one: one.bytes)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Let a picture appear under its name whole.
+
+    Not flushed to disk, unlike results: the next plan compares every picture's content, so that
+    one that a power cut has emptied is fetched again.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
 
 
 def _below(bucket: Bucket, location: Location, recordings: set[str]) -> dict[str, Object]:
