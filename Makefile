@@ -33,7 +33,7 @@ test: env  ## the whole test suite
 
 test-infra: env  ## the tests against real servers: S3, Slurm (minutes, not part of `make test`)
 	@envs/sync.sh infra
-	$(BIN)/pytest tests/infra
+	$(BIN)/pytest -rs tests/infra
 
 real: env  ## lay out the public sets below DATA (../shared/data) in real/ and run everything on them
 	$(BIN)/python examples/real/lay_out.py $(DATA) real
