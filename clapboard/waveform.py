@@ -46,7 +46,7 @@ def draw_claps(
         heard = "not heard" if check.residual is None else f"{float(check.residual) * 1000:+.0f} ms"
         axes.set_title(f"clap of row {check.row}: {heard}", fontsize=9)
     rows[-1].set_xlabel(
-        "seconds in the recording (red: clap, dashed: where the sheet has it, dotted: other sounds)",
+        "seconds in the recording (red: clap, dashed: by the sheet, dotted: other sounds)",
         fontsize=8,
     )
     with replacing(path) as temporary:

@@ -127,7 +127,7 @@ def film(
         if camera.created:
             container.metadata["creation_time"] = camera.created
         video = container.add_stream(ENCODERS[camera.codec], rate=camera.rate)
-        _set_up(video, camera, tick)
+        _set_up(video, camera, tick, len(ticks))
         sound = None
         if camera.sound or beeps:
             sound = container.add_stream("aac", rate=SAMPLE_RATE)
@@ -250,12 +250,16 @@ def _nearest(value: Fraction) -> int:
     return int(value + Fraction(1, 2))
 
 
-def _set_up(video: av.video.stream.VideoStream, camera: Camera, tick: Fraction) -> None:
+def _set_up(
+    video: av.video.stream.VideoStream, camera: Camera, tick: Fraction, frames: int
+) -> None:
     video.width, video.height = camera.size
     video.pix_fmt = "yuvj420p" if camera.codec == "mjpeg" else "yuv420p"
     context = video.codec_context
     context.time_base, context.gop_size, context.thread_count = tick, camera.gop, 1
-    bare = f"keyint={camera.gop}:min-keyint={camera.gop}:scenecut=0:bframes={camera.b_frames}"
+    # x265 gives no decoding times when it is ended before it has filled its queue.
+    b_frames = 0 if camera.codec == "hevc" and frames <= camera.b_frames + 1 else camera.b_frames
+    bare = f"keyint={camera.gop}:min-keyint={camera.gop}:scenecut=0:bframes={b_frames}"
     if camera.codec == "h264":
         context.options = {"preset": "ultrafast", "crf": "20", "x264-params": f"{bare}:b-adapt=0"}
     elif camera.codec == "hevc":
