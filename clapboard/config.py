@@ -29,6 +29,7 @@ from clapboard.config_types import (
     Text,
 )
 from clapboard.model_settings import Cnn, Model
+from clapboard.prediction_settings import Evaluation, Prediction
 from clapboard.problems import Problem, refuse
 from clapboard.s3.settings import S3
 
@@ -190,6 +191,10 @@ class Config(Section):
     models: dict[Name, Model] = Field(
         default={"cnn": Cnn(architecture="cnn")},
         description="The models to train: any number, each a name with its settings.",
+    )
+    evaluation: Evaluation = Field(default=Evaluation(), description="How models are measured.")
+    prediction: Prediction = Field(
+        default=Prediction(), description="What is made for recordings with the split Predict."
     )
     s3: S3 = Field(default=S3(), description="Frames that are in a bucket.")
 
