@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import multiprocessing
+import os
 import re
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -81,7 +83,9 @@ class Project:
 
     def snakemake(self, *arguments: str, check: bool = True) -> Outcome:
         """Call snakemake here as a user would, from the working directory of the project."""
-        screen = self.folder / ".screen"
+        handle, name = tempfile.mkstemp(prefix="screen-")  # other tests look at the same project
+        os.close(handle)
+        screen = Path(name)
         call = SERVER.Process(
             target=calling.snakemake, args=(self.repository, self.folder, screen, arguments)
         )
@@ -91,6 +95,7 @@ class Project:
             call.kill()
             raise AssertionError(f"still running: {screen.read_text()}")
         outcome = Outcome(screen.read_text(), call.exitcode)
+        screen.unlink()
         if check and outcome.status:
             raise AssertionError(outcome.screen)
         return outcome
