@@ -44,7 +44,7 @@ rule compare_cameras:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        recordings=membership(ANNOTATED),
+        recordings=membership(ANNOTATED, ("id", "subject", "session")),
         code=fingerprint.code("compare_cameras"),
     script:
         "../scripts/compare_cameras.py"
