@@ -1,8 +1,10 @@
 """What the rules know about the input: read once at every start, no file opened for long."""
 
+import hashlib
 import re
 import sys
 from functools import cache
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -34,6 +36,7 @@ wildcard_constraints:
     recording="|".join(map(re.escape, recordings)),
     chapter=r"\d\d+",
     model="|".join(map(re.escape, settings.models)),
+    backbone=r"[\w.-]+-[0-9a-f]+",
 
 
 pathvars:
@@ -153,9 +156,8 @@ def row(*names):
     return values
 
 
-def membership(chosen):
-    """Who and what the chosen recordings show, for the dataset."""
-    names = ("id", "subject", "session", "camera", "split")
+def membership(chosen, names=("id", "subject", "session", "camera", "split")):
+    """Who and what the chosen recordings show."""
     return [{name: getattr(recordings[id], name) for name in names} for id in chosen]
 
 
@@ -168,6 +170,53 @@ def section(name, *keys):
 def model_settings(wildcards):
     """The section of one model."""
     return section("models")[wildcards.model]
+
+
+def backbone(model):
+    """What the features that a model learns from depend on; nothing when it learns from frames."""
+    chosen = section("models")[model]
+    if chosen["architecture"] != "transfer" and chosen.get("input") != "features":
+        return {}
+    wanted = {key: chosen[key] for key in ("backbone", "weights", "mixed_precision", "seed")}
+    weights = Path(wanted["weights"])
+    return {**wanted, "file": identity(wanted["weights"]) if weights.is_file() else ""}
+
+
+def backbone_name(settings):
+    """Name of a set of features: the network, and a digest of all that they depend on."""
+    digest = hashlib.blake2b(repr(settings).encode(), digest_size=4).hexdigest()
+    return f"{settings['backbone']}-{digest}"
+
+
+def backbone_settings(wildcards):
+    """What the features of a name depend on."""
+    return BACKBONES[wildcards.backbone]
+
+
+def features(wildcards):
+    """The features that a model learns from, one file per recording; none for most models."""
+    settings = backbone(wildcards.model)
+    if not settings:
+        return []
+    name = backbone_name(settings)
+    return expand("<results>/features/{name}/{recording}.npy", name=name, recording=IN_DATASET)
+
+
+def pictures(*kinds):
+    """The pictures of an evaluation, which go into Snakemake's report with a caption each."""
+    return {
+        kind: report(
+            f"<results>/models/{{model}}/{kind}.png",
+            caption=f"../report/{kind}.rst",
+            category="{model}",
+        )
+        for kind in kinds
+    }
+
+
+def recording_manifests(wildcards):
+    """The manifests of the resized frames of one recording, by chapter."""
+    return manifests("resized", [wildcards.recording])
 
 
 # -- what a job may take --------------------------------------------------------------------------
@@ -200,6 +249,9 @@ IN_DATASET = [id for id in ANNOTATED if recordings[id].split != "Predict"]
 
 SHEETS = sorted({recordings[id].annotations for id in ANNOTATED})
 CHAPTERS = [path for recording in recordings.values() for path in recording.chapters]
+
+# Features by the name of their folder; several models may share them.
+BACKBONES = {backbone_name(found): found for found in map(backbone, settings.models) if found}
 
 ALL_FRAMECSV = [
     "<results>/sync/cameras.csv",

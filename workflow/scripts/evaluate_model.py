@@ -20,4 +20,10 @@ if __name__ == "__main__":
             metrics=snakemake.output.metrics,
             confusion=snakemake.output.confusion,
             threads=snakemake.threads,
+            features={Path(file).stem: file for file in snakemake.input.features},
+            background=snakemake.params.annotations["background"],
+            pictures={
+                kind: snakemake.output[kind]
+                for kind in ("ribbons", "bars", "calibration", "mistakes")
+            },
         )

@@ -18,4 +18,5 @@ if __name__ == "__main__":
             curves=snakemake.output.curves,
             summary=snakemake.output.summary,
             threads=snakemake.threads,
+            features={Path(file).stem: file for file in snakemake.input.features},
         )
