@@ -27,7 +27,7 @@ MATRICES = {
 UNSPECIFIED = (0, 2)
 
 # Without accurate rounding grey turns 3 levels pink; without full chroma interpolation a change of
-# matrix, which the scaler makes by way of RGB, costs 10 dB.
+# matrix, which the scaler makes by way of RGB, costs 5 to 10 dB.
 AREA = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 

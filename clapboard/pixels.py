@@ -28,7 +28,7 @@ from clapboard.colour import convert, from_planes, planes
 PIXEL_VERSION = 1
 
 # Quantiser scale of FFmpeg's JPEG encoder. With full chroma, 2 is the smallest file with at least
-# 39 dB against exact planes (docs/performance.md); libjpeg-turbo needs half as much again.
+# 39 dB against exact planes (docs/performance.md); libjpeg-turbo needs 40 % more for the same.
 DEFAULT_QUALITY = 2
 
 Fit = Literal["stretch", "pad", "crop"]
