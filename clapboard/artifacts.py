@@ -7,7 +7,6 @@ renamed over it. A killed job leaves at most a file whose name starts with
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -18,6 +17,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from clapboard import spreadsheet
 
 TEMPORARY_PREFIX = ".partial-"
 METADATA_KEY = b"clapboard"
@@ -66,11 +67,14 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 def write_csv(
     path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Write a CSV file with a header row and Unix line ends."""
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+    """Write a CSV table in which no cell is a formula (`clapboard.spreadsheet`)."""
+    write_text(path, spreadsheet.csv_text(columns, rows))
+
+
+def read_csv(path: str | os.PathLike[str]) -> list[dict[str, str]]:
+    """The rows that `write_csv` wrote, by column; every text is again what it was."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(spreadsheet.csv_rows(file))
 
 
 def write_parquet(

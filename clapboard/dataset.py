@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,11 @@ from tqdm import tqdm
 
 from clapboard import artifacts, linking
 from clapboard.annotations.labels import folder_name
+from clapboard.classes import CLASS_COLUMNS, class_rows, find_classes
 from clapboard.leakage import DigestBook, find_divided
 from clapboard.problems import InputError, Problem, refuse
 
 SPLITS = ("Training", "Validation", "Test")
-CLASS_COLUMNS = ("index", "label", "folder")
 LEDGER = ".recordings.json"
 """Whose frames may stand in the tree, also after a recording has left the table."""
 
@@ -112,50 +111,7 @@ def write_dataset(
                     book.add(name, chapter.split, frames, digests)
         refuse(book.find_shared())
         _link(root, classes, chapters, [recording["id"] for recording in members])
-        numbered = [(code, label, folder_name(label)) for code, label in enumerate(classes)]
-        artifacts.write_csv(root / "labels.csv", CLASS_COLUMNS, numbered)
-
-
-def find_classes(
-    recordings: Sequence[Mapping[str, str]], labels_files: Mapping[str, str], unseen: str
-) -> list[str]:
-    """The classes, sorted: labels of which Training has a selected frame.
-
-    Raises:
-        InputError: Training has no labelled frame, or `unseen` is ``refuse`` and another split has
-            a label that Training has not.
-    """
-    holders: dict[str, list[str]] = defaultdict(list)
-    trained = set[str]()
-    for recording in recordings:
-        table, _ = artifacts.read_parquet(labels_files[recording["id"]], ["label", "selected"])
-        labels = pc.unique(table["label"].filter(table["selected"])).to_pylist()
-        for label in labels:
-            holders[label].append(recording["id"])
-        if recording["split"] == "Training":
-            trained.update(labels)
-    if not trained:
-        message = "No recording of the Training split has a labelled frame"
-        remedy = "Give a subject with annotations the split Training."
-        raise InputError([Problem("nothing-to-train", message, remedy, column="split")])
-    missing = sorted(set(holders) - trained)
-    if unseen == "refuse":
-        refuse([_unseen(label, holders[label]) for label in missing])
-    for label in missing:
-        tqdm.write(f"left out, since no subject in Training has it: {label}", file=sys.stderr)
-    return sorted(trained)
-
-
-def _unseen(label: str, holders: Sequence[str]) -> Problem:
-    """The problem of a label that nothing can be trained with."""
-    return Problem(
-        check="label-unseen-in-training",
-        message=f"No subject in Training has this label, but {', '.join(holders)} has",
-        remedy="Move a subject that has it to Training, give it an alias, ignore it, or set "
-        "annotations.unseen to drop.",
-        column="annotations.unseen",
-        value=label,
-    )
+        artifacts.write_csv(root / "labels.csv", CLASS_COLUMNS, class_rows(classes))
 
 
 def _rows(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from clapboard.annotations.labels import folder_name
 from clapboard.annotations.placing import in_recording
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
-from clapboard.artifacts import read_json, write_csv
+from clapboard.artifacts import read_csv, read_json, write_csv
 from clapboard.clock import parse_duration, seconds_text
 from clapboard.index import RecordingIndex
 from clapboard.problems import InputError, Problem, refuse
@@ -142,21 +141,20 @@ def _frame_range(
 
 def read_framecsv(path: str | os.PathLike[str]) -> list[FrameRange]:
     """The ranges that `write_framecsv` wrote."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return [
-            FrameRange(
-                row["procedure"],
-                float(row["start_frame"]),
-                float(row["stop_frame"]),
-                Fraction(row["start_seconds"]),
-                Fraction(row["stop_seconds"]),
-                int(row["first_frame"]) if row["first_frame"] else None,
-                int(row["last_frame"]) if row["last_frame"] else None,
-                int(row["row"]),
-                row["mark"] == "1",
-            )
-            for row in csv.DictReader(file)
-        ]
+    return [
+        FrameRange(
+            row["procedure"],
+            float(row["start_frame"]),
+            float(row["stop_frame"]),
+            Fraction(row["start_seconds"]),
+            Fraction(row["stop_seconds"]),
+            int(row["first_frame"]) if row["first_frame"] else None,
+            int(row["last_frame"]) if row["last_frame"] else None,
+            int(row["row"]),
+            row["mark"] == "1",
+        )
+        for row in read_csv(path)
+    ]
 
 
 def write_framecsv(

@@ -6,19 +6,17 @@ archive takes seconds. What only shows in the packets is told by the index of th
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from clapboard import artifacts, spreadsheet
+from clapboard import artifacts
 from clapboard.annotations.clips import of_recording
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint import lint
@@ -140,24 +138,19 @@ def write_report(problems: Sequence[Problem], path: str | os.PathLike[str]) -> N
 
 
 def save_report(problems: Sequence[Problem], path: str | os.PathLike[str]) -> None:
-    """Write all problems as CSV, columns as the fields of `Problem`.
-
-    Cells that a spreadsheet program would take for a formula are escaped (`spreadsheet.escape`).
-    """
-    rows = ([spreadsheet.escape(cell) for cell in astuple(problem)] for problem in problems)
-    artifacts.write_csv(path, REPORT_COLUMNS, rows)
+    """Write all problems as CSV, columns as the fields of `Problem`."""
+    artifacts.write_csv(path, REPORT_COLUMNS, map(astuple, problems))
 
 
 def read_report(path: str | os.PathLike[str]) -> list[Problem]:
     """The problems that `save_report` wrote."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return [_problem(row) for row in csv.DictReader(file)]
+    return [_problem(row) for row in artifacts.read_csv(path)]
 
 
 def _problem(cells: Mapping[str, str]) -> Problem:
     """A problem from its row in the report."""
-    values: dict[str, Any] = {name: spreadsheet.unescape(cell) for name, cell in cells.items()}
-    return Problem(**{**values, "row": int(values["row"]) if values["row"] else None})
+    values: dict[str, Any] = {**cells, "row": int(cells["row"]) if cells["row"] else None}
+    return Problem(**values)
 
 
 def accept(report_file: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:

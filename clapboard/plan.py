@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from clapboard import artifacts, sampling, spreadsheet
+from clapboard import artifacts, sampling
 from clapboard.annotations.clips import of_recording
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.reading import read_sheet
@@ -205,8 +205,7 @@ def _price_text(plan: Plan) -> str:
 def write_table(plan: Plan, path: str | os.PathLike[str]) -> None:
     """Write the plan's table as CSV, a row for each label and subject."""
     rows = plan.table.itertuples(index=False)
-    cells = ([spreadsheet.escape(cell) for cell in row] for row in rows)
-    artifacts.write_csv(path, COLUMNS, cells)
+    artifacts.write_csv(path, COLUMNS, rows)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

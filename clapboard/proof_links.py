@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Container, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clapboard.artifacts import read_parquet
+from clapboard.artifacts import read_csv, read_parquet
 from clapboard.linking import is_frame_of, list_inodes
 from clapboard.proof import MESSAGES, Finding, Proof, Record, look
 from clapboard.recordings import SPLITS
@@ -103,9 +102,7 @@ def prove_classes(data: Path, recordings: Container[str]) -> list[Finding]:
 def read_classes(table: Path) -> list[tuple[int, str, str]]:
     """Index, label and folder of each class in ``labels.csv``; none when it cannot be read."""
     try:
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return [(int(row["index"]), row["label"], row["folder"]) for row in rows]
+        return [(int(row["index"]), row["label"], row["folder"]) for row in read_csv(table)]
     except (OSError, KeyError, ValueError):
         return []
 

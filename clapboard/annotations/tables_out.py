@@ -1,4 +1,4 @@
-"""Writers of tables: the lab's own sheet, plain intervals, BORIS. Formulas are escaped."""
+"""Writers of tables: the lab's own sheet, plain intervals, BORIS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from clapboard.annotations.placing import wall_clock
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.artifacts import write_csv
 from clapboard.clock import seconds_text
-from clapboard.spreadsheet import escape
 
 INTERVAL_COLUMNS = ("label", "start_seconds", "stop_seconds", "comment", "subject")
 
@@ -69,8 +68,8 @@ def write_lab(sheet: Sheet, path: str | os.PathLike[str], settings: Mapping[str,
         [*header, SUBJECT_TITLES["subject"][0]],
         (
             [
-                escape(entry.written),
-                escape(entry.label),
+                entry.written,
+                entry.label,
                 _wall_clock_text(zero, entry.start),
                 _wall_clock_text(zero, entry.stop),
                 *_remarks(entry),
@@ -89,7 +88,7 @@ def write_intervals(
         INTERVAL_COLUMNS,
         (
             [
-                escape(entry.label),
+                entry.label,
                 seconds_text(entry.start),
                 seconds_text(entry.stop),
                 *_remarks(entry),
@@ -105,7 +104,7 @@ def write_boris(sheet: Sheet, path: str | os.PathLike[str], settings: Mapping[st
     write_csv(
         path,
         BORIS_COLUMNS,
-        (_boris_row(entry, escape(name)) for entry in sheet.in_order()),
+        (_boris_row(entry, name) for entry in sheet.in_order()),
     )
 
 
@@ -117,7 +116,7 @@ def _boris_row(entry: Annotation, observation: str) -> list[str]:
         "Observation id": observation,
         "Time offset (s)": "0",
         "Subject": subject or NO_SUBJECT,
-        "Behavior": escape(entry.label),
+        "Behavior": entry.label,
         "Behavior type": "POINT" if point else "STATE",
         "Start (s)": seconds_text(entry.start),
         "Stop (s)": seconds_text(entry.stop),
@@ -130,8 +129,7 @@ def _boris_row(entry: Annotation, observation: str) -> list[str]:
 def _remarks(entry: Annotation) -> list[str]:
     """Comment and subject as cells; line ends become those of the file."""
     return [
-        escape(text.replace("\r\n", "\n").replace("\r", "\n"))
-        for text in (entry.comment, entry.subject)
+        text.replace("\r\n", "\n").replace("\r", "\n") for text in (entry.comment, entry.subject)
     ]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clapboard.artifacts import read_parquet
+from clapboard.artifacts import read_csv, read_parquet
 from clapboard.learning.folds import leave_out
 from clapboard.problems import InputError, Problem
 
@@ -32,8 +31,7 @@ def read_classes(labels: str | Path) -> tuple[str, ...]:
     Raises:
         InputError: the indices are not 0, 1, 2, ...
     """
-    with Path(labels).open(encoding="utf-8", newline="") as file:
-        rows = {int(row["index"]): row["label"] for row in csv.DictReader(file)}
+    rows = {int(row["index"]): row["label"] for row in read_csv(labels)}
     if not rows or sorted(rows) != list(range(len(rows))):
         raise InputError(
             [

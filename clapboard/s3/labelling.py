@@ -5,8 +5,6 @@ The copying is done by the server; no frame passes through this machine.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +16,8 @@ import pyarrow.compute as pc
 
 from clapboard import artifacts
 from clapboard.annotations.labels import folder_name
-from clapboard.dataset import CLASS_COLUMNS, SPLITS, find_classes
+from clapboard.classes import CLASS_COLUMNS, class_rows, find_classes
+from clapboard.dataset import SPLITS
 from clapboard.images import NUMBER
 from clapboard.index import RecordingIndex
 from clapboard.problems import Problem, refuse
@@ -27,6 +26,7 @@ from clapboard.s3.bucket import Bucket, Object, explained
 from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
+from clapboard.spreadsheet import csv_text
 from clapboard.store import file_name
 
 CLASSES = "labels.csv"
@@ -139,7 +139,9 @@ def label(bucket: Bucket, labelled: Labelled, plan: Plan) -> Receipt:
     with explained(bucket.name):
         concurrency.run(plan.todo, copy, bucket.settings["connections"], "copying")
     bucket.delete(plan.removed)
-    bucket.write(labelled.data.key(CLASSES), _classes_csv(labelled.classes))
+    bucket.write(
+        labelled.data.key(CLASSES), csv_text(CLASS_COLUMNS, class_rows(labelled.classes)).encode()
+    )
     return settle(bucket, labelled.data, labelled.table, {})
 
 
@@ -201,14 +203,6 @@ def _by_number(there: Sequence[Object]) -> dict[int, Object]:
             problems.append(Problem("picture-number-twice", message, remedy, value=match[1]))
     refuse(problems)
     return objects
-
-
-def _classes_csv(classes: Sequence[str]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CLASS_COLUMNS)
-    writer.writerows((code, name, folder_name(name)) for code, name in enumerate(classes))
-    return text.getvalue().encode()
 
 
 def _missing(frames: Sequence[int], folder: Location) -> Problem:

@@ -10,6 +10,7 @@ import pytest
 
 from clapboard import artifacts, linking
 from clapboard.dataset import write_dataset
+from clapboard.learning.manifest import read_classes, read_examples
 from clapboard.problems import InputError
 
 
@@ -243,6 +244,21 @@ def test_hostile_labels_stay_inside(results):
     assert {row["label"] for row in rows} >= set(hostile)
     for row in rows:
         assert artifacts.digest_file(results.data / row["path"]) == row["digest"]
+
+
+def test_a_label_that_looks_like_a_formula_runs_nowhere_and_comes_back(results):
+    labels = ["-CPR", "=1+1", "CUFF"]
+    for name in results.recordings:
+        results.relabel(name, [(label, 1) for label in labels[: 2 if name == "S2C1" else 3]])
+    results.write()
+    with (results.data / "labels.csv").open(newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "-"))]
+    assert read_classes(results.data / "labels.csv") == tuple(labels)
+    examples = read_examples(
+        results.data / "manifest.parquet", results.data / "labels.csv", results.data, "Training"
+    )
+    assert examples["label"].tolist() == labels
 
 
 def test_a_label_unseen_in_training_is_refused_or_dropped(results, capfd):

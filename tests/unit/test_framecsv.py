@@ -161,6 +161,27 @@ def test_files_hold_what_was_computed_and_each_procedure_its_rows(tmp_path):
     assert read_framecsv(tmp_path / "by" / "BAGGING.csv") == [ranges[1], ranges[3]]
 
 
+def test_labels_that_look_like_formulas_run_nowhere_and_come_back(tmp_path):
+    labels = ["-CPR", "=1+1", "@SUM(A1)", "'+X"]
+    rows = [row(label, 4 + number, 5 + number) for number, label in enumerate(labels)]
+    path = write(tmp_path, row("CLAP", 3, 3), row("EARLY", 2, 4), *rows)
+    index(900).write(tmp_path / "index.parquet")
+    write_framecsv(
+        str(path), str(tmp_path / "index.parquet"), "0.5", SETTINGS,
+        str(tmp_path / "framecsv.csv"), str(tmp_path / "by"),
+    )  # fmt: skip
+    _, early, *ranges = read_framecsv(tmp_path / "framecsv.csv")
+    assert early.start == Fraction(-1, 2)
+    assert [entry.procedure for entry in ranges] == [*labels[:3], "+X"]
+    tables = [tmp_path / "framecsv.csv", *(tmp_path / "by").iterdir()]
+    assert len(tables) == 6
+    for table in tables:
+        with table.open(newline="") as file:
+            for cells in csv.DictReader(file):
+                assert not cells["procedure"].startswith(("=", "+", "-", "@"))
+                assert float(cells["start_seconds"]) is not None
+
+
 def test_written_again_a_procedure_that_is_gone_leaves_no_file(tmp_path):
     index(200).write(tmp_path / "index.parquet")
     for label in ("Bagging", "Suturing"):
