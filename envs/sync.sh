@@ -86,7 +86,7 @@ sync() {
     uv=$(find_uv "$python")
     fits $venv || "$uv" venv -q --clear --python "$python" $venv
     rm -f $stamp
-    VIRTUAL_ENV=$PWD/$venv "$uv" pip sync --require-hashes "$lock"
+    VIRTUAL_ENV=$PWD/$venv "$uv" pip sync --compile-bytecode --require-hashes "$lock"
     if [[ $kind != infra ]]; then
         VIRTUAL_ENV=$PWD/$venv "$uv" pip install -q --no-deps --no-build-isolation -e .
     fi
