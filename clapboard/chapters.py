@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from clapboard.problems import Problem
+from clapboard.suffixes import VIDEO_SUFFIXES, is_image, is_video
 
 Kind = Literal["video", "images"]
-
-VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".webm"})
-IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
 
 # GOPR0123 is followed by GP010123, GP020123; GH010123 (HEVC: GX) by GH020123.
 _GOPRO = re.compile(r"(?:GOPR|(G[PHX])(\d\d))(\d{4})", re.IGNORECASE | re.ASCII)
@@ -76,22 +74,6 @@ def gopro_name(file: str) -> GoProName | None:
         return None
     family = (parts[1] or "GP").upper()
     return GoProName(int(parts[3]), family, int(parts[2] or 0) + (family == "GP"))
-
-
-def is_video(file: str) -> bool:
-    """Whether a file counts as a video, by its suffix; hidden files never do."""
-    return _suffix(file) in VIDEO_SUFFIXES
-
-
-def is_image(file: str) -> bool:
-    """Whether a file counts as a picture, by its suffix; hidden files never do."""
-    return _suffix(file) in IMAGE_SUFFIXES
-
-
-def _suffix(file: str) -> str:
-    """The suffix in small letters; empty for hidden files. Not by `Path`: asked for every file."""
-    name = file.rpartition("/")[2]
-    return "" if name.startswith(".") else "".join(name.lower().rpartition(".")[1:])
 
 
 def natural_key(path: str) -> list[list[tuple[int, str]]]:

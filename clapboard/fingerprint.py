@@ -10,14 +10,23 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+from clapboard.suffixes import is_image, is_video
 
 PACKAGE = Path(__file__).parent
 SCRIPTS = PACKAGE.parent / "workflow" / "scripts"
 
 SAMPLED_BYTES = 65_536
-SAMPLED_FILES = 8
+BLOCK_BYTES = 2**20
+WHOLE_BYTES = 64 * BLOCK_BYTES
+
+# A file changed so shortly ago may change again without a new time stamp: file systems round them.
+SETTLED_NS = 2_000_000_000
 
 
 def code(script: str) -> str:
@@ -75,34 +84,83 @@ def _modules(name: str) -> set[Path]:
     return files
 
 
-def source(path: str | os.PathLike[str]) -> str:
-    """Digest of a source's identity, quick enough for every start of the workflow.
+def source(path: str | os.PathLike[str], memory: str | os.PathLike[str] | None = None) -> str:
+    """Digest of the content of a source, quick enough for every start of the workflow.
 
-    Size and three samples (head, middle, tail) of a file; small files are covered whole. Of a
-    folder of pictures all names and some of the files. Independent of time stamps: a touched file
-    keeps its digest, a replaced one does not.
+    Tables and sheets count whole. Of a video or picture, and of any other file above `WHOLE_BYTES`,
+    the size and three samples (head, middle, tail) count. Of a folder, the names and contents of
+    the pictures in it and of the videos in its subfolders count, which is what anybody reads of
+    it. Time stamps do not: a touched file keeps its digest, a replaced one does not.
+
+    Args:
+        path: file or folder.
+        memory: folder in which the digests of folders are remembered. A folder of which no file
+            has changed its size, times or place on disk since is not read again.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: it cannot be read.
     """
-    if Path(path).is_dir():
-        return _folder(Path(path))
-    with Path(path).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
+    return _folder(Path(path), memory) if Path(path).is_dir() else _file(os.fspath(path))
+
+
+def _file(path: str) -> str:
+    """Digest of a file's size and of its content or samples of it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        size = os.fstat(descriptor).st_size
         state = hashlib.blake2b(str(size).encode(), digest_size=8)
-        if size <= 3 * SAMPLED_BYTES:
-            state.update(file.read())
-        else:
+        sampled = is_video(path) or is_image(path) or size > WHOLE_BYTES
+        if sampled and size > 3 * SAMPLED_BYTES:
             for offset in (0, (size - SAMPLED_BYTES) // 2, size - SAMPLED_BYTES):
-                file.seek(offset)
-                state.update(file.read(SAMPLED_BYTES))
+                state.update(os.pread(descriptor, SAMPLED_BYTES, offset))
+        else:
+            while block := os.read(descriptor, BLOCK_BYTES):
+                state.update(block)
+    finally:
+        os.close(descriptor)
     return state.hexdigest()
 
 
-def _folder(folder: Path) -> str:
-    """Digest of the names of all files of a folder and of the content of a few spread over it."""
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-    state = hashlib.blake2b("\0".join(names).encode(errors="surrogateescape"), digest_size=8)
-    for name in names[:: max(1, len(names) // SAMPLED_FILES)]:
-        state.update(source(folder / name).encode())
+def _folder(folder: Path, memory: str | os.PathLike[str] | None) -> str:
+    """Digest of the members of a folder, out of the memory when they are as they were."""
+    members = sorted(_members(folder))
+    stamps = [(name, *_stamp(status)) for name, status in members]
+    seen = hashlib.blake2b(repr(stamps).encode(), digest_size=16).hexdigest()
+    place = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=16).hexdigest()
+    note = Path(memory, place) if memory else None
+    if note and note.is_file():
+        remembered, _, digest = note.read_text(encoding="utf-8").partition(" ")
+        if remembered == seen:
+            return digest
+    state = hashlib.blake2b(digest_size=8)
+    for name, _ in members:
+        state.update(os.fsencode(name) + b"\0" + _file(f"{folder}/{name}").encode())
+    newest = max((status.st_ctime_ns for _, status in members), default=0)
+    if note and time.time_ns() - newest > SETTLED_NS:
+        _remember(note, f"{seen} {state.hexdigest()}")
     return state.hexdigest()
+
+
+def _remember(note: Path, text: str) -> None:
+    """Write a note, whole or not at all; one that cannot be kept costs time and nothing else."""
+    temporary = note.with_name(f"{note.name}-{os.getpid()}")
+    with suppress(OSError):  # `artifacts` would do, but brings Arrow to every start of the workflow
+        note.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(note)
+
+
+def _members(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Name below the folder and status of every file in it that anybody reads."""
+    for entry in os.scandir(folder):
+        if is_image(entry.name):
+            yield entry.name, entry.stat()
+        elif entry.is_dir():
+            for inner in os.scandir(entry):
+                if is_video(inner.name):
+                    yield f"{entry.name}/{inner.name}", inner.stat()
+
+
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    """What changes with a file's content; the last of it cannot be set back by a program."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

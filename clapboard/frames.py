@@ -28,7 +28,7 @@ from clapboard import fingerprint
 from clapboard.artifacts import digest, read_parquet, write_parquet
 from clapboard.decoding import card_decodes, decode_frames
 from clapboard.groups import split_frames
-from clapboard.images import list_frames, read_frames
+from clapboard.images import read_frames
 from clapboard.index import RecordingIndex
 from clapboard.media import open_video
 from clapboard.pixels import PIXEL_VERSION, FullSize, JpegEncoder, PixelSettings, Resizer
@@ -125,7 +125,7 @@ def _outputs(
     pixels = PixelSettings.of(settings)
     shaped = kind == "video" and pixels.fit != "stretch"
     aspect = _pixel_aspect(source) if shaped else Fraction(1)
-    origin = _origin(source, kind, index, chapter) | {"quality": pixels.quality}
+    origin = _origin(source, index, chapter) | {"quality": pixels.quality}
 
     def output(
         manifest: str | os.PathLike[str], shape: dict[str, Any], maker: Callable[[], Render]
@@ -141,7 +141,7 @@ def _outputs(
     return outputs
 
 
-def _origin(source: str, kind: Kind, index: RecordingIndex, chapter: int) -> dict[str, Any]:
+def _origin(source: str, index: RecordingIndex, chapter: int) -> dict[str, Any]:
     """What pictures of a chapter depend on besides size, fit and quality.
 
     The numbers of its frames are part of it: they move when an earlier chapter is replaced.
@@ -150,16 +150,10 @@ def _origin(source: str, kind: Kind, index: RecordingIndex, chapter: int) -> dic
     times = index.source_pts[members.start - 1 : members.stop - 1]
     return {
         "pixels": PIXEL_VERSION,
-        "source": fingerprint.source(source) if kind == "video" else _folder_identity(source),
+        "source": fingerprint.source(source),
         "first_frame": members.start,
         "times": digest(times.tobytes()),
     }
-
-
-def _folder_identity(folder: str) -> str:
-    """Digest of names and sizes of the pictures of a folder."""
-    sizes = [(name, (Path(folder) / name).stat().st_size) for _, name in list_frames(folder)]
-    return digest(repr(sizes).encode())
 
 
 def _pixel_aspect(source: str) -> Fraction:

@@ -17,17 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clapboard.artifacts import write_text
-from clapboard.chapters import (
-    find_chapters,
-    gopro_name,
-    is_image,
-    is_safe_path,
-    is_video,
-    natural_key,
-)
+from clapboard.chapters import find_chapters, gopro_name, is_safe_path, natural_key
 from clapboard.naming import Roles, as_role, best_sheets, read_folders, read_name
 from clapboard.problems import Problem, refuse
 from clapboard.recordings import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from clapboard.suffixes import is_image, is_video
 
 SHEET_SUFFIXES = frozenset({".csv", ".eaf", ".json", ".ods", ".tsv", ".xlsx"})
 COLUMNS = REQUIRED_COLUMNS + OPTIONAL_COLUMNS

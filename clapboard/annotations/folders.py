@@ -10,8 +10,8 @@ from typing import Any
 
 from clapboard.annotations.labels import resolve
 from clapboard.annotations.sheet import Annotation, Sheet
-from clapboard.chapters import VIDEO_SUFFIXES
 from clapboard.problems import Problem
+from clapboard.suffixes import is_video
 
 
 def read_folders(
@@ -26,7 +26,7 @@ def read_folders(
         for folder in sorted(Path(path).iterdir())
         if folder.is_dir()
         for video in sorted(folder.iterdir())
-        if video.suffix.lower() in VIDEO_SUFFIXES and not video.name.startswith(".")
+        if is_video(video.name)
     ]
     zero = Fraction(0)
     annotations = tuple(

@@ -24,6 +24,7 @@ from clapboard.s3.bucket import Bucket, Object, explained
 from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
+from clapboard.suffixes import is_jpeg
 
 SETTINGS = "settings.json"
 """Written before the first picture, so that those of other settings are never taken for ours."""
@@ -74,7 +75,7 @@ def find_frames(
     sources, problems = list[Object](), list[Problem]()
     for recording in recordings:
         folder = frames.folder(recording)
-        found = [one for one in bucket.objects(folder.prefix) if _is_picture(one.key)]
+        found = [one for one in bucket.objects(folder.prefix) if is_jpeg(one.key)]
         sources += found
         if not found:
             message = f"there are no frames of {recording}"
@@ -184,10 +185,6 @@ def _begun(bucket: Bucket, resizing: Resizing) -> datetime | None:
     return next(one.modified for one in bucket.objects(key) if one.key == key)
 
 
-def _is_picture(key: str) -> bool:
-    return key.lower().endswith((".jpg", ".jpeg"))
-
-
 def _is_frame(path: str) -> bool:
     """Whether a name below the location is where resized frames are put."""
-    return len(path.split("/")) == 2 and _is_picture(path)
+    return len(path.split("/")) == 2 and is_jpeg(path)

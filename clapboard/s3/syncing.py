@@ -18,6 +18,7 @@ from clapboard.s3.bucket import Bucket, Object, explained
 from clapboard.s3.location import Location
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
+from clapboard.suffixes import is_jpeg
 
 MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
@@ -39,7 +40,7 @@ def local_frames(folders: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
                 problems.append(Problem("no-folder", "there is no folder", remedy, str(folder)))
                 continue
             for path in sorted(folder.iterdir()):
-                if path.suffix.lower() in (".jpg", ".jpeg") and not path.name.startswith("."):
+                if is_jpeg(path.name):
                     first = files.setdefault(f"{recording}/{path.name}", path)
                     if first != path:
                         message = f"{first} has the same name"
@@ -159,7 +160,7 @@ def _below(bucket: Bucket, location: Location, recordings: set[str]) -> dict[str
             if not name.isprintable():
                 message = f"an object has a name that no file should have: {name!r}"
                 raise InputError([Problem("unsafe-name", message, "Rename it.", location.url)])
-            if name.count("/") == 1 and name.lower().endswith((".jpg", ".jpeg")):
+            if name.count("/") == 1 and is_jpeg(name):
                 found[name] = one
     return found
 

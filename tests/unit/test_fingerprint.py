@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -105,8 +106,8 @@ def test_a_touched_or_copied_file_keeps_its_digest_and_a_replaced_one_does_not(t
 
 
 @pytest.mark.parametrize("size", [0, 1, 3 * fingerprint.SAMPLED_BYTES, 5_000_000])
-def test_head_middle_tail_and_length_of_a_source_count(tmp_path, size):
-    path = tmp_path / "a"
+def test_head_middle_tail_and_length_of_a_video_count(tmp_path, size):
+    path = tmp_path / "a.mp4"
     data = bytearray(size)
     path.write_bytes(data)
     digests = {fingerprint.source(path)}
@@ -129,6 +130,92 @@ def test_small_sources_are_covered_whole(tmp_path_factory, one, other):
     (folder / "other").write_bytes(other)
     same = fingerprint.source(folder / "one") == fingerprint.source(folder / "other")
     assert same == (one == other)
+
+
+@pytest.mark.parametrize("name", ["S1.csv", "S1.xlsx", "recordings.tsv"])
+def test_of_a_sheet_or_table_every_byte_counts(tmp_path, name):
+    sheet = tmp_path / name
+    data = bytearray(1_000_000)
+    sheet.write_bytes(data)
+    before = fingerprint.source(sheet)
+    data[200_000] = 1
+    sheet.write_bytes(data)
+    assert fingerprint.source(sheet) != before
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """A folder with a folder for each class."""
+    for name in ("wave/ido.avi", "wave/eli.avi", "bend/ido.avi"):
+        path = tmp_path / "clips" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return tmp_path / "clips"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda clips: (clips / "wave/ido.avi").write_text("wave/IDO.avi"),
+        lambda clips: (clips / "wave/eli.avi").rename(clips / "bend/eli.avi"),
+        lambda clips: (clips / "wave").rename(clips / "greet"),
+        lambda clips: (clips / "bend/ido.avi").unlink(),
+    ],
+)
+def test_a_folder_of_clips_is_known_by_its_classes_and_their_clips(clips, change):
+    before = fingerprint.source(clips)
+    change(clips)
+    assert fingerprint.source(clips) != before
+
+
+def test_a_touched_or_copied_folder_keeps_its_digest_whatever_else_lies_in_it(clips, tmp_path):
+    before = fingerprint.source(clips)
+    os.utime(clips / "wave/ido.avi", (1, 1))
+    (clips / "wave/notes.txt").write_text("seen")
+    (clips / "Thumbs.db").write_text("seen")
+    shutil.copytree(clips, tmp_path / "copy")
+    assert fingerprint.source(tmp_path / "copy") == fingerprint.source(clips) == before
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """A folder of pictures whose digest is remembered soon."""
+    monkeypatch.setattr(fingerprint, "SETTLED_NS", 20_000_000)
+    (tmp_path / "pictures").mkdir()
+    for number in range(1, 31):
+        (tmp_path / f"pictures/{number:06d}.jpg").write_text(f"picture {number:2d}")
+    time.sleep(0.05)
+    return tmp_path / "pictures"
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_any_picture_that_is_replaced_is_noticed_also_with_its_old_date(pictures, remembers):
+    memory = pictures.parent / "memory" if remembers else None
+    before = fingerprint.source(pictures, memory)
+    for number in range(1, 31):
+        picture = pictures / f"{number:06d}.jpg"
+        status, content = picture.stat(), picture.read_text()
+        picture.write_text(content[::-1])
+        os.utime(picture, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert fingerprint.source(pictures, memory) != before
+        picture.write_text(content)
+        assert fingerprint.source(pictures, memory) == before
+
+
+def test_an_untouched_folder_is_not_read_again(pictures, monkeypatch):
+    memory = pictures.parent / "memory"
+    before = fingerprint.source(pictures, memory)
+    with monkeypatch.context() as patch:
+        patch.setattr(fingerprint, "_file", None)
+        assert fingerprint.source(pictures, memory) == before
+    os.utime(pictures / "000007.jpg")
+    assert fingerprint.source(pictures, memory) == before
+
+
+def test_a_memory_that_cannot_be_kept_costs_only_time(pictures):
+    before = fingerprint.source(pictures)
+    (pictures.parent / "memory").write_text("a file where a folder belongs")
+    assert fingerprint.source(pictures, pictures.parent / "memory") == before
 
 
 def test_a_source_that_is_gone_is_an_error(tmp_path):

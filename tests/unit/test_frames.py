@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -310,6 +311,24 @@ def test_folder_of_pictures_as_chapter(project):
     images = Project(again, source, kind="images")
     assert images.write([1, 17, 30]) == [1, 17, 30]
     assert_shows_its_number(images.pictures())
+
+
+def test_replaced_picture_of_a_folder_is_made_again(project):
+    project.write(range(1, 6), full_size=True)
+    folder = project.folder / "bitmaps"  # all of one size, which tells nothing of the content
+    folder.mkdir()
+    for number, file in project.pictures(name="frames").items():
+        with Image.open(file) as image:
+            image.save(folder / f"{ID}{number:06d}.bmp")
+    images = Project(folder, Take((folder,), (), (5,)), kind="images")
+    images.write([1, 2, 3])
+    shutil.copy(folder / f"{ID}000005.bmp", folder / f"{ID}000002.bmp")
+    images.write([1, 2, 3])
+    assert {number: read_jpeg(file) for number, file in images.pictures().items()} == {
+        1: 1,
+        2: 5,
+        3: 3,
+    }
 
 
 def test_store_is_safe_to_fill_while_it_saves(tmp_path, monkeypatch):

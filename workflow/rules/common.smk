@@ -115,7 +115,7 @@ def manifests(store, chosen):
 def identity(path):
     """Digest of a source file; unlike a time stamp it is the same after a touch or a copy."""
     try:
-        return fingerprint.source(path)
+        return fingerprint.source(path, memory=".snakemake/clapboard")
     except OSError as error:
         message = f"cannot be read: {error.strerror}"
         problem = Problem("unreadable-file", message, "Check its permissions.", file=path)
