@@ -26,7 +26,7 @@ rule all:
     """Everything that the configuration asks for."""
     default_target: True
     input:
-        rules.accept_inputs.output,
+        rules.check_inputs.output,
         ALL_FRAMECSV,
         ALL_VIDEOS if settings.video.concatenate else [],
         ALL_FULL_SIZE,
@@ -36,27 +36,27 @@ rule all:
 rule check:
     """Every problem in the input, in one report; fails when there is an error."""
     input:
-        rules.accept_inputs.output,
+        rules.check_inputs.output,
 
 
 rule framecsv:
     """Sheets as frame ranges."""
     input:
-        rules.accept_inputs.output,
+        rules.check_inputs.output,
         ALL_FRAMECSV,
 
 
 rule videos:
     """Chapters joined to one video per recording."""
     input:
-        rules.accept_inputs.output,
+        rules.check_inputs.output,
         ALL_VIDEOS,
 
 
 rule frames:
     """The labelled frames of every recording as pictures."""
     input:
-        rules.accept_inputs.output,
+        rules.check_inputs.output,
         ALL_MANIFESTS,
         ALL_FULL_SIZE,
 
@@ -64,12 +64,12 @@ rule frames:
 rule dataset:
     """The labelled pictures, sorted by split and label."""
     input:
-        rules.accept_inputs.output,
+        rules.check_inputs.output,
         rules.link_dataset.output,
 
 
 rule models:
     """Every model of the configuration, trained and evaluated."""
     input:
-        rules.accept_inputs.output,
+        rules.check_inputs.output,
         ALL_MODELS,

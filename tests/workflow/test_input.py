@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import pytest
-from project import Project, make_project, table
+from project import ACTS, Project, make_project, table, write_sheet
 
 
 @pytest.fixture
@@ -70,6 +71,41 @@ def test_all_errors_of_sheets_and_videos_before_any_work(fresh):
     assert made(fresh) == {"check/report.csv"}
 
 
+@pytest.mark.parametrize("arguments", [["--keep-going"], ["results/index/S1C1.parquet"], ["check"]])
+def test_no_way_leads_past_an_error(fresh, arguments):
+    fresh.chapters("S2C1")[1].write_bytes(b"this is no video")
+    for _ in range(2):
+        screen = refused(fresh, "--cores", "2", *arguments)
+        assert fresh.chapters("S2C1")[1].name in screen
+        assert made(fresh) == {"check/report.csv"}
+
+
+def test_an_error_that_comes_later_stops_the_next_run(project):
+    made_before = made(project)
+    project.chapters("S2C1")[1].write_bytes(b"this is no video")
+    for _ in range(2):
+        assert project.chapters("S2C1")[1].name in refused(project, "--cores", "2")
+        assert made(project) == made_before
+
+
+def test_all_unreadable_files_at_once(fresh):
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    for recording in ("S1C1", "S2C1"):
+        fresh.chapters(recording)[0].chmod(0)
+    screen = refused(fresh, "--cores", "2")
+    for recording in ("S1C1", "S2C1"):
+        assert str(fresh.chapters(recording)[0].relative_to(fresh.folder)) in screen
+
+
+def test_warnings_are_shown_once(fresh):
+    write_sheet(fresh.sheet("S1"), [*ACTS, ("ONLY HERE", *ACTS[0][1:])])
+    config = {"overlaps": "first"}
+    fresh.configure(annotations=config)
+    assert "ONLY HERE" in fresh.run("framecsv")
+    assert "ONLY HERE" not in fresh.run("videos")
+
+
 def test_unknown_recording_is_no_target(fresh):
     screen = refused(fresh, "--dry-run", "results/index/S9C9.parquet")
     assert "No rule to produce results/index/S9C9.parquet" in screen
@@ -91,7 +127,7 @@ def test_only_the_targets_asked_for(fresh):
     def rules(*targets):
         return {job.split()[0] for job in fresh.pending(*targets)}
 
-    check = {"check_inputs", "accept_inputs"}
+    check = {"check_inputs"}
     timing = check | {"index_recording"}
     assert rules("check") == check
     place = timing | {"find_clap", "compute_framecsv"}

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 import clapboard.config
 from clapboard import fingerprint
-from clapboard.problems import InputError, Problem
+from clapboard.problems import InputError
 from clapboard.recordings import chapter_name, read_recordings
 
 
@@ -117,9 +117,7 @@ def identity(path):
     try:
         return fingerprint.source(path, memory=".snakemake/clapboard")
     except OSError as error:
-        message = f"cannot be read: {error.strerror}"
-        problem = Problem("unreadable-file", message, "Check its permissions.", file=path)
-        raise WorkflowError(str(problem)) from None
+        return f"unreadable: {error.strerror}"  # said with all other problems, before any work
 
 
 def identities(wildcards):
@@ -137,9 +135,28 @@ def sheet_identity(wildcards):
     return identity(sheet_file(wildcards))
 
 
-def source_identities(wildcards):
-    """Digest of the table and of every sheet and chapter by its path."""
-    return {path: identity(path) for path in [settings.recordings, *SHEETS, *CHAPTERS]}
+def check_settings(wildcards=None):
+    """What the check of the input is told by the configuration."""
+    return {"annotations": section("annotations")}
+
+
+def known_by(wildcards=None):
+    """All else that its outcome depends on: table, sheets and chapters by path, and its code."""
+    sources = {path: identity(path) for path in [settings.recordings, *SHEETS, *CHAPTERS]}
+    return {"sources": sources, "code": fingerprint.code("check_inputs")}
+
+
+def open_gate():
+    """End the run before its first job if the input has an error."""
+    from clapboard import gate  # not before it is needed: a dry run need not wait for PyAV
+
+    gate.open_gate(
+        folder=f"{settings.results}/check",
+        recordings=list(recordings.values()),
+        settings=check_settings(),
+        known_by=known_by(),
+        threads=workflow.cores or 1,
+    )
 
 
 def footage(wildcards):

@@ -1,13 +1,17 @@
 """Report every problem in the input."""
 
-from clapboard import inputs, logs
+from pathlib import Path
+
+from clapboard import gate, logs
 from clapboard.recordings import read_recordings
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):
-        problems = inputs.check_inputs(
-            annotations=snakemake.params.annotations,
+        problems = gate.look(
+            folder=Path(snakemake.output.report).parent,
             recordings=read_recordings(snakemake.input.table),
+            settings=snakemake.params.settings,
+            known_by=snakemake.params.known_by,
             threads=snakemake.threads,
         )
-        inputs.write_report(problems, snakemake.output.report)
+        gate.accept(problems, snakemake.output.report, snakemake.output.accepted)
