@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable
 
 from clapboard.inputs import check_inputs, save_report
+from clapboard.model_checks import pretrained
 from clapboard.problems import errors, report
-from clapboard.project import add_config_argument, read_project
+from clapboard.project import add_config_argument, known_at_start, read_project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +21,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Print all problems; 1 when one of them is an error."""
     project = read_project(arguments.configfile)
-    settings = project.config.section("annotations")
-    threads = len(os.sched_getaffinity(0))
-    problems = project.problems + check_inputs(settings, project.recordings, threads)
+    config, recordings = project.config, project.recordings
+    problems = [
+        *project.problems,
+        *known_at_start(config, recordings, project.problems),
+        *check_inputs(
+            config.section("annotations"),
+            recordings,
+            threads=len(os.sched_getaffinity(0)),
+            models=pretrained(config.models) if config.models else None,
+            protocol=config.evaluation.protocol,
+            ffmpeg=config.video.ffmpeg,
+            incomplete=bool(errors(project.problems)),
+        ),
+    ]
     if arguments.output:
         save_report(problems, arguments.output)
     say(report(problems) if problems else "no problem in the input")

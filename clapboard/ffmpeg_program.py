@@ -19,6 +19,8 @@ from clapboard.problems import InputError, Problem
 
 LIMIT_HOURS = 12
 SHOWN_LINES = 15
+ANSWER_SECONDS = 60
+REMEDY = "Write bundled, system or the path of the program."
 
 
 class FfmpegError(RuntimeError):
@@ -44,7 +46,7 @@ def ffmpeg_binary(setting: str) -> str:
                 Problem(
                     "no-ffmpeg",
                     "There is no such FFmpeg program",
-                    "Write bundled, system or the path of the program.",
+                    REMEDY,
                     file="config",
                     column="video.ffmpeg",
                     value=setting,
@@ -52,6 +54,33 @@ def ffmpeg_binary(setting: str) -> str:
             ]
         )
     return found
+
+
+def ffmpeg_problems(setting: str) -> list[Problem]:
+    """Why the program that the key ``video.ffmpeg`` means cannot be used; nothing when it can."""
+    try:
+        command = [ffmpeg_binary(setting), "-version"]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_SECONDS
+        )
+    except InputError as error:
+        return list(error.problems)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        answer = str(error)
+    else:
+        if done.returncode == 0 and done.stdout.startswith(b"ffmpeg version"):
+            return []
+        answer = f"exit status {done.returncode}"
+    return [
+        Problem(
+            "no-ffmpeg",
+            f"This program does not answer `-version` as FFmpeg does ({answer})",
+            REMEDY,
+            file="config",
+            column="video.ffmpeg",
+            value=setting,
+        )
+    ]
 
 
 def local_input(

@@ -10,9 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from clapboard.annotations.clips import of_recording
 from clapboard.annotations.labels import folder_name
-from clapboard.annotations.placing import in_recording
+from clapboard.annotations.placing import in_recording, of_recording
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.artifacts import read_csv, read_json, write_csv
@@ -71,7 +70,7 @@ def frame_ranges(
     """The ranges of all annotations and claps of a sheet, in sheet order.
 
     Args:
-        sheet: annotations of one recording (`clapboard.annotations.clips.of_recording`).
+        sheet: annotations of one recording (`clapboard.annotations.placing.of_recording`).
         clap: seconds in the recording at which the first clap is seen; only sheets in wall-clock
             time are moved by it.
         rate: nominal frames per second, for the fractional frames `t * rate`.
@@ -188,7 +187,7 @@ def write_framecsv(
     chapters = [chapter.file for chapter in index.chapters]
     sheet, problems = read_sheet(sheet_file, settings, chapters)
     refuse(problems)
-    sheet = of_recording(sheet, chapters, subject)
+    sheet = of_recording(sheet, chapters, subject, clap)
     placed, scale = placement(index, clap, sync)
     ranges = frame_ranges(sheet, placed, index.rate, index, scale)
     by_file: dict[str, list[FrameRange]] = defaultdict(list)

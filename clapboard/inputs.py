@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields, replace
 from fractions import Fraction
@@ -17,16 +17,19 @@ from typing import Any
 from tqdm import tqdm
 
 from clapboard import artifacts
-from clapboard.annotations.clips import of_recording
+from clapboard.annotations.clips import rows_of
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint import lint
+from clapboard.annotations.lint_video import clap_offset
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.clock import parse_rate
+from clapboard.ffmpeg_program import ffmpeg_problems
 from clapboard.footage import read_images
 from clapboard.media import MediaInfo, probe, unreadable
-from clapboard.problems import InputError, Problem, errors, refuse, report
-from clapboard.recordings import Recording
+from clapboard.model_checks import weights_problems
+from clapboard.problems import InputError, Problem, errors, report
+from clapboard.recordings import SPLITS, Recording
 from clapboard.sketch import clap_estimate
 
 JUDGED_SPLITS = ("Validation", "Test")
@@ -34,43 +37,59 @@ REPORT_COLUMNS = tuple(field.name for field in fields(Problem))
 
 
 def check_inputs(
-    annotations: Mapping[str, Any], recordings: Sequence[Recording], threads: int = 1
+    annotations: Mapping[str, Any],
+    recordings: Sequence[Recording],
+    threads: int = 1,
+    models: Mapping[str, Mapping[str, str]] | None = None,
+    protocol: str = "splits",
+    ffmpeg: str = "bundled",
+    incomplete: bool = False,
 ) -> list[Problem]:
-    """Every problem of sheets and chapters, and of both together.
+    """Every problem of sheets and chapters, of both together, and of what the work needs besides.
+
+    Only causes are told: what an unreadable sheet makes others look like is not.
 
     Args:
         annotations: config section ``annotations``.
         recordings: the table of recordings.
         threads: how many recordings to look at side by side.
+        models: what `clapboard.model_checks.pretrained` says of every model; None without models.
+        protocol: key ``evaluation.protocol``.
+        ffmpeg: key ``video.ffmpeg``.
+        incomplete: whether the table has rows that are no recordings for errors told elsewhere.
 
     Returns:
-        Problems of the chapters, then of the sheets; nothing is raised for bad content.
+        Problems of programs and weights, of the chapters, then of the sheets; nothing is raised for
+        bad content.
     """
+    problems = [*ffmpeg_problems(ffmpeg), *weights_problems(models or {})]
     with ThreadPoolExecutor(threads) as pool:
         looks = pool.map(look_at_chapters, recordings)
         looked = list(tqdm(looks, total=len(recordings), desc="chapters", unit="recording"))
-    problems = [problem for _, found in looked for problem in found]
+    problems += [problem for _, found in looked for problem in found]
     infos = {info.file: info for chapters, _ in looked for info in chapters}
 
-    sheets, users = dict[str, Sheet](), defaultdict[str, list[str]](list)
+    sheets, faulty = dict[str, Sheet](), set[str]()
+    users = defaultdict[str, list[str]](list)
     for recording in recordings:
         if recording.annotations:
             users[recording.annotations] += recording.chapters
     for path, chapters in tqdm(users.items(), desc="sheets", unit="sheet"):
         sheets[path], found = read_sheet(path, annotations, chapters)
         problems += found
-    placed = [replace(entry, clap=_clap_as_time(entry, infos)) for entry in recordings]
+        if errors(found):
+            faulty.add(path)
+    unsure = {entry.split for entry in recordings if entry.annotations in faulty}
+    unsure |= set(SPLITS if incomplete else ())
     durations = {file: info.duration for file, info in infos.items() if info.duration > 0}
-    problems += lint(sheets, placed, durations, annotations)
-    ignored = {normalise(label) for label in annotations["ignore"]}
-    labels = defaultdict[str, set[str]](set)
-    for recording in recordings:
-        if recording.annotations:
-            sheet = sheets[recording.annotations]
-            sheet = of_recording(sheet, recording.chapters, recording.subject)
-            labels[recording.split].update(entry.label for entry in sheet.annotations)
-            labels[recording.split] -= ignored
-    return [*problems, *_empty_splits(labels), *_absent_classes(labels)]
+    offsets = {entry.id: _clap_offset(entry, infos) for entry in recordings}
+    problems += lint(sheets, recordings, durations, annotations, offsets, unsure)
+    sound = {path: sheet for path, sheet in sheets.items() if path not in faulty}
+    problems += _empty_sheets(sound, recordings, bool(annotations["background"]))
+    labels = _labels_by_split(sheets, recordings, annotations)
+    if models is not None:
+        problems += _too_few_labels(labels, unsure, protocol)
+    return [*problems, *_absent_classes(labels, unsure)]
 
 
 def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Problem]]:
@@ -82,6 +101,7 @@ def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Proble
         try:
             footage = read_images(folder, parse_rate(recording.rate))
             infos.append(replace(footage.info, duration=footage.duration))
+            problems += footage.doubts
         except InputError as error:
             problems += error.problems
         except OSError as error:
@@ -89,33 +109,85 @@ def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Proble
     return infos, problems
 
 
-def _clap_as_time(recording: Recording, infos: Mapping[str, MediaInfo]) -> str:
-    """The clap position in seconds where that is cheap to say, else as the table has it."""
+def _clap_offset(recording: Recording, infos: Mapping[str, MediaInfo]) -> Fraction | None:
+    """Seconds of the clap in its recording where that is cheap to say."""
     first = infos.get(recording.chapters[0])
-    return clap_estimate(recording.clap, first.rate if first else Fraction(0))
+    return clap_offset(clap_estimate(recording.clap, first.rate if first else Fraction(0)))
 
 
-def _empty_splits(labels: Mapping[str, set[str]]) -> list[Problem]:
-    """Splits that need annotations and have none; `labels` by split."""
-    if not any(labels[split] for split in ("Training", *JUDGED_SPLITS)):
-        return []
-    wanted = {"Training": "nothing can be trained", "Test": "no model can be judged"}
-    return [
-        Problem(
-            check="empty-split",
-            message=f"No recording with annotations has this split, so {outcome}",
-            remedy="Give the split to a subject of its own.",
-            column="split",
-            value=split,
-            severity="error" if split == "Training" else "warning",
+def _empty_sheets(
+    sheets: Mapping[str, Sheet], recordings: Sequence[Recording], background: bool
+) -> list[Problem]:
+    """Sheets without any annotation, and recordings that their sheet says nothing about.
+
+    Args:
+        sheets: those that could be read without an error, by path.
+        recordings: all.
+        background: whether frames without a label make a class; then it may be meant.
+    """
+    problems = dict[Problem, None]()
+    for recording in recordings:
+        sheet = sheets.get(recording.annotations)
+        if sheet is None or rows_of(sheet, recording.chapters, recording.subject).annotations:
+            continue
+        empty = not sheet.annotations
+        problem = Problem(
+            "empty-sheet" if empty else "nothing-annotated",
+            "the sheet has no annotation" if empty else f"no row is about {recording.id}",
+            "Annotate the recording, or take it out of the recordings table.",
+            sheet.file,
+            severity="warning" if background else "error",
         )
-        for split, outcome in wanted.items()
-        if not labels[split]
-    ]
+        problems[problem] = None
+    return list(problems)
 
 
-def _absent_classes(labels: Mapping[str, set[str]]) -> list[Problem]:
-    """Classes of Training that another split with annotations has not; `labels` by split."""
+def _labels_by_split(
+    sheets: Mapping[str, Sheet], recordings: Sequence[Recording], annotations: Mapping[str, Any]
+) -> dict[str, set[str]]:
+    """The labels that the recordings of each split have, the background being one."""
+    ignored = {normalise(label) for label in annotations["ignore"]}
+    labels = defaultdict[str, set[str]](set)
+    for recording in recordings:
+        if recording.annotations:
+            sheet = sheets[recording.annotations]
+            part = rows_of(sheet, recording.chapters, recording.subject)
+            labels[recording.split] |= {entry.label for entry in part.annotations} - ignored
+            labels[recording.split] |= {annotations["background"]} - {""}
+    return labels
+
+
+def _too_few_labels(
+    labels: Mapping[str, set[str]], unsure: Collection[str], protocol: str
+) -> Iterator[Problem]:
+    """Splits with recordings, but without labels to learn or to judge.
+
+    Args:
+        labels: by split.
+        unsure: splits that may lack labels for reasons told elsewhere.
+        protocol: key ``evaluation.protocol``; ``loso`` makes its own Validation and Test.
+    """
+    learnt = labels.get("Training", set())
+    if "Training" in unsure or not labels.get("Training"):
+        return
+    if len(learnt) < 2:
+        message = "Training has only one label, so there is nothing to tell apart"
+        remedy = "Annotate another, or set annotations.background to the name of the rest."
+        yield Problem("one-class", message, remedy, column="split", value=", ".join(learnt))
+    for split in JUDGED_SPLITS if protocol == "splits" else ():
+        if labels.get(split) and split not in unsure and not labels[split] & learnt:
+            message = f"{split} has no label that Training has, so no figure means anything"
+            remedy = "Move a subject, or give the labels the same names with aliases."
+            yield Problem("no-common-label", message, remedy, column="split", value=split)
+
+
+def _absent_classes(labels: Mapping[str, set[str]], unsure: Collection[str]) -> list[Problem]:
+    """Classes of Training that another split with annotations has not.
+
+    Args:
+        labels: by split.
+        unsure: splits that may lack labels for reasons told elsewhere.
+    """
     return [
         Problem(
             check="class-absent",
@@ -126,8 +198,8 @@ def _absent_classes(labels: Mapping[str, set[str]]) -> list[Problem]:
             severity="warning",
         )
         for split in JUDGED_SPLITS
-        if labels[split]
-        for label in sorted(labels["Training"] - labels[split])
+        if labels.get(split) and split not in unsure
+        for label in sorted(labels.get("Training", set()) - labels[split])
     ]
 
 
@@ -151,14 +223,3 @@ def _problem(cells: Mapping[str, str]) -> Problem:
     """A problem from its row in the report."""
     values: dict[str, Any] = {**cells, "row": int(cells["row"]) if cells["row"] else None}
     return Problem(**values)
-
-
-def accept(report_file: str | os.PathLike[str], output: str | os.PathLike[str]) -> None:
-    """Write `output` when a report has no error.
-
-    Raises:
-        InputError: it has; carries all its problems.
-    """
-    problems = read_report(report_file)
-    refuse(problems)
-    artifacts.write_json(output, {"errors": 0, "warnings": len(problems) - len(errors(problems))})

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from clapboard import artifacts, sampling
-from clapboard.annotations.clips import of_recording
 from clapboard.annotations.labels import normalise
+from clapboard.annotations.placing import of_recording
 from clapboard.annotations.reading import read_sheet
 from clapboard.config import Config
 from clapboard.framecsv import FrameRange, clap_seconds, frame_ranges
@@ -131,7 +131,7 @@ def _look_ahead(config: Config, recording: Recording) -> _Outlook:
     sheet, _ = read_sheet(recording.annotations, settings, recording.chapters)
     clap = clap_estimate(recording.clap, index.rate)
     start = clap_seconds("0" if clap.startswith("auto") else clap, index)
-    sheet = of_recording(sheet, recording.chapters, recording.subject)
+    sheet = of_recording(sheet, recording.chapters, recording.subject, recording.clap)
     ranges = frame_ranges(sheet, start, index.rate, index)
     overlaps = "first" if settings["overlaps"] == "refuse" else settings["overlaps"]
     labels = label_frames(ranges, index, overlaps, settings["background"], settings["ignore"])

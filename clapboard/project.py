@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import yaml
 
 from clapboard.config import CONFIG_FILE, Config, load
-from clapboard.problems import InputError, Problem
+from clapboard.model_checks import setting_problems
+from clapboard.problems import InputError, Problem, errors
 from clapboard.recordings import Recording, examine_recordings
+from clapboard.splits import split_problems
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,24 @@ def read_project(config_file: str) -> Project:
     """
     config = load(_read_yaml(config_file), config_file)
     return Project(config, *examine_recordings(config.recordings))
+
+
+def known_at_start(
+    config: Config, recordings: Sequence[Recording], table_problems: Sequence[Problem]
+) -> list[Problem]:
+    """Why models cannot be made with these settings of these recordings, before a file is read.
+
+    Args:
+        config: the configuration.
+        recordings: the usable rows of the table.
+        table_problems: what is wrong with the table. When it has errors, nothing is said about who
+            is in which split.
+    """
+    problems = setting_problems(config.models, config.frames.size)
+    if not errors(table_problems):
+        protocol, table = config.evaluation.protocol, config.recordings
+        problems += split_problems(recordings, bool(config.models), protocol, table)
+    return problems
 
 
 def _read_yaml(path: str) -> Mapping[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-from clapboard.annotations.clips import of_recording
+from clapboard.annotations.placing import first_clap, names_clips, of_recording
 from clapboard.annotations.reading import read_sheet
+from clapboard.annotations.sheet import Sheet
 from clapboard.artifacts import read_json, write_csv, write_json
 from clapboard.index import RecordingIndex
 from clapboard.problems import refuse
@@ -21,6 +23,7 @@ from clapboard.sync import (
     check_claps,
     drift,
     find_clap,
+    listen,
     remaining,
 )
 from clapboard.waveform import draw_claps
@@ -50,7 +53,7 @@ def write_sync(
 ) -> None:
     """Find the clap of a recording, measure its drift, and say how the sheet is placed on it.
 
-    Sheets that count from the first frame of the video need no clap.
+    Sheets that count from the first frame of the recording need no clap.
 
     Args:
         recording: its id.
@@ -71,10 +74,10 @@ def write_sync(
     chapters = [chapter.file for chapter in index.chapters]
     sheet, problems = read_sheet(sheet_file, annotations, chapters)
     refuse(problems)
-    sheet = of_recording(sheet, chapters, subject)
+    sheet = of_recording(sheet, chapters, subject, clap)
     scale = Fraction(1)
     if sheet.origin == "video":
-        found, checks = Clap(Fraction(0), "not needed", Heard(None, ())), list[Check]()
+        found, checks = _seen_in_video(sheet, index, settings)
     else:
         found, problems = find_clap(index, clap, settings)
         refuse(problems)
@@ -84,6 +87,22 @@ def write_sync(
         refuse(beyond_limit(checks, scale, settings["limit"], sheet_file))
     draw_claps(recording, found, checks, plot)
     write_json(sync, _facts(recording, found, checks, scale))
+
+
+def _seen_in_video(
+    sheet: Sheet, index: RecordingIndex, settings: Mapping[str, Any]
+) -> tuple[Clap, list[Check]]:
+    """The claps of a sheet that was made while watching this very recording.
+
+    Its times need no correction; what is heard at its claps is for comparing cameras.
+    """
+    seen = first_clap(sheet)
+    if seen is None or names_clips(sheet):
+        return Clap(Fraction(0), "not needed", Heard(None, ())), []
+    window = Fraction(str(settings["window"]))
+    clap = Clap(seen, "annotated", listen(index, seen - window, seen + window))
+    marks = [replace(mark, start=mark.start - seen) for mark in sheet.claps]
+    return clap, check_claps(index, clap, marks, settings)
 
 
 def _facts(recording: str, clap: Clap, checks: Sequence[Check], scale: Fraction) -> dict[str, Any]:

@@ -45,12 +45,13 @@ class Chapters:
         return list(dict.fromkeys(fitting))
 
 
-def of_recording(sheet: Sheet, chapters: Sequence[str], subject: str = "") -> Sheet:
-    """The part of a sheet that is about one recording.
+def rows_of(sheet: Sheet, chapters: Sequence[str], subject: str = "") -> Sheet:
+    """The rows of a sheet that are about one recording, their times as they are.
 
     Of a sheet that names clips, annotations of the recording's chapters stay, their clip replaced
     by the chapter's path. Of a sheet that names subjects, those of `subject` and those without any
-    stay, provided that it names `subject`; else the names mean something else and all stay.
+    stay, provided that it names `subject`; else the names mean something else and all stay, unless
+    they have claps of their own: nobody's rows may be counted from another's clap.
     """
     entries = (*sheet.annotations, *sheet.claps)
     if any(entry.clip for entry in entries):
@@ -61,7 +62,9 @@ def of_recording(sheet: Sheet, chapters: Sequence[str], subject: str = "") -> Sh
             claps=_in_chapters(sheet.claps, known),
         )
     wanted = normalise(subject)
-    if wanted and wanted in {normalise(entry.subject) for entry in entries}:
+    apart = len(set(sheet.subject_zeros.values())) > 1
+    named = {normalise(entry.subject) for entry in entries} | sheet.subject_zeros.keys()
+    if wanted and (apart or wanted in named):
         sheet = replace(
             sheet,
             annotations=_of_subject(sheet.annotations, wanted),

@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from clapboard.annotations.clips import of_recording
-from clapboard.annotations.placing import from_clap, in_recording
+from clapboard.annotations.placing import from_clap, in_recording, of_recording
 from clapboard.annotations.predictions import predicted_sheet
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
@@ -50,7 +49,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     written, problems = Sheet("", "video"), list[Problem]()
     if recording.annotations:
         written, problems = read_sheet(recording.annotations, settings, recording.chapters)
-        written = of_recording(written, recording.chapters, recording.subject)
+        written = of_recording(written, recording.chapters, recording.subject, recording.clap)
     if arguments.predictions:
         sheet = predicted_sheet(arguments.predictions, index)
     else:

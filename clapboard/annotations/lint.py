@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from clapboard.annotations.clips import of_recording
+from clapboard.annotations.clips import rows_of
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint_classes import Placed, lint_classes
 from clapboard.annotations.lint_durations import lint_durations
+from clapboard.annotations.lint_placing import lint_cameras, lint_clap
 from clapboard.annotations.lint_rows import lint_rows
-from clapboard.annotations.lint_video import lint_video
+from clapboard.annotations.lint_video import clap_offset, lint_video
+from clapboard.annotations.placing import of_recording
 from clapboard.annotations.sheet import Sheet
 from clapboard.problems import Problem
 from clapboard.recordings import Recording
@@ -23,68 +24,72 @@ def lint(
     recordings: Sequence[Recording],
     durations: Mapping[str, Fraction] | None,
     settings: Mapping[str, Any],
+    offsets: Mapping[str, Fraction | None] | None = None,
+    unsure: Collection[str] = (),
 ) -> list[Problem]:
     """Everything wrong or doubtful in sheets that could be read; errors stop the run.
 
     Args:
-        sheets: by path, as in `Recording.annotations`. A sheet that several recordings share is
-            checked once; only its ends are compared with each video.
+        sheets: by path, as in `Recording.annotations`. What several recordings share is checked
+            once; only its ends are compared with each video.
         recordings: all recordings; those without a sheet in `sheets` are left alone.
         durations: seconds of video in each chapter file. Recordings with a chapter that is not in
             it are not compared with their video, none when it is None.
         settings: section `annotations` of the config.
+        offsets: where the clap of each recording is, seconds, by id; None where that is not known
+            yet. Without it the table of recordings is asked.
+        unsure: splits in which labels may be missing for reasons told elsewhere; nothing is said
+            about what they lack.
 
     Returns:
         Problems by sheet and row.
     """
-    problems: list[Problem] = []
-    used: dict[str, Sheet] = {}
+    problems: dict[Problem, None] = {}
     placed: dict[Placed, None] = {}
     for recording in recordings:
         if recording.annotations not in sheets:
             continue
         whole = sheets[recording.annotations]
-        sheet = of_recording(whole, recording.chapters, recording.subject)
-        used[whole.file] = _joined(used.get(whole.file), sheet)
-        for entry in sheet.annotations:
-            placed[Placed(recording.subject, recording.split, sheet.file, entry)] = None
-        problems += _several_subjects(whole, recording)
-        problems += lint_video(sheet, recording, durations or {})
-    for sheet in used.values():
-        problems += lint_rows(sheet, settings)
-    problems += lint_classes(list(placed), settings)
-    problems += lint_durations(list(placed))
-    order = {file: number for number, file in enumerate(used)}
+        part = rows_of(whole, recording.chapters, recording.subject)
+        for entry in part.annotations:
+            placed[Placed(recording.subject, recording.split, part.file, entry)] = None
+        found = [*_several_subjects(whole, recording), *lint_clap(whole, part, recording)]
+        if whole.claps or whole.origin == "video":
+            offset = offsets[recording.id] if offsets else clap_offset(recording.clap)
+        else:
+            offset = None  # the missing clap is told by the reader
+        seen = of_recording(whole, recording.chapters, recording.subject, recording.clap)
+        found += lint_rows(part, settings)
+        found += lint_video(seen, recording, durations or {}, offset)
+        problems |= dict.fromkeys(found)
+    problems |= dict.fromkeys(lint_cameras(sheets, recordings))
+    problems |= dict.fromkeys(lint_classes(list(placed), settings, unsure))
+    problems |= dict.fromkeys(lint_durations(list(placed)))
+    order = {file: number for number, file in enumerate(sheets)}
     return sorted(problems, key=lambda problem: (order.get(problem.file, -1), problem.row or 0))
 
 
 def _several_subjects(sheet: Sheet, recording: Recording) -> list[Problem]:
-    """A warning when a sheet is about several people and none of them is the recording's."""
+    """A sheet about several people of whom none is the recording's.
+
+    A warning, since they may all be seen in one video; an error when they have claps of their own,
+    since nobody's rows may be counted from another's clap.
+    """
     names = {
         normalise(entry.subject): entry.subject for entry in sheet.annotations if entry.subject
     }
     if len(names) < 2 or normalise(recording.subject) in names:
         return []
+    apart = len(set(sheet.subject_zeros.values())) > 1
+    outcome = "no row, since each has a clap of its own" if apart else "the rows of all of them"
     return [
         Problem(
             "several-subjects",
             f"the sheet names several subjects and none is {recording.subject}, so {recording.id} "
-            "gets the rows of all of them",
+            f"gets {outcome}",
             "Write the subject as in the recordings table, unless they are all seen in one video.",
             sheet.file,
             value=", ".join(sorted(names.values())),
-            severity="warning",
+            severity="error" if apart else "warning",
         )
     ]
-
-
-def _joined(first: Sheet | None, second: Sheet) -> Sheet:
-    """Two parts of one sheet as one, in sheet order and without repetition."""
-    if first is None:
-        return second
-
-    def both(name: str) -> tuple:
-        entries = dict.fromkeys((*getattr(first, name), *getattr(second, name)))
-        return tuple(sorted(entries, key=lambda entry: entry.row))
-
-    return replace(first, annotations=both("annotations"), claps=both("claps"))

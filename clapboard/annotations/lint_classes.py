@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
@@ -30,16 +30,25 @@ class Placed:
     entry: Annotation
 
 
-def lint_classes(placed: Sequence[Placed], settings: Mapping[str, Any]) -> list[Problem]:
-    """Labels that no Training subject has, that one subject has alone, that look misspelt."""
+def lint_classes(
+    placed: Sequence[Placed], settings: Mapping[str, Any], unsure: Collection[str] = ()
+) -> list[Problem]:
+    """Labels that no Training subject has, that one subject has alone, that look misspelt.
+
+    Args:
+        placed: all annotations.
+        settings: section `annotations` of the config.
+        unsure: splits in which labels may be missing for reasons told elsewhere.
+    """
     ignored = {resolve(label, settings["aliases"]) for label in settings["ignore"]}
     by_label: dict[str, list[Placed]] = defaultdict(list)
     for one in placed:
         if one.entry.label not in ignored and one.split != "Predict":
             by_label[one.entry.label].append(one)
-    unseen = _unseen(by_label, settings["unseen"])
+    unseen = [] if "Training" in unsure else _unseen(by_label, settings["unseen"])
     told = {problem.value for problem in unseen}
-    return [*unseen, *_one_subject(by_label, told), *_spellings(by_label)]
+    alone = [] if unsure else _one_subject(by_label, told)
+    return [*unseen, *alone, *_spellings(by_label)]
 
 
 def _unseen(by_label: Mapping[str, Sequence[Placed]], policy: str) -> list[Problem]:

@@ -18,7 +18,12 @@ LONG_CLAP = Fraction(1)
 
 
 def lint_rows(sheet: Sheet, settings: Mapping[str, Any]) -> list[Problem]:
-    """Stop before start, zero length, long claps, duplicates, overlaps, rows out of order."""
+    """Stop before start, zero length, long claps, duplicates, overlaps, rows out of order.
+
+    Args:
+        sheet: rows about one recording (`clapboard.annotations.clips.rows_of`).
+        settings: section `annotations` of the config.
+    """
     problems = [
         _stop_before_start(entry, sheet.file)
         for entry in (*sheet.annotations, *sheet.claps)
@@ -37,10 +42,11 @@ def lint_rows(sheet: Sheet, settings: Mapping[str, Any]) -> list[Problem]:
 
 
 def _by_clock(entries: Sequence[Annotation]) -> list[list[Annotation]]:
-    """Rows whose times can be compared: those of one clip and one subject."""
-    groups: dict[tuple[str, str], list[Annotation]] = defaultdict(list)
+    """Rows whose times can be compared: those of one clip that do not end before they begin."""
+    groups: dict[str, list[Annotation]] = defaultdict(list)
     for entry in entries:
-        groups[entry.clip, entry.subject].append(entry)
+        if entry.stop >= entry.start:
+            groups[entry.clip].append(entry)
     return list(groups.values())
 
 

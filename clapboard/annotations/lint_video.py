@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import PurePath
 
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.clock import parse_duration, seconds_text
-from clapboard.problems import Problem
+from clapboard.problems import Problem, errors
 from clapboard.recordings import Recording
 
 ROUNDED_END = Fraction(1)
@@ -18,33 +18,55 @@ LONGER = Fraction(11, 10)
 """A session is far longer than its video beyond this multiple of it, rounded ends apart."""
 
 
+FEW = 5
+"""Annotations wholly beside the video that are told row by row; more have one cause."""
+
+
 def lint_video(
-    sheet: Sheet, recording: Recording, durations: Mapping[str, Fraction]
+    sheet: Sheet,
+    recording: Recording,
+    durations: Mapping[str, Fraction],
+    offset: Fraction | None,
 ) -> list[Problem]:
     """Annotations before the first or after the last frame of a recording.
 
     An annotation that starts in the video and stops at most `ROUNDED_END` beyond it gets a warning,
     since all its frames are right; any other that leaves the video is an error: the clap position
-    or the sheet is wrong, or a chapter is missing.
+    or the sheet is wrong, or a chapter is missing. Rows that end before they begin are left to
+    `lint_rows`.
 
     Args:
-        sheet: the annotations of the recording (`of_recording`).
-        recording: its chapters and clap position. A position that is not a time (found later, from
-            the sound) counts as 0 and nothing is said about annotations before the video.
+        sheet: the annotations of the recording (`clapboard.annotations.placing.of_recording`).
+        recording: its chapters.
         durations: seconds in each chapter file.
+        offset: seconds in the recording at which times of a sheet with a clap begin. None where
+            that is found later, from the sound: then 0 is taken for it, which only the row of
+            another clap can undercut, and nothing is said about annotations before the video.
     """
     if not recording.chapters or not all(file in durations for file in recording.chapters):
         return []
-    offset = clap_offset(recording.clap) if sheet.origin == "clap" else Fraction(0)
+    begin = offset if sheet.origin == "clap" else Fraction(0)
     total = sum((durations[file] for file in recording.chapters), Fraction(0))
-    problems = _too_long(sheet, total, recording.id)
-    for entry in sheet.annotations:
-        if entry.clip and not entry.whole:
-            length, moved = durations[entry.clip], Fraction(0)
-            problems += _outside(entry, moved, length, sheet.file, PurePath(entry.clip).name)
-        elif not entry.whole:
-            problems += _outside(entry, offset, total, sheet.file, recording.id)
-    return problems
+    entries = [one for one in sheet.annotations if not one.whole and one.stop >= one.start]
+    problems = list[Problem]()
+    for entry in entries:
+        if entry.clip:
+            name, length = PurePath(entry.clip).name, durations[entry.clip]
+            problems += _outside(entry, Fraction(0), length, sheet.file, name)
+    entries = [entry for entry in entries if not entry.clip]
+    beside = _beside(entries, begin, total)
+    told = [
+        problem
+        for entry in entries
+        if entry not in beside or len(beside) <= FEW
+        for problem in _outside(entry, begin, total, sheet.file, recording.id)
+    ]
+    many = len(beside) > min(FEW, len(entries) // 4)
+    if _span(entries) > LONGER * total + ROUNDED_END and (many or not errors(told)):
+        told = [_longer_than_video(entries, total, sheet.file, recording.id)]
+    elif len(beside) > FEW:
+        told.append(_all_beside(beside, total, sheet.file, recording.id))
+    return problems + told
 
 
 def clap_offset(clap: str) -> Fraction | None:
@@ -55,23 +77,50 @@ def clap_offset(clap: str) -> Fraction | None:
         return None
 
 
-def _too_long(sheet: Sheet, total: Fraction, recording: str) -> list[Problem]:
-    """An error when no clap position whatever brings all annotations into the video."""
-    times = [
-        time for entry in sheet.annotations if not entry.clip for time in (entry.start, entry.stop)
-    ]
-    if not times or max(times) - min(times) <= LONGER * total + ROUNDED_END:
-        return []
-    length = max(times) - min(times)
+def _beside(
+    entries: Sequence[Annotation], offset: Fraction | None, total: Fraction
+) -> list[Annotation]:
+    """The annotations that have no moment in common with the video."""
+    begin = offset or Fraction(0)
     return [
-        Problem(
-            "longer-than-video",
-            f"the annotations span {seconds_text(length)} s, the video of {recording} only "
-            f"{seconds_text(total)} s",
-            "Add the missing chapters, or correct the date or time of a row that stands out.",
-            sheet.file,
-        )
+        entry
+        for entry in entries
+        if entry.start + begin >= total or (offset is not None and entry.stop + begin <= 0)
     ]
+
+
+def _all_beside(
+    entries: Sequence[Annotation], total: Fraction, file: str, recording: str
+) -> Problem:
+    """The one error for many annotations beside the video."""
+    rows = [entry.row for entry in entries]
+    return Problem(
+        "beside-video",
+        f"{len(entries)} annotations, from row {min(rows)} to row {max(rows)}, are wholly outside "
+        f"{recording} ({seconds_text(total)} s)",
+        "Check the clap position of the recording, the clap row, and that no chapter is missing.",
+        file,
+        min(rows),
+    )
+
+
+def _span(entries: Sequence[Annotation]) -> Fraction:
+    """Seconds from the first start to the last stop."""
+    starts, stops = ([getattr(entry, name) for entry in entries] for name in ("start", "stop"))
+    return max(stops, default=Fraction(0)) - min(starts, default=Fraction(0))
+
+
+def _longer_than_video(
+    entries: Sequence[Annotation], total: Fraction, file: str, recording: str
+) -> Problem:
+    """The error for a session that no clap position whatever brings into the video."""
+    return Problem(
+        "longer-than-video",
+        f"the annotations span {seconds_text(_span(entries))} s, the video of {recording} only "
+        f"{seconds_text(total)} s",
+        "Add the missing chapters, or correct the date or time of a row that stands out.",
+        file,
+    )
 
 
 def _outside(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clapboard.annotations.boris import find_boris, read_boris
-from clapboard.annotations.clips import clip_problems, of_recording, only_chapters
+from clapboard.annotations.clips import clip_problems, only_chapters, rows_of
 from clapboard.annotations.columns import Columns
 from clapboard.annotations.elan import read_elan
 from clapboard.annotations.folders import read_folders
@@ -66,7 +66,7 @@ def read_sheet(
         sheet = split_claps(sheet, normalise(settings["clap"]))
     if chapters is not None:
         problems += clip_problems(sheet, chapters)
-        sheet = of_recording(sheet, chapters)
+        sheet = rows_of(sheet, chapters)
     return sheet, problems
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Literal
@@ -49,6 +50,9 @@ class Sheet:
         claps: the sync events; the first one of an origin ``clap`` sheet starts at zero, later
             ones are marks.
         zero: wall-clock time of second zero; None when the sheet has no wall clock.
+        subject_zeros: where a wall-clock sheet names subjects, seconds at which the first clap of
+            each is, by normalised name. `clapboard.annotations.placing.of_recording` counts from
+            there.
     """
 
     file: str
@@ -56,6 +60,7 @@ class Sheet:
     annotations: tuple[Annotation, ...] = ()
     claps: tuple[Annotation, ...] = ()
     zero: datetime | None = None
+    subject_zeros: Mapping[str, Fraction] = field(default_factory=dict)
 
     def in_order(self) -> tuple[Annotation, ...]:
         """Annotations and claps together, as they stand in the file."""

@@ -9,18 +9,8 @@ from typing import Any
 import keras
 
 from clapboard.learning.efficientnet_lite import make_efficientnet_lite0, packaged_weights
+from clapboard.model_checks import APPLICATIONS, LITE, SMALLEST
 from clapboard.problems import InputError, Problem, did_you_mean
-
-LITE = "efficientnet-lite0"
-APPLICATIONS = (
-    *("MobileNetV3Small", "MobileNetV3Large"),
-    *(f"EfficientNetB{size}" for size in range(8)),
-    *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
-    *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
-)
-"""Those of Keras Applications that take pixel values as they are."""
-
-SMALLEST = 32
 
 
 def make_backbone(input_shape: tuple[int, ...], settings: Mapping[str, Any]) -> keras.Model:

@@ -10,9 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard.problems import InputError, Problem, did_you_mean
-
-FEWEST_SUBJECTS = 3
-"""One to test, one to validate, one to learn from."""
+from clapboard.splits import FEWEST_SUBJECTS
 
 
 def natural_order(subjects: Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clapboard.annotations.placing import of_recording
 from clapboard.annotations.reading import read_sheet
 
 CELA = Path(__file__).parents[3] / "shared" / "data" / "cela" / "rawcsv"
@@ -247,6 +248,87 @@ def test_sheet_without_clap_is_an_error(tmp_path):
     lines = [HEADER, row("Bagging", "09:00:01:000000", "09:00:02:000000")]
     _, problems = read_sheet(write(tmp_path, *lines), SETTINGS)
     assert [(p.check, p.severity) for p in problems] == [("no-clap", "error")]
+
+
+def test_a_clap_that_cannot_be_read_is_told_once(tmp_path):
+    lines = [
+        HEADER,
+        "c,CLAP,2019-04-04 09:00:xx,2019-04-04 09:00:00:000000,",
+        row("Bagging", "09:00:01:000000", "09:00:02:000000"),
+        row("CLAP", "09:30:00:000000", "09:30:00:000000"),
+    ]
+    sheet, problems = read_sheet(write(tmp_path, *lines), SETTINGS)
+    assert [(p.check, p.row) for p in problems] == [("unreadable-time", 2)]
+    assert sheet.claps == ()
+
+
+def test_the_one_row_in_another_form_is_told_and_not_all_others(tmp_path):
+    lines = [
+        HEADER,
+        "c,CLAP,09:00:00:000000,09:00:00:000000,",
+        row("Bagging", "09:00:01:000000", "09:00:02:000000"),
+        row("Suturing", "09:00:02:000000", "09:00:03:000000"),
+    ]
+    sheet, problems = read_sheet(write(tmp_path, *lines), {**SETTINGS, "format": "lab"})
+    assert [(p.check, p.row) for p in problems] == [("mixed-clocks", 2)]
+    assert sheet.claps == ()
+
+
+SUBJECTS = "PROCEDURE,Original_Start_Time,Original_Stop_Time,Subject"
+
+
+def of_subject(label: str, time: str, subject: str) -> str:
+    return f"{label},2019-04-04 {time}:000000,2019-04-04 {time}:500000,{subject}"
+
+
+def parts(sheet, *subjects):
+    """(start, row) of the annotations and claps that the recording of each subject gets."""
+    found = [of_recording(sheet, [], subject) for subject in subjects]
+    return [[(entry.start, entry.row) for entry in part.in_order()] for part in found]
+
+
+def test_each_subject_counts_from_its_own_clap(tmp_path):
+    path = write(
+        tmp_path,
+        SUBJECTS,
+        of_subject("CLAP", "09:00:00", "s1"),
+        of_subject("BAGGING", "09:00:05", "S1"),
+        of_subject("CLAP", "10:00:00", "S2"),
+        of_subject("BAGGING", "10:00:07", "S2"),
+        of_subject("CLAP", "10:30:00", "S2"),
+        of_subject("REST", "10:00:03", ""),
+    )
+    sheet, problems = read_sheet(path, SETTINGS)
+    assert problems == []
+    one, other = parts(sheet, "S1", "S2")
+    assert one == [(0, 2), (5, 3), (3603, 7)]
+    assert other == [(0, 4), (7, 5), (1800, 6), (3, 7)]
+    assert of_recording(sheet, [], "S2").zero == datetime(2019, 4, 4, 10)
+    assert parts(sheet, "S3") == [[(3603, 7)]]
+
+
+def test_a_clap_of_nobody_is_everybodys(tmp_path):
+    rows = [
+        of_subject("CLAP", "09:00:00", ""),
+        of_subject("BAGGING", "09:00:05", "S1"),
+        of_subject("BAGGING", "09:00:07", "S2"),
+        of_subject("CLAP", "09:30:00", "S2"),
+    ]
+    sheet, problems = read_sheet(write(tmp_path, SUBJECTS, *rows), SETTINGS)
+    assert problems == []
+    assert parts(sheet, "S1", "S2") == [[(0, 2), (5, 3)], [(0, 2), (7, 4), (1800, 5)]]
+
+
+def test_a_subject_is_not_placed_by_the_clap_of_another(tmp_path):
+    rows = [
+        of_subject("CLAP", "09:00:00", "S1"),
+        of_subject("BAGGING", "09:00:05", "S1"),
+        of_subject("BAGGING", "09:00:07", "S2"),
+        of_subject("BAGGING", "09:00:09", "S2"),
+    ]
+    sheet, problems = read_sheet(write(tmp_path, SUBJECTS, *rows), SETTINGS)
+    assert [(p.check, p.row, p.value) for p in problems] == [("no-clap", 4, "S2")]
+    assert parts(sheet, "S1", "S2") == [[(0, 2), (5, 3)], []]
 
 
 def test_unknown_header_says_what_it_saw(tmp_path):

@@ -30,7 +30,10 @@ def entry(label, start, stop, row, **more):
     return Annotation(label, Fraction(start), Fraction(stop), row, label.title(), **more)
 
 
-def check(entries, durations=None, settings=SETTINGS, origin="video", claps=(), **more):
+CLAP = entry("CLAP", 0, 0, 1)
+
+
+def check(entries, durations=None, settings=SETTINGS, origin="video", claps=(CLAP,), **more):
     """(check, severity, row) of all problems of one sheet."""
     sheet = Sheet("s.csv", origin, tuple(entries), tuple(claps))
     problems = lint({"s.csv": sheet}, [recording(**more)], durations, settings)
@@ -93,8 +96,25 @@ def test_ignored_labels_may_overlap():
 def test_rows_of_different_clips_or_subjects_do_not_overlap():
     clips = [entry("A", 0, 5, 2, clip="1.mp4"), entry("B", 0, 5, 3, clip="2.mp4")]
     assert check(clips, chapters=["1.mp4", "2.mp4"]) == []
-    subjects = [entry("A", 0, 5, 2, subject="X"), entry("B", 0, 5, 3, subject="Y")]
-    assert check(subjects) == [("several-subjects", "warning", None)]
+    subjects = [entry("A", 0, 5, 2, subject="S1"), entry("B", 0, 5, 3, subject="S2")]
+    sheets = {"s.csv": Sheet("s.csv", "clap", tuple(subjects), (CLAP,))}
+    found = lint(sheets, [recording("S1"), recording("S2")], None, SETTINGS)
+    assert {problem.check for problem in found} == {"one-subject-label"}
+
+
+def test_rows_of_several_people_in_one_video_do_overlap():
+    people = [entry("A", 0, 5, 2, subject="X"), entry("B", 0, 5, 3, subject="Y")]
+    assert check(people) == [("several-subjects", "warning", None), ("overlap", "error", 3)]
+    everybody = [entry("A", 0, 5, 2), entry("B", 0, 5, 3, subject="S1")]
+    assert check(everybody) == [("overlap", "error", 3)]
+
+
+def test_people_with_claps_of_their_own_are_not_put_into_one_video():
+    rows = (entry("A", 0, 5, 2, subject="X"), entry("B", 20, 25, 4, subject="Y"))
+    zeros = {"X": Fraction(0), "Y": Fraction(19)}
+    sheet = Sheet("s.csv", "clap", rows, (CLAP,), subject_zeros=zeros)
+    problems = lint({"s.csv": sheet}, [recording("S1")], None, SETTINGS)
+    assert [(p.check, p.severity) for p in problems] == [("several-subjects", "error")]
 
 
 def test_a_sheet_of_several_subjects_gives_each_recording_its_rows():
@@ -162,6 +182,62 @@ def test_session_longer_than_its_video_is_told_whatever_the_clap():
     assert ("longer-than-video", "error", None) in found
 
 
+def test_one_stray_row_is_told_by_its_row_and_many_by_their_cause():
+    durations, chapters = {"1.mp4": Fraction(100)}, ["1.mp4"]
+    rows = [entry("A", 10 * n, 10 * n + 5, n + 2) for n in range(10)]
+    stray = entry("B", 86_400, 86_405, 12)
+    assert check([*rows, stray], durations, chapters=chapters) == [("beyond-video", "error", 12)]
+    late = [entry("B", 100 + n, 101 + n, 20 + n) for n in range(7)]
+    problems = check([*rows, *late], durations, chapters=chapters)
+    assert problems == [("beside-video", "error", 20)]
+    far = [entry("B", 1000 + n, 1001 + n, 20 + n) for n in range(7)]
+    problems = check([*rows, *far], durations, chapters=chapters)
+    assert problems == [("longer-than-video", "error", None)]
+
+
+def test_a_row_that_ends_before_it_begins_is_told_once():
+    rows = [entry("A", 10 * n, 10 * n + 5, n + 2) for n in range(10)]
+    rows[5] = entry("A", 86_450, 55, 7)
+    found = check(rows, {"1.mp4": Fraction(100)}, chapters=["1.mp4"])
+    assert found == [("stop-before-start", "error", 7)]
+
+
+def test_a_sheet_without_its_clap_is_not_said_to_begin_before_the_video():
+    entries = [entry("A", -5, 0, 2), entry("A", 0, 6, 3)]
+    durations, chapters = {"1.mp4": Fraction(10)}, ["1.mp4"]
+    assert check(entries, durations, origin="clap", claps=(), chapters=chapters) == []
+
+
+def test_cameras_that_share_a_sheet_of_a_player_are_placed_or_refused():
+    sheet = Sheet("s.csv", "video", (entry("A", 1, 2, 2),), (entry("CLAP", "0.5", "0.5", 3),))
+
+    def problems(*claps, sheet=sheet):
+        recordings = [
+            recording(camera=f"C{number}", clap=clap, chapters=[f"{number}.mp4"])
+            for number, clap in enumerate(claps, start=1)
+        ]
+        return [(p.check, p.value) for p in lint({"s.csv": sheet}, recordings, None, SETTINGS)]
+
+    assert problems("0", "0") == [("unplaced-camera", "S1C1, S1C2")]
+    assert problems("0", "0", "7") == [("unplaced-camera", "S1C1, S1C2")]
+    for other in ("7", "frame 1", "auto", "auto 7"):
+        assert problems("0", other) == []
+    without = Sheet("s.csv", "video", sheet.annotations)
+    assert problems("0", "auto", sheet=without) == [("no-clap", "auto")]
+    assert problems("0", "7", sheet=without) == []
+    clips = Sheet("s.csv", "video", (entry("A", 1, 2, 2, clip="1.mp4"),))
+    assert problems("0", "0", sheet=clips) == []
+    assert problems("0", "7", sheet=clips) == [("needless-clap", "7")]
+
+
+def test_labels_that_a_faulty_sheet_may_have_are_not_missed():
+    sheets, recordings = sheets_of(S1=("Training", "A"), S2=("Test", "AB"))
+    checks = {problem.check for problem in lint(sheets, recordings, None, SETTINGS)}
+    assert checks == {"unseen-label"}
+    for unsure in (["Training"], ["Training", "Test"]):
+        assert lint(sheets, recordings, None, SETTINGS, unsure=unsure) == []
+
+
 def test_whole_clips_and_videos_of_unknown_length_are_not_compared():
     whole = [entry("A", 0, 0, 2, clip="1.mp4", whole=True)]
     assert check(whole, {"1.mp4": Fraction(3)}, chapters=["1.mp4"]) == []
@@ -169,7 +245,7 @@ def test_whole_clips_and_videos_of_unknown_length_are_not_compared():
 
 
 def test_each_camera_has_its_own_end():
-    sheet = Sheet("s.csv", "clap", (entry("A", 0, 8, 2),))
+    sheet = Sheet("s.csv", "clap", (entry("A", 0, 8, 2),), (CLAP,))
     recordings = [
         recording(camera="C1", chapters=["1.mp4"], clap="0"),
         recording(camera="C2", chapters=["2.mp4"], clap="5"),

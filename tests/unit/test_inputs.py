@@ -8,8 +8,8 @@ from filming import Camera, film
 from PIL import Image
 
 from clapboard.config import load
-from clapboard.inputs import accept, check_inputs, read_report, write_report
-from clapboard.problems import InputError, Problem, errors
+from clapboard.inputs import check_inputs, read_report, write_report
+from clapboard.problems import Problem, errors
 from clapboard.recordings import Recording
 
 ANNOTATIONS = load({}).section("annotations")
@@ -57,8 +57,15 @@ class Lab:
         }
         self.recordings.append(Recording(**(values | more)))
 
-    def check(self, **settings):
-        return check_inputs(ANNOTATIONS | settings, self.recordings, threads=2)
+    def check(self, models=None, ffmpeg="bundled", incomplete=False, **settings):
+        return check_inputs(
+            ANNOTATIONS | settings,
+            self.recordings,
+            threads=2,
+            models=models,
+            ffmpeg=ffmpeg,
+            incomplete=incomplete,
+        )
 
 
 @pytest.fixture
@@ -132,13 +139,84 @@ def test_a_class_that_a_split_lacks_is_a_warning(lab):
     ] == [("INCISION", "Validation"), ("INCISION", "Test")]
 
 
-def test_a_set_without_training_is_an_error_and_one_without_test_a_warning(lab):
-    lab.recordings = lab.recordings[1:2]
-    found = [problem for problem in lab.check() if problem.check == "empty-split"]
-    assert [(problem.value, problem.severity) for problem in found] == [
-        ("Training", "error"),
-        ("Test", "warning"),
+def test_nothing_to_tell_apart_and_nothing_in_common(lab):
+    lab.recordings = []
+    lab.add("S1", "Training", [("CUFF", 0.5, 1.5)])
+    lab.add("S2", "Validation", [("CUFF", 0.5, 1.5)])
+    lab.add("S3", "Test", [("SPLINT", 0.5, 1.5)])
+    checks = {problem.check for problem in errors(lab.check(models={}, unseen="drop"))}
+    assert checks == {"one-class", "no-common-label"}
+    assert errors(lab.check(models={}, unseen="drop", background="REST")) == []
+    assert errors(lab.check(unseen="drop")) == []
+
+
+def test_a_sheet_without_annotations_is_an_error(lab):
+    lab.add("S4", "Training", [])
+    lab.add("S5", "Training", [("CUFF", 0.5, 1)])
+    Path(lab.recordings[-1].annotations).write_text(
+        "PROCEDURE,Original_Start_Time,Original_Stop_Time"
+    )
+    found = errors(lab.check())
+    assert places(found) == {("empty-sheet", "S4.csv", None), ("empty-sheet", "S5.csv", None)}
+    assert errors(lab.check(background="REST")) == []
+
+
+def test_a_recording_that_its_sheet_says_nothing_about_is_an_error(lab, tmp_path):
+    (tmp_path / "clips.csv").write_text("file,label\nGH010001.MP4,CUFF\n")
+    more = {"annotations": str(tmp_path / "clips.csv")}
+    lab.add("S4", "Training", [], ["GH010001.MP4"], **more)
+    lab.add("S5", "Training", [], ["GH020001.MP4"], **more)
+    assert [(problem.check, problem.message) for problem in errors(lab.check())] == [
+        ("nothing-annotated", "no row is about S5C1")
     ]
+
+
+@pytest.mark.parametrize("split", ["Training", "Validation", "Test"])
+def test_an_unreadable_sheet_is_told_and_not_what_follows_from_it(lab, split):
+    """Nobody else has the labels of its split, so that much would follow."""
+    sheet = next(Path(entry.annotations) for entry in lab.recordings if entry.split == split)
+    sheet.write_text("no sheet")
+    found = lab.check(models={})
+    assert {(problem.check, Path(problem.file)) for problem in found} == {("unknown-header", sheet)}
+
+
+def test_rows_that_are_no_recordings_do_not_make_the_others_wrong(lab):
+    lab.add("S4", "Training", [("CUFF", 0.5, 1.5)])
+    lab.recordings = lab.recordings[1:]
+    assert "unseen-label" in {problem.check for problem in lab.check()}
+    assert lab.check(models={}, incomplete=True) == []
+
+
+def program(folder, text):
+    path = folder / "program"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_an_ffmpeg_that_does_not_run_is_found(lab, tmp_path):
+    for setting in (
+        "no/such/ffmpeg",
+        str(tmp_path),
+        program(tmp_path, "exit 3"),
+        program(tmp_path, "echo something else"),
+    ):
+        (problem,) = lab.check(ffmpeg=setting)
+        assert (problem.check, problem.column, problem.value) == (
+            "no-ffmpeg",
+            "video.ffmpeg",
+            setting,
+        )
+    assert lab.check(ffmpeg=program(tmp_path, "echo ffmpeg version 7.0")) == []
+
+
+def test_weights_that_are_not_there_are_found(lab, tmp_path):
+    file = tmp_path / "b0.weights.h5"
+    models = {"transfer": {"backbone": "EfficientNetB0", "weights": str(file)}}
+    (problem,) = lab.check(models=models)
+    assert (problem.check, problem.column) == ("missing-weights", "models.transfer.weights")
+    file.touch()
+    assert lab.check(models=models) == []
 
 
 def test_recordings_to_predict_need_no_sheet(lab):
@@ -163,15 +241,3 @@ def test_the_report_comes_back_as_it_was_and_holds_no_formula(tmp_path, capfd):
     with path.open(newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
     assert not [cell for cell in cells if cell[:1] in tuple("=+-@\t\r")]
-
-
-def test_errors_stop_a_run_and_warnings_do_not(tmp_path, capfd):
-    report, accepted = tmp_path / "report.csv", tmp_path / "accepted.json"
-    write_report(HOSTILE, report)
-    with pytest.raises(InputError) as caught:
-        accept(report, accepted)
-    assert list(caught.value.problems) == HOSTILE
-    assert not accepted.exists()
-    write_report(HOSTILE[:1], report)
-    accept(report, accepted)
-    assert accepted.exists()

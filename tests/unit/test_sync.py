@@ -13,7 +13,7 @@ from PIL import Image
 
 from clapboard.artifacts import read_json
 from clapboard.config import load
-from clapboard.framecsv import placement
+from clapboard.framecsv import placement, read_framecsv, write_framecsv
 from clapboard.index import RecordingIndex
 from clapboard.indexing import write_index
 from clapboard.problems import InputError
@@ -160,24 +160,69 @@ def test_a_later_clap_that_nobody_hears_is_not_measured(tmp_path):
     assert facts["drift_ppm"] is None
 
 
-def test_a_sheet_on_the_video_clock_needs_no_clap(tmp_path):
-    take = film_recording(tmp_path, CAMERA, [50])
+def film_for_a_player(folder: Path, beeps, sheet: str, clap: str, **settings):
+    """Film beeps and place a sheet of a media player on them; placement and frame ranges."""
+    folder.mkdir(exist_ok=True)
+    take = film_recording(folder, CAMERA, [50, 50], beeps=[Fraction(str(b)) for b in beeps])
     files = [str(file) for file in take.chapters]
-    write_index("S1C2", files, "video", "", tmp_path / "i.parquet", tmp_path / "a.json")
-    (tmp_path / "sheet.csv").write_text("label,start,stop\nSWAB,0.5,1.25\n")
-    config = load({})
+    write_index("S1C2", files, "video", "", folder / "i.parquet", folder / "a.json")
+    (folder / "sheet.csv").write_text(sheet)
+    config = load({"sync": settings})
+    annotations = config.section("annotations")
+    sheet_file, sync = str(folder / "sheet.csv"), folder / "sync.json"
     write_sync(
         "S1C2",
-        str(tmp_path / "sheet.csv"),
-        tmp_path / "i.parquet",
-        "auto",
-        config.section("annotations"),
+        sheet_file,
+        folder / "i.parquet",
+        clap,
+        annotations,
         config.section("sync"),
-        tmp_path / "sync.json",
-        tmp_path / "sync.png",
+        sync,
+        folder / "sync.png",
     )
-    assert read_placement(tmp_path) == (0, 1)
-    assert read_json(tmp_path / "sync.json")["method"] == "not needed"
+    ranges, by_label = folder / "framecsv.csv", folder / "by"
+    write_framecsv(
+        sheet_file, folder / "i.parquet", clap, annotations, ranges, by_label, sync=str(sync)
+    )
+    return read_json(sync), read_framecsv(ranges)
+
+
+def test_a_sheet_on_the_video_clock_needs_no_clap(tmp_path):
+    facts, (swab,) = film_for_a_player(tmp_path, [], "label,start,stop\nSWAB,0.5,1.25\n", "0")
+    assert (swab.start, swab.stop) == (Fraction(1, 2), Fraction(5, 4))
+    assert (facts["method"], facts["clap_seconds"]) == ("not needed", 0)
+
+
+PLAYER = "label,start,stop\nCLAP,2,2\nSWAB,3,4.5\nCLAP,10,10\nCUFF,11,12\n"
+
+
+@pytest.mark.parametrize("clap", ["6", "frame 31", "auto 6"])
+def test_another_camera_gets_the_sheet_of_a_player_by_its_own_clap(tmp_path, clap):
+    """The camera that was annotated heard the claps at 2 and 10 s, this one at 6 and 14 s."""
+    facts, ranges = film_for_a_player(tmp_path, [6, 14], PLAYER, clap)
+    times = [(entry.procedure, float(entry.start)) for entry in ranges]
+    expected = {"CLAP": [6, 14], "SWAB": [7], "CUFF": [15]}
+    for label, starts in expected.items():
+        found = [start for name, start in times if name == label]
+        assert found == pytest.approx(starts, abs=MILLISECONDS)
+    swab = next(entry for entry in ranges if entry.procedure == "SWAB")
+    assert swab.last_frame - swab.first_frame + 1 in (7, 8)
+    assert facts["drift_ppm"] == pytest.approx(0, abs=200)
+
+
+def test_a_sheet_of_a_player_without_a_clap_begins_where_the_table_says(tmp_path):
+    sheet = "label,start,stop\nSWAB,0.5,1.25\n"
+    _, (swab,) = film_for_a_player(tmp_path, [], sheet, "4")
+    assert (swab.start, swab.stop) == (Fraction(9, 2), Fraction(21, 4))
+
+
+def test_claps_of_the_annotated_camera_are_heard_and_move_nothing(tmp_path):
+    late = PLAYER.replace("CLAP,10,10", "CLAP,10.6,10.6")
+    facts, ranges = film_for_a_player(tmp_path, [2, 10], late, "0", limit=100, drift="correct")
+    assert [float(entry.start) for entry in ranges if not entry.mark] == [3, 11]
+    assert (facts["method"], facts["clap_seconds"], facts["scale"]) == ("annotated", 2, "1")
+    residuals = [clap["residual_ms"] for clap in facts["claps"]]
+    assert residuals == pytest.approx([0, -600], abs=3)
 
 
 def test_cameras_of_a_session_are_compared(tmp_path):

@@ -9,16 +9,18 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import clapboard.config
-from clapboard import fingerprint
-from clapboard.problems import InputError
-from clapboard.recordings import chapter_name, read_recordings
+from clapboard import fingerprint, model_checks
+from clapboard.problems import InputError, refuse
+from clapboard.project import known_at_start
+from clapboard.recordings import chapter_name, examine_recordings
 
 
 def read_input():
     """The configuration and the recordings by id; ends with all that is wrong in one message."""
     try:
         settings = clapboard.config.load(config)
-        recordings = read_recordings(settings.recordings)
+        recordings, problems = examine_recordings(settings.recordings)
+        refuse([*problems, *known_at_start(settings, recordings, problems)])
     except InputError as error:
         sys.exit(str(error))
     return settings, {recording.id: recording for recording in recordings}
@@ -137,7 +139,12 @@ def sheet_identity(wildcards):
 
 def check_settings(wildcards=None):
     """What the check of the input is told by the configuration."""
-    return {"annotations": section("annotations")}
+    return {
+        "annotations": section("annotations"),
+        "models": model_checks.pretrained(settings.models) if settings.models else None,
+        "protocol": settings.evaluation.protocol,
+        "ffmpeg": settings.video.ffmpeg,
+    }
 
 
 def known_by(wildcards=None):

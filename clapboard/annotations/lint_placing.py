@@ -1,0 +1,73 @@
+"""Checks of how a sheet is placed on a recording: the column ``clap`` of the recordings table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from clapboard.annotations.placing import AT_FIRST_FRAME, names_clips
+from clapboard.annotations.sheet import Sheet
+from clapboard.problems import Problem
+from clapboard.recordings import Recording
+
+
+def lint_clap(sheet: Sheet, part: Sheet, recording: Recording) -> list[Problem]:
+    """A clap position that cannot mean anything.
+
+    Args:
+        sheet: the whole sheet.
+        part: its rows about the recording (`clapboard.annotations.clips.rows_of`).
+        recording: where they are to be placed.
+    """
+    if sheet.origin == "clap" or recording.clap == AT_FIRST_FRAME:
+        return []
+    if names_clips(sheet):
+        return [
+            Problem(
+                "needless-clap",
+                f"{recording.id} has a clap position, and the times of this sheet count from the "
+                "start of each clip",
+                "Empty the cell in the column clap of the recordings table.",
+                sheet.file,
+                column="clap",
+                value=recording.clap,
+            )
+        ]
+    if recording.clap.startswith("auto") and not part.claps:
+        return [
+            Problem(
+                "no-clap",
+                f"the clap is to be heard in {recording.id}, and the sheet does not say when it "
+                "was",
+                "Annotate the clap, or write where the sheet's second zero is in this recording.",
+                sheet.file,
+                column="clap",
+                value=recording.clap,
+            )
+        ]
+    return []
+
+
+def lint_cameras(sheets: Mapping[str, Sheet], recordings: Sequence[Recording]) -> list[Problem]:
+    """Cameras that share a sheet which counts from the first frame of only one of them."""
+    sharing = defaultdict[tuple[str, str], list[str]](list)
+    for recording in recordings:
+        sheet = sheets.get(recording.annotations)
+        if sheet is None or sheet.origin == "clap" or names_clips(sheet):
+            continue
+        if recording.clap == AT_FIRST_FRAME:
+            sharing[sheet.file, recording.subject].append(recording.id)
+    return [
+        Problem(
+            "unplaced-camera",
+            f"{' and '.join(ids)} share this sheet, whose times count from the first frame of one "
+            "video, and nothing says where that is in the others",
+            "For every camera but the annotated one, write where the sheet's first CLAP (if it has "
+            "none, its second zero) is seen into the column clap; `frame 1` is the first frame.",
+            file,
+            column="clap",
+            value=", ".join(ids),
+        )
+        for (file, _), ids in sharing.items()
+        if len(ids) > 1
+    ]

@@ -1,0 +1,121 @@
+"""What is known to be wrong before a file is read: who is in which split, settings of models."""
+
+import pytest
+
+from clapboard import model_checks
+from clapboard.config import load
+from clapboard.model_checks import pretrained, weights_problems
+from clapboard.problems import Problem
+from clapboard.project import known_at_start
+from clapboard.recordings import Recording
+
+SPLITS = ("Training", "Validation", "Test")
+
+
+def recordings(*splits):
+    """A recording of a subject of its own for each split."""
+    return [
+        Recording(f"S{n}C1", f"S{n}", "", "C1", split, "s.csv", ("1.mp4",), "video", "0", "", n + 1)
+        for n, split in enumerate(splits, start=1)
+    ]
+
+
+def found(config, splits=SPLITS, table_problems=()):
+    """(check, column or value) of what is known at the start."""
+    problems = known_at_start(load(config), recordings(*splits), table_problems)
+    assert all(problem.severity == "error" and problem.remedy for problem in problems)
+    return [
+        (problem.check, problem.value if problem.column == "split" else problem.column)
+        for problem in problems
+    ]
+
+
+def test_every_split_is_needed_to_make_models():
+    assert found({}) == []
+    assert found({}, ["Training", "Test"]) == [("empty-split", "Validation")]
+    assert found({}, ["Training", "Validation"]) == [("empty-split", "Test")]
+    assert found({}, ["Predict"]) == [("empty-split", split) for split in SPLITS]
+
+
+def test_frames_alone_need_only_training():
+    assert found({"models": {}}, ["Training"]) == []
+    assert found({"models": {}}, ["Predict"]) == []
+    assert found({"models": {}}, ["Test"]) == [("empty-split", "Training")]
+
+
+def test_leaving_one_out_needs_three_subjects():
+    loso = {"evaluation": {"protocol": "loso"}}
+    assert found(loso, ["Training"] * 3) == []
+    assert found(loso, ["Training"] * 2 + ["Predict"]) == [("too-few-subjects", "")]
+
+
+def test_a_table_with_errors_may_lack_the_recordings_of_a_split():
+    assert found({}, ["Training"], [Problem("unknown-split", "no", "Do.", row=3)]) == []
+
+
+def model(**settings):
+    return {"models": {"m": settings}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "size", "expected"),
+    [
+        ({"architecture": "cnn"}, 16, []),
+        ({"architecture": "cnn", "filters": [8] * 5}, 16, [("frames-too-small", "models.m")]),
+        ({"architecture": "transfer"}, 32, []),
+        ({"architecture": "transfer"}, 16, [("frames-too-small", "models.m")]),
+        ({"architecture": "gru"}, 16, [("frames-too-small", "models.m")]),
+        ({"architecture": "gru", "input": "frames"}, 16, []),
+        (
+            {"architecture": "transfer", "backbone": "MobileNetV3Smal"},
+            96,
+            [("unknown-backbone", "models.m.backbone")],
+        ),
+        (
+            {"architecture": "lstm", "input": "frames", "weights": "none", "filters": [8]},
+            96,
+            [("idle-setting", "models.m.weights")],
+        ),
+        (
+            {"architecture": "tcn", "filters": [8], "colour": "gray", "dropout": 0.1},
+            96,
+            [("idle-setting", "models.m.colour"), ("idle-setting", "models.m.filters")],
+        ),
+    ],
+)
+def test_settings_that_cannot_work(settings, size, expected):
+    assert found(model(**settings) | {"frames": {"size": size}}) == expected
+
+
+def weights(monkeypatch, tmp_path, server, **settings):
+    """Checks of the weights of a model while downloads come from `server`."""
+    monkeypatch.setattr(model_checks, "DOWNLOADS", server)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    chosen = pretrained(load(model(architecture="transfer", **settings)).models)
+    return [problem.check for problem in weights_problems(chosen)]
+
+
+def test_weights_that_have_to_be_downloaded_need_a_network(monkeypatch, tmp_path):
+    nobody = "http://127.0.0.1:9/"
+    for backbone in ("EfficientNetB0", "MobileNetV3Small"):
+        assert weights(monkeypatch, tmp_path, nobody, backbone=backbone) == ["no-download"]
+    assert weights(monkeypatch, tmp_path, nobody) == []
+    assert weights(monkeypatch, tmp_path, nobody, backbone="ConvNeXtTiny", weights="none") == []
+
+
+@pytest.mark.parametrize(
+    ("backbone", "file"),
+    [
+        ("EfficientNetV2B0", "efficientnetv2-b0_notop.h5"),
+        ("MobileNetV3Small", "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5"),
+        ("ConvNeXtTiny", "convnext_tiny_notop.h5"),
+    ],
+)
+def test_weights_that_keras_has_already_are_not_downloaded(monkeypatch, tmp_path, backbone, file):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / file).touch()
+    assert weights(monkeypatch, tmp_path, "http://127.0.0.1:9/", backbone=backbone) == []
+
+
+def test_a_cnn_has_no_weights_to_look_for():
+    assert pretrained(load({}).models) == {}
