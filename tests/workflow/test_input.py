@@ -98,12 +98,10 @@ def test_all_unreadable_files_at_once(fresh):
         assert str(fresh.chapters(recording)[0].relative_to(fresh.folder)) in screen
 
 
-def test_warnings_are_shown_once(fresh):
-    write_sheet(fresh.sheet("S1"), [*ACTS, ("ONLY HERE", *ACTS[0][1:])])
-    config = {"overlaps": "first"}
-    fresh.configure(annotations=config)
-    assert "ONLY HERE" in fresh.run("framecsv")
-    assert "ONLY HERE" not in fresh.run("videos")
+def test_warnings_are_shown_once(project):
+    write_sheet(project.sheet("S1"), [*ACTS[:1], ("ONLY HERE", *ACTS[1][1:])])
+    assert "ONLY HERE" in project.run("check")
+    assert "ONLY HERE" not in project.run("framecsv")
 
 
 def test_unknown_recording_is_no_target(fresh):
