@@ -74,10 +74,11 @@ def _holes(index: RecordingIndex, number: int, part: Footage) -> Iterator[dict[s
     step = part.rate.step
     limit = HOLE[part.rate.constant] * step / part.packets.time_base
     first = index.chapter_frames(number).start
-    distances = np.diff(part.packets.pts)
-    for row in np.flatnonzero(distances > float(limit)):
-        missing = int(distances[row]) * part.packets.time_base - step
-        frame = first + int(row)
+    rows = np.flatnonzero(index.pictured[first - 1 :][: part.frames])
+    distances = np.diff(part.packets.pts[rows])
+    for place in np.flatnonzero(distances > float(limit)):
+        missing = int(distances[place]) * part.packets.time_base - step
+        frame = first + int(rows[place])
         yield {
             "after_frame": frame,
             "at": _seconds(index.seconds(frame) + step),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from clapboard import artifacts, linking
 from clapboard.annotations.labels import folder_name
 from clapboard.classes import CLASS_COLUMNS, class_rows, find_classes
+from clapboard.frame_names import find_clashes
 from clapboard.leakage import DigestBook, find_divided
 from clapboard.problems import InputError, Problem, refuse
 
@@ -99,6 +101,7 @@ def write_dataset(
     manifest.unlink(missing_ok=True)
 
     chapters, book = list[_Chapter](), DigestBook()
+    numbers = defaultdict[str, list[NDArray[np.int64]]](list)
     with artifacts.replacing(manifest) as temporary:
         with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
             for recording in tqdm(members, desc="manifest", unit="recording"):
@@ -109,7 +112,9 @@ def write_dataset(
                     chapters.append(chapter)
                     frames, digests = table["frame"].to_numpy(), table["digest"].to_pylist()
                     book.add(name, chapter.split, frames, digests)
-        refuse(book.find_shared())
+                    numbers[name].append(frames)
+        frames_of = {name: np.concatenate(parts) for name, parts in numbers.items()}
+        refuse([*book.find_shared(), *find_clashes(frames_of)])
         _link(root, classes, chapters, [recording["id"] for recording in members])
         artifacts.write_csv(root / "labels.csv", CLASS_COLUMNS, class_rows(classes))
 

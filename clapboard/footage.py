@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from clapboard.images import list_frames
+from clapboard.images import check_numbers, list_frames
 from clapboard.media import MediaInfo, NoVideoError, media_info, probe, unreadable
 from clapboard.packets import PacketTable, read_packets
-from clapboard.problems import InputError, Problem
+from clapboard.problems import InputError, Problem, refuse
 from clapboard.rates import FrameRate, frame_rate
 
 
@@ -27,11 +27,13 @@ class Footage:
         info: its header.
         packets: its frames.
         rate: how fast they follow each other.
+        doubts: warnings about them.
     """
 
     info: MediaInfo
     packets: PacketTable
     rate: FrameRate
+    doubts: tuple[Problem, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -55,41 +57,50 @@ def read_video(file: str) -> Footage:
     return Footage(info, packets, frame_rate(packets.pts, packets.time_base, info.rate))
 
 
-def read_images(folder: str, rate: Fraction) -> Footage:
-    """The frames of a folder of pictures: a hole in their numbers is a hole in time.
+def read_images(folder: str, rate: Fraction, recording: str) -> Footage:
+    """The frames of a folder of pictures: one for each number, whether it has a picture or not.
+
+    Args:
+        folder: the folder.
+        rate: frames per second.
+        recording: id of the recording, which the names of the pictures may begin with.
 
     Raises:
         OSError: the folder or its first picture cannot be read.
-        InputError: a name without a number, or a number twice.
+        InputError: a name without a number, a number twice, or a first number above 1.
     """
-    frames = list_frames(folder)
-    numbers = np.array([number for number, _ in frames], np.int64)
-    first, width, height = 0, 0, 0
+    frames = list_frames(folder, recording)
+    numbers, width, height = np.empty(0, np.int64), 0, 0
+    doubts = check_numbers(folder, recording, frames) if frames else []
+    refuse(doubts)
     if frames:
-        first = int(numbers[0])
+        numbers = np.arange(frames[0][0], frames[-1][0] + 1, dtype=np.int64)
         with Image.open(Path(folder) / frames[0][1]) as image:
             width, height = image.size
+    pictured = np.isin(numbers, [number for number, _ in frames])
+    missing = int((~pictured).sum())
     info = MediaInfo(
         file=folder,
         codec="jpeg",
         width=width,
         height=height,
         rate=rate,
-        duration=len(frames) / rate,
+        duration=len(numbers) / rate,
     )
     packets = PacketTable(
         time_base=1 / rate,
-        pts=numbers - first,
+        pts=np.arange(len(numbers)),
         source_pts=numbers,
-        key=np.ones(len(numbers), bool),
-        start=first / rate,
-        rows=np.arange(len(numbers)),
+        key=pictured,
+        start=Fraction(0),
+        rows=np.flatnonzero(pictured),
+        oddities={"numbers without a picture": missing} if missing else {},
     )
-    return Footage(info, packets, FrameRate(rate, constant=True, step=1 / rate))
+    return Footage(info, packets, FrameRate(rate, constant=True, step=1 / rate), tuple(doubts))
 
 
 def read_chapters(
-    chapters: Sequence[str], kind: str, rate: Fraction | None
+    chapters: Sequence[str], kind: str, rate: Fraction | None, recording: str = ""
 ) -> tuple[list[Footage], list[Problem]]:
     """All chapters of a recording and everything wrong with them.
 
@@ -97,6 +108,7 @@ def read_chapters(
         chapters: files (for images: folders) in recording order.
         kind: ``video`` or ``images``.
         rate: frames per second; needed for images.
+        recording: id of the recording, which the names of images may begin with.
     """
     problems = probe(chapters)[1] if kind == "video" else []
     if problems:
@@ -107,7 +119,7 @@ def read_chapters(
             if kind == "video":
                 footage.append(read_video(chapter))
             elif rate is not None:
-                footage.append(read_images(chapter, rate))
+                footage.append(read_images(chapter, rate, recording))
             else:
                 problems.append(_no_rate(chapter))
         except InputError as error:

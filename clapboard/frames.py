@@ -33,9 +33,7 @@ from clapboard.index import RecordingIndex
 from clapboard.media import open_video
 from clapboard.pixels import PIXEL_VERSION, FullSize, JpegEncoder, PixelSettings, Resizer
 from clapboard.problems import InputError, Problem
-from clapboard.store import FrameStore, file_name
-
-__all__ = ["file_name", "read_manifest", "write_frames"]
+from clapboard.store import FrameStore
 
 Kind = Literal["video", "images"]
 Render = Callable[[VideoFrame], VideoFrame]

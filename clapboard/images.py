@@ -1,11 +1,16 @@
-"""Folders of full-size pictures as input, in place of video."""
+"""Folders of full-size pictures as input, in place of video.
+
+The number in a picture's name is the number of its frame: frame n is shown (n - 1) / rate seconds
+after frame 1. Numbers without a picture are frames without a picture, and those after them keep
+their number and their time.
+"""
 
 from __future__ import annotations
 
 import os
-import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +18,27 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from clapboard.frame_names import file_name, frame_number
 from clapboard.index import RecordingIndex
-from clapboard.problems import InputError, Problem, refuse
+from clapboard.problems import InputError, Problem, Severity, refuse
+from clapboard.suffixes import is_image
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
+LAST_NUMBER = 50_000_000
+"""The largest number believed to count frames: nine days at 60 a second."""
 
-# Clapboard's own names end in six digits right after the recording id, whose last character is a
-# digit too (S1C2000123 is frame 123); other names keep the number apart from what precedes it.
-NUMBER = re.compile(r"(?:(?<=[A-Za-z])\d+(?=\d{6}$)|(?<!\d)(?=\d))(\d+)$", re.ASCII)
+NAMED = 5
+"""How many of many stretches without pictures a message names."""
 
 
-def list_frames(folder: str | os.PathLike[str]) -> list[tuple[int, str]]:
-    """The pictures of a folder by frame number; other files in it are passed over.
+def list_frames(folder: str | os.PathLike[str], recording: str) -> list[tuple[int, str]]:
+    """The pictures of a folder by the number in their name; other files in it are passed over.
 
-    The number is what the name ends in: ``thumb000123.jpg``, ``frame_123.png`` and
-    ``S1C2000123.jpg`` are frame 123.
+    Args:
+        folder: the folder.
+        recording: id of the recording that it shows, which its names may begin with.
 
     Returns:
-        Pairs of frame number and file name, ascending.
+        Pairs of number and file name, ascending.
 
     Raises:
         OSError: the folder cannot be read.
@@ -38,23 +46,19 @@ def list_frames(folder: str | os.PathLike[str]) -> list[tuple[int, str]]:
     """
     problems, names = [], defaultdict[int, list[str]](list)
     for path in sorted(Path(folder).iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            match = NUMBER.search(path.stem)
-            if match:
-                names[int(match[1])].append(path.name)
+        if is_image(path.name):
+            number = frame_number(path.stem, recording)
+            if number is not None:
+                names[number].append(path.name)
             else:
-                problems.append(
-                    Problem(
-                        "picture-without-number",
-                        "The name of the picture does not end in a frame number",
-                        "Rename it like S1C2000123.jpg, or move it out of the folder.",
-                        file=str(path),
-                    )
-                )
+                message = "The name of the picture does not end in a frame number"
+                remedy = f"Rename it like {file_name(recording, 123)}, or move it elsewhere."
+                problem = Problem("picture-without-number", message, remedy, file=str(path))
+                problems.append(problem)
     problems += [
         Problem(
             "picture-number-twice",
-            f"Frame {number} is there {len(same)} times: {', '.join(same[:3])}",
+            f"Number {number} is there {len(same)} times: {', '.join(same[:3])}",
             "Keep one of them, or one recording to a folder.",
             file=str(folder),
             value=str(number),
@@ -64,6 +68,57 @@ def list_frames(folder: str | os.PathLike[str]) -> list[tuple[int, str]]:
     ]
     refuse(problems)
     return sorted((number, name) for number, (name,) in names.items())
+
+
+def check_numbers(
+    folder: str | os.PathLike[str], recording: str, frames: Sequence[tuple[int, str]]
+) -> list[Problem]:
+    """What is wrong or doubtful about the numbers of a folder's pictures.
+
+    Counting begins at 1, or at 0 as FFmpeg may be told to; anything else is an error, since nobody
+    can say how much of the recording came before.
+
+    Args:
+        folder: the folder.
+        recording: id of the recording that it shows.
+        frames: what `list_frames` found; at least one.
+    """
+    (first, name), (last, _) = frames[0], frames[-1]
+
+    def problem(check: str, message: str, remedy: str, value: str, error: bool) -> Problem:
+        severity: Severity = "error" if error else "warning"
+        return Problem(check, message, remedy, str(folder), value=value, severity=severity)
+
+    if first > 1:
+        message = f"The first picture, {name}, has number {first} and not 1, so that its time is "
+        message += "not known"
+        remedy = f"Put frame 1 beside it ({file_name(recording, 1)} or 000001{Path(name).suffix}), "
+        remedy += "or number the pictures from 1."
+        return [problem("first-picture-number", message, remedy, name, True)]
+    if last > LAST_NUMBER:
+        message = f"The last picture has number {last}, which cannot be a count of frames"
+        remedy = f"Number the pictures from 1 to {LAST_NUMBER} at most."
+        return [problem("last-picture-number", message, remedy, frames[-1][1], True)]
+    problems = []
+    if first == 0:
+        message = "The pictures are numbered from 0; frame 1 is picture 0, frame 2 picture 1"
+        remedy = "Number them from 1 if frames and pictures are to have the same numbers."
+        problems.append(problem("pictures-from-zero", message, remedy, name, False))
+    missing = last - first + 1 - len(frames)
+    if missing:
+        message = f"{missing} numbers have no picture; these frames keep their time and get no "
+        message += "label"
+        remedy = "Bring the pictures back, unless they were left out on purpose."
+        problems.append(problem("missing-pictures", message, remedy, _stretches(frames), False))
+    return problems
+
+
+def _stretches(frames: Sequence[tuple[int, str]]) -> str:
+    """The first numbers without a picture: ``4-6, 9, ...``."""
+    steps = pairwise(number for number, _ in frames)
+    holes = [(before + 1, after - 1) for before, after in steps if after > before + 1]
+    named = [str(one) if one == other else f"{one}-{other}" for one, other in holes[:NAMED]]
+    return ", ".join([*named, "..."] if len(holes) > NAMED else named)
 
 
 def read_frames(
@@ -85,11 +140,11 @@ def read_frames(
     Raises:
         InputError: pictures that are missing or unreadable.
     """
-    names = dict(list_frames(folder))
+    names = dict(list_frames(folder, index.recording))
     for frame in frames.tolist():
         number = int(index.source_pts[frame - 1])
         if number not in names:
-            raise InputError([_missing(folder, number)])
+            raise InputError([_missing(folder, frame, number)])
         path = Path(folder) / names[number]
         try:
             with Image.open(path) as image:
@@ -102,10 +157,10 @@ def read_frames(
             raise InputError([_unreadable(path, error)]) from error
 
 
-def _missing(folder: str, number: int) -> Problem:
+def _missing(folder: str, frame: int, number: int) -> Problem:
     return Problem(
         "missing-picture",
-        f"The picture of frame {number}, which the index lists, is gone",
+        f"The picture of frame {frame}, which the index lists, is gone",
         "Bring it back, or index the recording again.",
         file=folder,
         value=str(number),

@@ -61,7 +61,8 @@ class RecordingIndex:
         rate: frames per second, exact; the mean one if it varies. Never use it to find a frame.
         pts: presentation times in ticks, strictly increasing from 0. Shape (frames,).
         chapter: number of the chapter of each frame. Shape (frames,).
-        key: whether decoding can start at the frame. Shape (frames,).
+        key: whether decoding can start at the frame; of a folder of pictures, whether it has a
+            picture of the frame. Shape (frames,).
         source_pts: the time that the chapter's own decoder gives the frame, in ticks of
             `Chapter.time_base`; for images, the number in the file name. Shape (frames,).
         chapters: the chapters in order.
@@ -93,6 +94,12 @@ class RecordingIndex:
     def duration(self) -> Fraction:
         """End of the last frame, seconds after the start of the first."""
         return sum((chapter.duration for chapter in self.chapters), Fraction(0))
+
+    @property
+    def pictured(self) -> NDArray[np.bool_]:
+        """Whether there is a picture of each frame: a folder may lack numbers. Shape (frames,)."""
+        folders = [chapter.number for chapter in self.chapters if chapter.kind == "images"]
+        return self.key | ~np.isin(self.chapter, folders)
 
     def frames_between(self, start: Fraction, stop: Fraction) -> range:
         """Numbers of the frames whose time t satisfies start <= t < stop (seconds)."""

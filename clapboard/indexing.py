@@ -90,7 +90,8 @@ def write_index(
     Raises:
         InputError: chapters that cannot be read or do not belong together, all of them at once.
     """
-    footage, problems = read_chapters(chapters, kind, parse_rate(rate) if rate else None)
+    frames_a_second = parse_rate(rate) if rate else None
+    footage, problems = read_chapters(chapters, kind, frames_a_second, recording)
     refuse(problems)
     built = build_index(recording, footage, kind)
     facts = audit_recording(built, footage)

@@ -99,7 +99,7 @@ def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Proble
     infos, problems = list[MediaInfo](), list[Problem]()
     for folder in recording.chapters:
         try:
-            footage = read_images(folder, parse_rate(recording.rate))
+            footage = read_images(folder, parse_rate(recording.rate), recording.id)
             infos.append(replace(footage.info, duration=footage.duration))
             problems += footage.doubts
         except InputError as error:

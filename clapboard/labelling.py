@@ -104,6 +104,7 @@ def label_frames(
         rows[_frames(interval)] = interval.row
     at = np.flatnonzero(codes >= 0)
     return FrameLabels(at + 1, codes[at], rows[at], labels)
+    codes[~index.pictured] = -1
 
 
 def find_overlaps(ranges: Sequence[FrameRange], file: str = "") -> list[Problem]:

@@ -134,7 +134,8 @@ def _moment(index: RecordingIndex) -> Generator[VideoFrame, None, None]:
     """Pictures from the middle of the first chapter on, decoded on one core."""
     chapter = index.chapters[0]
     if chapter.kind == "images":
-        frames = np.arange(chapter.frames // 2, chapter.frames, dtype=np.int64) + 1
+        frames = np.flatnonzero(index.pictured) + 1
+        frames = frames[len(frames) // 2 :]
         yield from (picture for _, picture in read_frames(chapter.file, index, 1, frames))
         return
     with open_video(chapter.file) as (container, stream):

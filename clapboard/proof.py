@@ -11,8 +11,9 @@ import pyarrow as pa
 import simplejpeg
 
 from clapboard.artifacts import digest, read_parquet
+from clapboard.frame_names import file_name
 from clapboard.problems import Problem, Severity
-from clapboard.store import LEDGER, file_name
+from clapboard.store import LEDGER
 
 MESSAGES: Mapping[str, str] = {
     "picture-missing": "The picture is gone",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 def grid(index: RecordingIndex, every: int | str) -> NDArray[np.bool_]:
     """The frames of a recording that a sampling rate takes, whatever their labels.
 
+    Frames without a picture (`RecordingIndex.pictured`) are never taken.
+
     Args:
         index: the frames of the recording.
         every: ``all``; n (frames 1, n + 1, 2n + 1, ...); ``"n/s"`` (of each 1/n second of
@@ -39,15 +41,15 @@ def grid(index: RecordingIndex, every: int | str) -> NDArray[np.bool_]:
         ValueError: `every` is none of these.
     """
     if every == "all":
-        return np.ones(len(index), dtype=np.bool_)
+        return index.pictured
     if every == "keyframes":
         return index.key.copy()
     if isinstance(every, int) and every > 0:
-        return np.arange(len(index)) % every == 0
+        return (np.arange(len(index)) % every == 0) & index.pictured
     taken = np.zeros(len(index), dtype=np.bool_)
     window = _windows(index, per_second(every))
     taken[_first_of_each(window, decoding_cost(index), np.arange(len(index)))] = True
-    return taken
+    return taken & index.pictured
 
 
 def per_second(every: int | str) -> Fraction:

@@ -35,7 +35,7 @@ def sketch_index(recording: Recording) -> RecordingIndex:
     """
     if recording.kind == "images":
         rate = parse_rate(recording.rate)
-        footage = [read_images(folder, rate) for folder in recording.chapters]
+        footage = [read_images(folder, rate, recording.id) for folder in recording.chapters]
     else:
         group = group_length(recording.chapters[0])
         infos = [media_info(file) for file in recording.chapters]

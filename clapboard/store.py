@@ -26,16 +26,12 @@ from clapboard.artifacts import (
     read_parquet,
     write_parquet,
 )
+from clapboard.frame_names import file_name
 
 LEDGER = "ledger.parquet"
 
 # What a killed job may lose. Flushing costs some 0.3 ms a picture, decoding one some 20 ms.
 SAVE_SECONDS = 5.0
-
-
-def file_name(recording: str, frame: int) -> str:
-    """Name of a frame's picture; ``S1C2000123.jpg`` shows frame 123 of recording S1C2."""
-    return f"{recording}{frame:06d}.jpg"
 
 
 class Picture(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from clapboard import artifacts
 from clapboard.annotations.labels import folder_name
 from clapboard.classes import CLASS_COLUMNS, class_rows, find_classes
 from clapboard.dataset import SPLITS
-from clapboard.images import NUMBER
+from clapboard.frame_names import file_name, find_clashes, frame_number
 from clapboard.index import RecordingIndex
 from clapboard.problems import Problem, refuse
 from clapboard.s3 import concurrency
@@ -27,7 +28,7 @@ from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
 from clapboard.spreadsheet import csv_text
-from clapboard.store import file_name
+from clapboard.suffixes import is_jpeg
 
 CLASSES = "labels.csv"
 NAMED = 3
@@ -91,7 +92,11 @@ def find_labelled(
         tables.append(table)
         if missing:
             problems.append(_missing(missing, folder))
-    refuse(problems)
+    frames_of = {
+        recording["id"]: table["frame"].to_numpy()
+        for recording, table in zip(members, tables, strict=True)
+    }
+    refuse([*problems, *find_clashes(frames_of)])
     return Labelled(frames, data, classes, pa.concat_tables(tables), listed)
 
 
@@ -162,7 +167,7 @@ def _rows(
     labels, _ = artifacts.read_parquet(labels_file, ["frame", "label", "selected"])
     names = pa.array(classes, pa.string())
     labels = labels.filter(pc.and_(labels["selected"], pc.is_in(labels["label"], names)))
-    objects = _by_number(there)
+    objects = _by_number(there, recording["id"])
     frames = labels["frame"].to_numpy()
     numbers = index.source_pts[frames - 1] if index.chapters[0].kind == "images" else frames
     found = np.array([int(number) in objects for number in numbers], bool)
@@ -188,19 +193,18 @@ def _rows(
     return pa.table(columns), frames[~found].tolist()
 
 
-def _by_number(there: Sequence[Object]) -> dict[int, Object]:
-    """The pictures of a listing by the number their name ends in."""
+def _by_number(there: Sequence[Object], recording: str) -> dict[int, Object]:
+    """The pictures of a recording's listing by the frame number in their name."""
     objects, problems = dict[int, Object](), list[Problem]()
     for one in there:
-        stem, _, suffix = one.key.rpartition(".")
-        match = NUMBER.search(stem.rpartition("/")[2])
-        if suffix.lower() not in ("jpg", "jpeg") or not match:
+        number = frame_number(PurePosixPath(one.key).stem, recording) if is_jpeg(one.key) else None
+        if number is None:
             continue
-        other = objects.setdefault(int(match[1]), one)
+        other = objects.setdefault(number, one)
         if other is not one:
             message = f"{other.key} and {one.key} have the same frame number"
             remedy = "Keep one of them, or one recording to a folder."
-            problems.append(Problem("picture-number-twice", message, remedy, value=match[1]))
+            problems.append(Problem("picture-number-twice", message, remedy, value=str(number)))
     refuse(problems)
     return objects
 

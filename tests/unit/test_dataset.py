@@ -340,6 +340,24 @@ def test_a_run_that_dies_leaves_no_manifest_and_the_next_one_repairs(results, mo
     }
 
 
+def test_two_frames_of_one_name_are_refused(results):
+    for camera in ("C2", "C21"):
+        results.add("S1", "Training", [("CUFF", 1)], camera=camera)
+    folder = results.root / "resized/S1C2/01"
+    store, labels = (
+        pq.read_table(path) for path in (folder / "manifest.parquet", results.labels["S1C2"])
+    )
+    (folder / "S1C2000001.jpg").rename(folder / "S1C21000001.jpg")
+    store = store.set_column(0, "frame", [[1_000_001]])
+    store = store.set_column(2, "file", [["S1C21000001.jpg"]])
+    artifacts.write_parquet(folder / "manifest.parquet", store)
+    labels = labels.set_column(0, "frame", [[1_000_001]])
+    artifacts.write_parquet(results.labels["S1C2"], labels)
+    with pytest.raises(InputError, match=r"S1C2 and S1C21 .*'S1C21000001.jpg'.*C02"):
+        results.write()
+    assert not (results.data / "manifest.parquet").exists()
+
+
 def test_names_of_frames():
     assert linking.is_frame_of("S1C2000001.jpg", {"S1C2"})
     assert linking.is_frame_of("S1C21000001.jpg", {"S1C2"})

@@ -18,11 +18,12 @@ from PIL import Image
 
 from clapboard import frames as job
 from clapboard.artifacts import digest_file, write_parquet
+from clapboard.frame_names import file_name
 from clapboard.frames import read_manifest, write_frames
 from clapboard.index import RecordingIndex
 from clapboard.indexing import write_index
 from clapboard.problems import InputError
-from clapboard.store import FrameStore, file_name
+from clapboard.store import FrameStore
 from tests.filming import Camera, Take, film_recording, read_jpeg
 
 SETTINGS = {"size": 96, "fit": "stretch", "quality": 2}

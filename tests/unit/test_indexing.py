@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clapboard.artifacts import read_json
 from clapboard.index import RecordingIndex
 from clapboard.indexing import write_index
 from clapboard.problems import InputError
@@ -96,11 +97,13 @@ def make_pictures(folder: Path, numbers) -> Path:
 
 
 def test_a_hole_in_picture_numbers_is_a_hole_in_time(tmp_path):
-    first = make_pictures(tmp_path / "a", [1, 2, 3, 7, 8])
-    second = make_pictures(tmp_path / "b", [9, 10])
-    index = index_of(tmp_path, [first, second], "images", "29.97")
-    assert [index.seconds(n) * NTSC for n in range(1, 8)] == [0, 1, 2, 6, 7, 8, 9]
-    assert index.source_pts.tolist() == [1, 2, 3, 7, 8, 9, 10]
+    folder = make_pictures(tmp_path / "a", [1, 2, 3, 7, 8])
+    index = index_of(tmp_path, [folder], "images", "29.97")
+    assert [index.seconds(n) * NTSC for n in range(1, 9)] == list(range(8))
+    assert index.source_pts[index.pictured].tolist() == [1, 2, 3, 7, 8]
+    facts = read_json(tmp_path / "a.json")["chapters"][0]
+    assert [(hole["after_frame"], hole["frames"]) for hole in facts["holes"]] == [(3, 3)]
+    assert facts["oddities"] == {"numbers without a picture": 3}
     assert index.rate == NTSC
     assert index.chapters[0].codec == "jpeg"
     assert (index.chapters[0].width, index.chapters[0].height) == (64, 48)
