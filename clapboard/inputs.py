@@ -153,7 +153,7 @@ def _labels_by_split(
             sheet = sheets[recording.annotations]
             part = rows_of(sheet, recording.chapters, recording.subject)
             labels[recording.split] |= {entry.label for entry in part.annotations} - ignored
-            labels[recording.split] |= {annotations["background"]} - {""}
+            labels[recording.split] |= {normalise(annotations["background"])} - {""}
     return labels
 
 

@@ -94,27 +94,29 @@ def clip_problems(sheet: Sheet, chapters: Sequence[str]) -> list[Problem]:
     return problems
 
 
-def only_chapters(
+def by_chapters(
     table: Table, columns: Columns | None, chapters: Sequence[str]
-) -> tuple[Table, list[Problem]]:
-    """The table without rows about clips that are no chapters, so that their faults do not count.
+) -> tuple[Table, Table, list[Problem]]:
+    """A table in two: rows about chapters, and rows about other clips, whose faults do not count.
 
     Returns:
-        The table, and an error when all its clips are unknown.
+        Both tables with the header, and an error when all clips are unknown.
     """
     if columns is None or columns.get("clip") is None:
-        return table, []
-    known, other = Chapters(chapters), []
-    for row in columns.rows(table):
-        name = columns.text(row, "clip")
-        if name and not known.called(clip_path(name, table.file)):
-            other.append(row)
-    if other and len(other) == len(columns.rows(table)):
-        names = [columns.text(row, "clip") for row in other]
-        return table, [_unknown_clips(table.file, names)]
-    dropped = {row.number for row in other}
-    rows = tuple(row for row in table.rows if row.number not in dropped)
-    return replace(table, rows=rows), []
+        return table, replace(table, rows=()), []
+    known, rows = Chapters(chapters), columns.rows(table)
+    names = {row.number: columns.text(row, "clip") for row in rows}
+    other = {
+        number
+        for number, name in names.items()
+        if name and not known.called(clip_path(name, table.file))
+    }
+    problems = []
+    if other and len(other) == len(rows):
+        problems.append(_unknown_clips(table.file, [names[number] for number in sorted(other)]))
+    ours = tuple(row for row in table.rows if row.number not in other)
+    theirs = tuple(row for row in table.rows if row.number in other or row == columns.header)
+    return replace(table, rows=ours), replace(table, rows=theirs), problems
 
 
 def clip_path(name: str, sheet: str) -> str:

@@ -46,9 +46,11 @@ def lint_classes(
         if one.entry.label not in ignored and one.split != "Predict":
             by_label[one.entry.label].append(one)
     unseen = [] if "Training" in unsure else _unseen(by_label, settings["unseen"])
+    spellings = _spellings(by_label)
     told = {problem.value for problem in unseen}
+    told |= {resolve(problem.value, settings["aliases"]) for problem in spellings}
     alone = [] if unsure else _one_subject(by_label, told)
-    return [*unseen, *alone, *_spellings(by_label)]
+    return [*unseen, *alone, *spellings]
 
 
 def _unseen(by_label: Mapping[str, Sequence[Placed]], policy: str) -> list[Problem]:

@@ -95,8 +95,8 @@ def _overlap(earlier: Annotation, later: Annotation, file: str, policy: str) -> 
     if same_label and (earlier.start, earlier.stop) == (later.start, later.stop):
         return Problem(
             "duplicate",
-            f"{later.written!r} stands here and in row {earlier.row} with the same times",
-            "Delete one of the two rows.",
+            f"{later.written!r} stands here and in {_row(earlier, later)} with the same times",
+            "Delete one of the two.",
             file,
             later.row,
             severity="warning",
@@ -104,13 +104,18 @@ def _overlap(earlier: Annotation, later: Annotation, file: str, policy: str) -> 
     shared = min(earlier.stop, later.stop) - later.start
     return Problem(
         "overlap",
-        f"{later.written!r} and {earlier.written!r} in row {earlier.row} share "
+        f"{later.written!r} and {earlier.written!r} in {_row(earlier, later)} share "
         f"{seconds_text(shared)} s",
         "Correct the times, or set annotations.overlaps to first, last or shortest.",
         file,
         later.row,
         severity="error" if policy == "refuse" and not same_label else "warning",
     )
+
+
+def _row(earlier: Annotation, later: Annotation) -> str:
+    """Where the earlier of two annotations stands."""
+    return f"row {earlier.row}" if earlier.row != later.row else "the same row"
 
 
 def _stop_before_start(entry: Annotation, file: str) -> Problem:

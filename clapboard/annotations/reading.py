@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clapboard.annotations.boris import find_boris, read_boris
-from clapboard.annotations.clips import clip_problems, only_chapters, rows_of
+from clapboard.annotations.clips import by_chapters, clip_problems, rows_of
 from clapboard.annotations.columns import Columns
 from clapboard.annotations.elan import read_elan
 from clapboard.annotations.folders import read_folders
@@ -24,7 +25,7 @@ from clapboard.annotations.tables import Table, read_delimited, read_text
 from clapboard.annotations.via import is_via, read_via
 from clapboard.annotations.workbooks import SUFFIXES as WORKBOOK_SUFFIXES
 from clapboard.annotations.workbooks import read_workbook
-from clapboard.problems import Problem
+from clapboard.problems import Problem, errors
 
 TABLE_FORMATS: Mapping[str, Callable[[Table, Mapping[str, Any]], tuple[Sheet, list[Problem]]]] = {
     "lab": read_lab,
@@ -90,11 +91,28 @@ def _read(
         return Sheet(str(path), "clap"), problems or [_empty(path)]
     table, name = _choose(tables, settings)
     if chapters is not None:
-        table, found = only_chapters(table, _clip_columns(table, name, settings), chapters)
+        columns = _clip_columns(table, name, settings)
+        table, others, found = by_chapters(table, columns, chapters)
         if found:
             return Sheet(str(path), "video"), problems + found
+        problems += _faults_elsewhere(others, name, settings)
     sheet, found = TABLE_FORMATS[name](table, settings)
     return sheet, problems + found
+
+
+def _faults_elsewhere(table: Table, name: str, settings: Mapping[str, Any]) -> list[Problem]:
+    """Warnings for the errors in rows about clips that no recording has."""
+    if not table.rows:
+        return []
+    return [
+        replace(
+            problem,
+            message=f"{problem.message}; the row is about a clip that is no chapter",
+            severity="warning",
+        )
+        for problem in errors(TABLE_FORMATS[name](table, settings)[1])
+        if problem.row is not None
+    ]
 
 
 def _read_json(

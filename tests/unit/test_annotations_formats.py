@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from collections import defaultdict
 from datetime import datetime, time, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -17,11 +18,9 @@ from odf.text import P
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 from pympi.Elan import Eaf
 
-from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import FORMATS, read_sheet
 from clapboard.config import Annotations, load
-from clapboard.media import probe
-from clapboard.problems import errors
+from clapboard.inputs import check_inputs
 from clapboard.recordings import Recording
 
 SHEETS = Path(__file__).parent / "sheets"
@@ -537,10 +536,14 @@ def test_malformed_parts_of_a_list_are_told_and_the_rest_is_kept(tmp_path, cell,
     assert problems == [("malformed-list", 2)] * faults
 
 
-def test_faults_of_clips_that_no_recording_uses_do_not_count(tmp_path):
+def test_faults_of_clips_that_no_recording_uses_do_not_stop_a_run(tmp_path):
     text = "File Name,Classes\n1.mp4,A[1 to 2]\n2.mp4,B[1 2]\n"
     path = write(tmp_path, text)
-    assert read(path, ["x/1.mp4"]) == ([("A", 1, 2, 2)], [])
+    assert read(path, ["x/1.mp4"]) == ([("A", 1, 2, 2)], [("malformed-list", 3)])
+    _, problems = read_sheet(path, SETTINGS, ["x/1.mp4"])
+    assert [problem.severity for problem in problems] == ["warning"]
+    _, problems = read_sheet(path, SETTINGS, ["x/1.mp4", "x/2.mp4"])
+    assert [problem.severity for problem in problems] == ["error"]
 
 
 def test_one_label_per_clip_and_intervals_with_a_clip_column(tmp_path):
@@ -579,47 +582,38 @@ def test_folders_of_clips(tmp_path):
 @pytest.mark.skipif(not (SHARED / "gmdcsa24").is_dir(), reason=f"no clips in {SHARED}")
 def test_real_clips_and_their_faults():
     root = SHARED / "gmdcsa24"
-    everything, faults = 0, {}
-    for path in sorted(root.glob("*/*.csv")):
-        entries, problems = read(path)
-        everything += len(entries)
-        for check, row in problems:
-            faults.setdefault((path.parent.name[-1], path.stem, row), set()).add(check)
-    assert everything == 352
-    assert faults == {
-        place: {"malformed-list"}
-        for place in [
-            ("1", "Fall", 6), ("2", "Fall", 12), ("2", "Fall", 20), ("3", "ADL", 5),
-            ("3", "ADL", 13), ("4", "Fall", 10), ("4", "Fall", 16),
-        ]
-    }  # fmt: skip
+    entries = [entry for path in root.glob("*/*.csv") for entry in read(path)[0]]
+    assert len(entries) == 352
 
-    sheets, recordings, problems = {}, [], []
-    for path in sorted(root.glob("*/*.csv")):
-        chapters = tuple(map(str, sorted(path.with_suffix("").glob("*.mp4"))))
-        sheets[str(path)], found = read_sheet(path, SETTINGS, chapters)
-        subject = f"S{path.parent.name[-1]}"
-        recordings.append(
-            Recording(
-                f"{subject}{path.stem}C1", subject, path.stem, "C1", "Training", str(path),
-                chapters, "video", "0", "", 2,
-            )
-        )  # fmt: skip
-        problems += found
-    assert errors(problems) == []
-    assert sum(len(recording.chapters) for recording in recordings) == 23
-    infos, _ = probe([file for recording in recordings for file in recording.chapters])
-    durations = {info.file: info.duration for info in infos}
-    found = [
-        (Path(problem.file).parts[-2][-1], Path(problem.file).stem, problem.row, problem.check)
-        for problem in lint(sheets, recordings, durations, SETTINGS)
-    ]
-    assert sorted(place[:3] for place in found if place[3] == "overlap") == [
-        ("1", "ADL", 11), ("1", "Fall", 16), ("2", "ADL", 24), ("2", "Fall", 13), ("2", "Fall", 13),
-        ("3", "ADL", 8), ("3", "ADL", 8), ("3", "ADL", 16), ("3", "ADL", 19), ("4", "ADL", 20),
+    recordings = [
+        Recording(
+            f"{path.parent.name}{path.stem}{clip.stem}", path.parent.name, clip.stem, "C1",
+            "Training", str(path), (str(clip),), "video", "0", "", 2,
+        )
+        for path in sorted(root.glob("*/*.csv"))
+        for clip in sorted(path.with_suffix("").glob("*.mp4"))
     ]  # fmt: skip
-    assert [place[:3] for place in found if place[3] == "beyond-video"] == [("3", "Fall", 17)]
-    assert [place[:3] for place in found if place[3] == "similar-label"] == [("3", "Fall", 2)]
+    assert len(recordings) == 23
+    told = defaultdict(list)
+    for problem in check_inputs(SETTINGS, recordings):
+        file = Path(problem.file)
+        told[problem.check, problem.severity].append((file.parent.name[-1], file.stem, problem.row))
+    assert {key: sorted(places) for key, places in told.items()} == {
+        ("malformed-list", "warning"): [
+            ("1", "Fall", 6), ("2", "Fall", 12), ("2", "Fall", 20), ("3", "ADL", 5),
+            ("3", "ADL", 5), ("3", "ADL", 13), ("4", "Fall", 10), ("4", "Fall", 16),
+        ],
+        ("overlap", "error"): [
+            ("1", "ADL", 11), ("1", "Fall", 16), ("2", "ADL", 24), ("2", "Fall", 13),
+            ("2", "Fall", 13), ("3", "ADL", 8), ("3", "ADL", 8), ("3", "ADL", 16),
+            ("3", "ADL", 19), ("4", "ADL", 20),
+        ],
+        ("beyond-video", "warning"): [("3", "Fall", 17)],
+        ("similar-label", "warning"): [("3", "Fall", 2)],
+        ("one-subject-label", "warning"): [
+            ("2", "Fall", 13), ("3", "ADL", 8), ("4", "Fall", 3),
+        ],
+    }  # fmt: skip
 
 
 @pytest.mark.skipif(not (SHARED / "weizmann4").is_dir(), reason=f"no clips in {SHARED}")

@@ -10,7 +10,9 @@ import pytest
 
 from clapboard.annotations.reading import read_sheet
 from clapboard.config import Config
-from clapboard.recordings import read_recordings
+from clapboard.inputs import check_inputs
+from clapboard.problems import errors
+from clapboard.project import known_at_start, read_project
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -72,44 +74,18 @@ def test_the_demo_is_filmed_in_chapters_that_hold_every_frame(film, tmp_path):
     assert sum(len(read_packets(str(path)).pts) for path in files) == take.frames
 
 
-@pytest.mark.parametrize(
-    ("cell", "expected", "notes"),
-    [
-        ("Sitting[0 to 1]; Sleeping[2 to 8]", [("Sitting", 0, 1), ("Sleeping", 2, 8)], []),
-        (
-            " Standing [0 to 0.5; 4.2 to 6.5]",
-            [("Standing", 0, "1/2"), ("Standing", "21/5", "13/2")],
-            [],
-        ),
-        ("Falling (SW) [ 2.8 to 6]; ", [("Falling (SW)", "14/5", 6)], []),
-        ("Sitting[9.7 to 3]", [], ["stop-before-start"]),
-        ("Falling (BW[5.9 to 10]; Walking[0 to 1.3]", [("Walking", 0, "13/10")], ["malformed"]),
-        ("Eating[0.9 4.6]; Reading", [], ["malformed", "malformed"]),
-        ("Standing[2 to 3; Walking[3 to 5]", [("Walking", 3, 5)], ["malformed"]),
-    ],
-)
-def test_cells_of_gmdcsa_are_read_or_noted(lay_out, cell, expected, notes):
-    found = lay_out.Notes()
-    stretches = lay_out._stretches(cell, Path("Subject 1/ADL.csv"), 2, found)
-    assert [(s.label, s.start, s.stop) for s in stretches] == [
-        (label, Fraction(start), Fraction(stop)) for label, start, stop in expected
-    ]
-    assert [note.check for note in found.found] == notes
-
-
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
-def test_the_real_sets_are_laid_out_as_projects(lay_out, tmp_path, monkeypatch):
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no real sets in {DATA}")
+@pytest.mark.parametrize(("name", "clips"), [("weizmann4", 36), ("gmdcsa24", 23)])
+def test_the_real_sets_are_laid_out_as_projects_without_an_error(
+    lay_out, tmp_path, monkeypatch, name, clips
+):
     lay_out.main(DATA, tmp_path)
-    sizes = {}
-    for name in ("weizmann4", "gmdcsa24"):
-        monkeypatch.chdir(tmp_path / name)
-        recordings = read_recordings("config/recordings.tsv")
-        sizes[name] = len(recordings)
-        settings = Config().section("annotations")
-        for recording in recordings:
-            sheet, problems = read_sheet(recording.annotations, settings)
-            assert [problem for problem in problems if problem.severity == "error"] == []
-            assert sheet.annotations
-    assert sizes == {"weizmann4": 36, "gmdcsa24": 23}
-    notes = (tmp_path / "gmdcsa24" / "notes.csv").read_text().splitlines()
-    assert len(notes) == 11
+    monkeypatch.chdir(tmp_path / name)
+    project = read_project("config/config.yaml")
+    recordings = project.recordings
+    assert len(recordings) == clips
+    assert project.problems + known_at_start(project.config, recordings, []) == []
+    found = check_inputs(project.config.section("annotations"), recordings)
+    assert errors(found) == []
+    if name == "weizmann4":
+        assert found == []

@@ -114,6 +114,14 @@ def test_between_equal_intervals_the_row_decides(policy, row):
     assert set(label_frames(ranges, index_of(9), overlaps=policy).rows.tolist()) == {row}
 
 
+@pytest.mark.parametrize(
+    ("policy", "label"), [("first", "READING"), ("last", "SITTING"), ("shortest", "READING")]
+)
+def test_between_equals_in_one_row_the_order_of_writing_decides(policy, label):
+    ranges = [interval("READING", 2, 6, 2), interval("SITTING", 2, 6, 2)]
+    assert set(spelt(label_frames(ranges, index_of(9), overlaps=policy)).values()) == {label}
+
+
 def test_one_label_written_twice_is_no_conflict():
     ranges = [interval("A", 1, 5, 2), interval("A", 4, 9, 3)]
     assert len(label_frames(ranges, index_of(9))) == 8
