@@ -25,7 +25,7 @@ from av.video.reformatter import VideoReformatter
 from benchmarks import clips
 from benchmarks.measure import publish, table
 from benchmarks.quality import shown
-from clapboard.colour import convert, planes
+from clapboard.colour import planes, shrink
 from clapboard.pixels import DEFAULT_QUALITY, JpegEncoder
 from tests.exact import psnr, reference, to_rgb
 
@@ -58,7 +58,8 @@ def proxies() -> str:
             if number == FRAMES:
                 break
             for name, scaler in scalers.items():
-                pictures[name].append(convert(picture, SIDE, SIDE, name, scaler))
+                small = shrink(picture, SIDE, SIDE, scaler)
+                pictures[name].append(small.reformat(format=name))
             if number % SAMPLE == 0:
                 truth.append(reference(picture, SIDE))
             start = time.process_time()

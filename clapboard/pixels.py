@@ -21,11 +21,11 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from clapboard.colour import convert, from_planes, planes
+from clapboard.colour import convert, from_planes, planes, shrink
 
 # Raised by hand whenever the same settings would give other pixels: stored frames are then
 # decoded anew.
-PIXEL_VERSION = 1
+PIXEL_VERSION = 2
 
 # Quantiser scale of FFmpeg's JPEG encoder. With full chroma, 2 is the smallest file with at least
 # 39 dB against exact planes (docs/performance.md); libjpeg-turbo needs 40 % more for the same.
@@ -97,7 +97,7 @@ class Resizer:
         """A picture as ``yuvj444p`` of size x size; turned upright if its metadata says so."""
         turns = quarter_turns(frame)
         place = placement(frame.width, frame.height, self.pixel_aspect, self.settings)
-        scaled = convert(frame, place.width, place.height, "yuvj444p", self._scaler)
+        scaled = shrink(frame, place.width, place.height, self._scaler)
         size = self.settings.size
         if not turns and (place.width, place.height) == (size, size):
             return scaled
@@ -118,7 +118,7 @@ class FullSize:
         """A picture as ``yuvj420p``; one that had to be turned upright as ``yuvj444p``."""
         turns = quarter_turns(frame)
         pixel_format = "yuvj444p" if turns else "yuvj420p"
-        full = convert(frame, frame.width, frame.height, pixel_format, self._scaler)
+        full = convert(frame, pixel_format, self._scaler)
         return from_planes([np.rot90(plane, turns) for plane in planes(full)]) if turns else full
 
 
