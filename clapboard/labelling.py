@@ -73,8 +73,8 @@ def label_frames(
         index: the frames of that recording.
         overlaps: who has a frame that several intervals hold: ``refuse`` (an error when their
             labels differ), ``first`` (the interval that starts first), ``last`` (the one that
-            starts last) or ``shortest``. Between equals the upper row wins, with ``last`` the
-            lower one.
+            starts last) or ``shortest``. Between equals the upper row wins, in a row what is
+            written first; with ``last`` it is the other way round.
         background: class of the frames that no interval holds; empty: they get no label.
         ignore: labels that are left out.
         file: the sheet, for messages.
@@ -99,7 +99,9 @@ def label_frames(
     rows = np.full(len(index), BACKGROUND_ROW, dtype=np.int32)
     for interval in inside:
         codes[_frames(interval)] = -1
-    for interval in sorted(kept, key=_PRECEDENCE[overlaps], reverse=True):
+    # Of intervals in one row that are equal in all else, the one written first counts as upper.
+    in_order = kept if overlaps == "last" else kept[::-1]
+    for interval in sorted(in_order, key=_PRECEDENCE[overlaps], reverse=True):
         codes[_frames(interval)] = code[interval.procedure]
         rows[_frames(interval)] = interval.row
     codes[~index.pictured] = -1
