@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from fractions import Fraction
 
 import pytest
 from project import ACTS, Project, make_project, table, write_sheet
@@ -99,7 +100,7 @@ def test_all_unreadable_files_at_once(fresh):
 
 
 def test_warnings_are_shown_once(project):
-    write_sheet(project.sheet("S1"), [*ACTS[:1], ("ONLY HERE", *ACTS[1][1:])])
+    write_sheet(project.sheet("S1"), [*ACTS, ("ONLY HERE", Fraction(36, 10), Fraction(37, 10))])
     assert "ONLY HERE" in project.run("check")
     assert "ONLY HERE" not in project.run("framecsv")
 
