@@ -1,39 +1,77 @@
-"""Where a job's output goes: everything a script, its libraries and its children print."""
+"""Where a job's output goes: all of it into its log, a line now and then onto the screen."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from clapboard.problems import InputError
+
+SECONDS_BETWEEN_LINES = 15.0
 
 
 @contextmanager
 def job(path: str | os.PathLike[str]) -> Iterator[None]:
     """Run the body of a workflow script with all its output in the log `path`.
 
-    Bad input ends the job with the problems as its last words; any other error keeps its traceback.
+    So that long work can be watched, the last line is also shown on the screen every 15 seconds,
+    with the name of the job before it. Bad input ends the job with the problems as its last words;
+    any other error keeps its traceback.
     """
-    send_to(path)
+    screen = send_to(path)
+    name = str(Path(path).with_suffix("")).rpartition("logs/")[2]
+    plain = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (Echo(stream, screen, name) for stream in plain)
     try:
         yield
     except InputError as error:
         sys.exit(str(error))
+    finally:
+        sys.stdout, sys.stderr = plain
+        os.close(screen)
 
 
-def send_to(path: str | os.PathLike[str]) -> None:
+def send_to(path: str | os.PathLike[str]) -> int:
     """Send file descriptors 1 and 2 to the log file `path` for the rest of the process.
 
     Done on the level of descriptors, since FFmpeg and TensorFlow write past ``sys.stderr``.
+
+    Returns:
+        A descriptor of what was standard error before: the screen.
     """
     log = Path(path)
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
+    screen = os.dup(2)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    return screen
+
+
+class Echo:
+    """A text stream that shows what is written to it, at most one line in 15 seconds."""
+
+    def __init__(self, stream: TextIO, screen: int, name: str) -> None:
+        self.stream, self.screen, self.name = stream, screen, name
+        self.shown = time.monotonic()
+
+    def write(self, text: str) -> int:
+        """Write to the log; show the last line of `text` if the last one shown is long ago."""
+        lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
+        if lines and time.monotonic() - self.shown >= SECONDS_BETWEEN_LINES:
+            self.shown = time.monotonic()
+            # One call, so that lines of jobs side by side do not mix.
+            os.write(self.screen, f"{self.name}: {lines[-1].strip()}\n".encode(errors="replace"))
+        return self.stream.write(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
