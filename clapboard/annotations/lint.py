@@ -10,7 +10,7 @@ from clapboard.annotations.clips import rows_of
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint_classes import Placed, lint_classes
 from clapboard.annotations.lint_durations import lint_durations
-from clapboard.annotations.lint_placing import lint_cameras, lint_clap
+from clapboard.annotations.lint_placing import lint_cameras, lint_clap, lint_sessions
 from clapboard.annotations.lint_rows import lint_rows
 from clapboard.annotations.lint_video import clap_offset, lint_video
 from clapboard.annotations.placing import of_recording
@@ -63,6 +63,7 @@ def lint(
         found += lint_video(seen, recording, durations or {}, offset)
         problems |= dict.fromkeys(found)
     problems |= dict.fromkeys(lint_cameras(sheets, recordings))
+    problems |= dict.fromkeys(lint_sessions(sheets, recordings))
     problems |= dict.fromkeys(lint_classes(list(placed), settings, unsure))
     problems |= dict.fromkeys(lint_durations(list(placed)))
     order = {file: number for number, file in enumerate(sheets)}

@@ -50,13 +50,13 @@ def lint_clap(sheet: Sheet, part: Sheet, recording: Recording) -> list[Problem]:
 
 def lint_cameras(sheets: Mapping[str, Sheet], recordings: Sequence[Recording]) -> list[Problem]:
     """Cameras that share a sheet which counts from the first frame of only one of them."""
-    sharing = defaultdict[tuple[str, str], list[str]](list)
+    sharing = defaultdict[tuple[str, str, str], list[str]](list)
     for recording in recordings:
         sheet = sheets.get(recording.annotations)
         if sheet is None or sheet.origin == "clap" or names_clips(sheet):
             continue
         if recording.clap == AT_FIRST_FRAME:
-            sharing[sheet.file, recording.subject].append(recording.id)
+            sharing[sheet.file, recording.subject, recording.session].append(recording.id)
     return [
         Problem(
             "unplaced-camera",
@@ -68,6 +68,32 @@ def lint_cameras(sheets: Mapping[str, Sheet], recordings: Sequence[Recording]) -
             column="clap",
             value=", ".join(ids),
         )
-        for (file, _), ids in sharing.items()
+        for (file, _, _), ids in sharing.items()
         if len(ids) > 1
+    ]
+
+
+def lint_sessions(sheets: Mapping[str, Sheet], recordings: Sequence[Recording]) -> list[Problem]:
+    """Sessions of a subject that share a sheet: it holds the times of one of them at most."""
+    sharing = defaultdict[tuple[str, str], dict[str, Recording]](dict)
+    for recording in recordings:
+        sheet = sheets.get(recording.annotations)
+        if sheet is not None and not names_clips(sheet):
+            sharing[sheet.file, recording.subject].setdefault(recording.session, recording)
+    return [
+        Problem(
+            "shared-by-sessions",
+            f"{' and '.join(one.id for one in sessions.values())} are different sessions of "
+            f"{subject} and share this sheet, so that one would get the times of the other",
+            "Write a sheet for each session, or name the clip of each row in a column `file`. For "
+            "cameras of one session, give their rows the same session.",
+            file,
+            column="session",
+            value=", ".join(
+                f"{one.session or 'none'} (row {one.row} of the recordings table)"
+                for one in sessions.values()
+            ),
+        )
+        for (file, subject), sessions in sharing.items()
+        if len(sessions) > 1
     ]

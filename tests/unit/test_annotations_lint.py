@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -298,6 +299,38 @@ def test_neighbours_that_fit_better_exchanged():
     found = check(entries)
     assert ("swapped-neighbours", "warning", 30) in found
     assert {row for name, _, row in found if name == "odd-duration"} == {30, 31}
+
+
+def shared(entries, *places):
+    """Checks of one wall-clock sheet that several (subject, session, camera) share."""
+    sheet = Sheet("s.csv", "clap", tuple(entries), (CLAP,))
+    recordings = [
+        replace(recording(who), id=f"{who}{session}{camera}", session=session, row=row)
+        for row, (who, session, camera) in enumerate(places, start=2)
+    ]
+    return lint({"s.csv": sheet}, recordings, None, SETTINGS)
+
+
+def test_sessions_do_not_share_a_sheet_but_cameras_and_subjects_do():
+    entries = [entry("A", 1, 2, 2)]
+    assert shared(entries, ("S1", "R1", "C1"), ("S1", "R1", "C2"), ("S2", "R2", "C1")) == []
+    (problem,) = shared(entries, ("S1", "R1", "C1"), ("S1", "R1", "C2"), ("S1", "", "C1"))
+    assert (problem.check, problem.severity, problem.file) == (
+        *("shared-by-sessions", "error", "s.csv"),
+    )
+    assert "S1R1C1 and S1C1" in problem.message
+    assert (
+        problem.value == "R1 (row 2 of the recordings table), none (row 4 of the recordings table)"
+    )
+
+
+def test_a_sheet_that_names_its_clips_may_speak_of_several_sessions():
+    entries = [entry("A", 0, 1, 2, clip="1.mp4"), entry("A", 0, 1, 3, clip="2.mp4")]
+    sheet = Sheet("s.csv", "video", tuple(entries))
+    recordings = [
+        replace(recording(chapters=[f"{n}.mp4"]), id=f"S1R{n}C1", session=f"R{n}") for n in (1, 2)
+    ]
+    assert lint({"s.csv": sheet}, recordings, None, SETTINGS) == []
 
 
 def test_clap_that_is_no_instant():
