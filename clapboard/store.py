@@ -14,6 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,9 @@ class FrameStore:
         self.folder = Path(folder)
         self.recording = recording
         self.origin = dict(origin)
-        self._guard, self._saving = threading.Lock(), threading.Lock()
+        self._guard = threading.Lock()
+        self._saver = ThreadPoolExecutor(1)
+        self._saving: Future[None] | None = None
         self._unsaved: dict[int, Picture] = {}
         self._next_save = time.monotonic() + SAVE_SECONDS
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,19 +120,29 @@ class FrameStore:
             file.write(data)
             mtime_ns = os.fstat(file.fileno()).st_mtime_ns
         temporary.replace(final)
+        picture = Picture(len(data), mtime_ns, digest(data))
         with self._guard:
-            self._unsaved[frame] = Picture(len(data), mtime_ns, digest(data))
-            due = time.monotonic() > self._next_save
-        if due and self._saving.acquire(blocking=False):
-            try:
-                self._save()
-            finally:
-                self._saving.release()
+            self._unsaved[frame] = picture
+            # Beside the decoder: a disk may take longer to flush pictures than they to be made.
+            if time.monotonic() > self._next_save and self._saved_before():
+                self._saving = self._saver.submit(self._save)
+
+    def _saved_before(self) -> bool:
+        """Whether no earlier pictures are being saved; fails as saving them failed."""
+        if self._saving is None or not self._saving.done():
+            return self._saving is None
+        self._saving.result()
+        return True
 
     def save(self) -> None:
-        """Flush all pictures to disk and name them in the ledger."""
-        with self._saving:
-            self._save()
+        """Flush all pictures to disk and name them in the ledger.
+
+        Raises:
+            OSError: they, or pictures added before, could not be written.
+        """
+        if self._saving is not None:
+            self._saving.result()
+        self._saver.submit(self._save).result()
 
     def _save(self) -> None:
         with self._guard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -342,3 +343,20 @@ def test_store_is_safe_to_fill_while_it_saves(tmp_path, monkeypatch):
     assert all(frame in again for frame in range(1, 40))
     assert 40 not in again
     assert again.table([3, 1], [0.2, 0.0])["bytes"].to_pylist() == [3, 1]
+
+
+def test_disk_that_fails_once_while_pictures_are_made_is_not_forgotten(tmp_path, monkeypatch):
+    failures = [OSError(errno.EIO, "failing disk")]
+
+    def fsync(descriptor: int) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr("clapboard.store.os.fsync", fsync)
+    monkeypatch.setattr("clapboard.store.SAVE_SECONDS", 0.0)
+    store = FrameStore(tmp_path, ID, {})
+    with pytest.raises(OSError, match="failing disk"):
+        for frame in range(1, 100):
+            store.add(frame, bytes(frame))
+        store.save()
+    assert not any(frame in FrameStore(tmp_path, ID, {}) for frame in range(1, 100))
