@@ -20,9 +20,9 @@ from clapboard import artifacts
 from clapboard.annotations.clips import rows_of
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint import lint
-from clapboard.annotations.lint_video import clap_offset
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
+from clapboard.clap import clap_estimate, clap_offset
 from clapboard.clock import parse_rate
 from clapboard.ffmpeg_program import ffmpeg_problems
 from clapboard.footage import read_images
@@ -30,7 +30,6 @@ from clapboard.media import MediaInfo, probe, unreadable
 from clapboard.model_checks import weights_problems
 from clapboard.problems import InputError, Problem, errors, report
 from clapboard.recordings import SPLITS, Recording
-from clapboard.sketch import clap_estimate
 
 JUDGED_SPLITS = ("Validation", "Test")
 REPORT_COLUMNS = tuple(field.name for field in fields(Problem))

@@ -23,6 +23,7 @@ from clapboard import artifacts, sampling
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.placing import of_recording
 from clapboard.annotations.reading import read_sheet
+from clapboard.clap import clap_estimate
 from clapboard.config import Config
 from clapboard.framecsv import FrameRange, clap_seconds, frame_ranges
 from clapboard.index import RecordingIndex
@@ -32,7 +33,7 @@ from clapboard.price import Price, Speed, measure, price
 from clapboard.problems import refuse
 from clapboard.project import add_config_argument, read_project
 from clapboard.recordings import SPLITS, Recording
-from clapboard.sketch import clap_estimate, sketch_index
+from clapboard.sketch import sketch_index
 
 DATASET_SPLITS = SPLITS[:3]
 COLUMNS = ("label", "split", "subject", "rows", "seconds", "frames")

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from clapboard.chapters import Chapters, Kind, find_chapters, is_safe_path
-from clapboard.clock import parse_duration, parse_rate, seconds_text
+from clapboard.clap import CLAP_REMEDY, normalise_clap
+from clapboard.clock import parse_rate
 from clapboard.problems import Problem, did_you_mean, refuse
 from clapboard.tsv import Row, read_table
 
@@ -28,7 +29,6 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,38}[A-Za-z0-9])?", re.AS
 
 
 TABLE_REMEDY = "Write a row per recording, or let `clapboard scan FOLDER --force` write the table."
-CLAP_REMEDY = "Write seconds, HH:MM:SS.fff, `frame N` or `auto`; empty means 0."
 RATE_REMEDY = "Write frames a second, such as 25 or 30000/1001."
 
 
@@ -96,32 +96,6 @@ def examine_recordings(path: str | os.PathLike[str]) -> tuple[list[Recording], l
     problems.extend(_shared_files(recordings))
     problems.sort(key=lambda problem: problem.row or 0)
     return recordings, [replace(problem, file=os.fspath(path)) for problem in problems]
-
-
-def normalise_clap(text: str) -> str:
-    """A clap position in its one form: `12.5`, `frame 375`, `auto` or `auto 12.5`; empty is `0`.
-
-    The time after `auto` is where to look for it.
-
-    Raises:
-        ValueError: none of these, or finer than a nanosecond.
-    """
-    word, _, rest = text.strip().lower().partition(" ")
-    if word == "frame":
-        if not re.fullmatch(r"\s*0*[1-9]\d{0,11}", rest, re.ASCII):
-            raise ValueError(f"{text!r} is not a frame number from 1")
-        return f"frame {int(rest)}"
-    if word == "auto":
-        return f"auto {_exact_seconds(rest)}" if rest.strip() else "auto"
-    return _exact_seconds(text) if word else "0"
-
-
-def _exact_seconds(text: str) -> str:
-    seconds = parse_duration(text)
-    normalised = seconds_text(seconds)
-    if parse_duration(normalised) != seconds:
-        raise ValueError(f"{text!r} is finer than a nanosecond")
-    return normalised
 
 
 def _recording(row: Row) -> tuple[Recording, list[Problem]]:

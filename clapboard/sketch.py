@@ -11,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 
-from clapboard.clock import parse_rate, seconds_text
+from clapboard.clock import parse_rate
 from clapboard.footage import Footage, read_images, read_video
 from clapboard.index import RecordingIndex
 from clapboard.indexing import build_index
@@ -49,19 +49,6 @@ def group_length(file: str) -> int:
         packets = islice(container.demux(stream), SAMPLED_PACKETS)
         keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
     return keys[1] - keys[0] if len(keys) > 1 else SAMPLED_PACKETS
-
-
-def clap_estimate(clap: str, rate: Fraction) -> str:
-    """A clap position as a time where that is cheap to say, else as it is.
-
-    Args:
-        clap: as in the table of recordings: ``12.5``, ``frame 375``, ``auto``, ``auto 12.5``.
-        rate: frames per second; 0 when it is not known.
-    """
-    word, _, rest = clap.partition(" ")
-    if word == "frame" and rate:
-        return seconds_text((int(rest) - 1) / rate)
-    return rest if word == "auto" and rest else clap
 
 
 def _sketch(info: MediaInfo, group: int) -> Footage:

@@ -12,9 +12,10 @@ from clapboard.annotations.lint_classes import Placed, lint_classes
 from clapboard.annotations.lint_durations import lint_durations
 from clapboard.annotations.lint_placing import lint_cameras, lint_clap, lint_sessions
 from clapboard.annotations.lint_rows import lint_rows
-from clapboard.annotations.lint_video import clap_offset, lint_video
+from clapboard.annotations.lint_video import lint_video
 from clapboard.annotations.placing import of_recording
 from clapboard.annotations.sheet import Sheet
+from clapboard.clap import clap_offset
 from clapboard.problems import Problem
 from clapboard.recordings import Recording
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import PurePath
 
 from clapboard.annotations.sheet import Annotation, Sheet
-from clapboard.clock import parse_duration, seconds_text
+from clapboard.clock import seconds_text
 from clapboard.problems import Problem, errors
 from clapboard.recordings import Recording
 
@@ -67,14 +67,6 @@ def lint_video(
     elif len(beside) > FEW:
         told.append(_all_beside(beside, total, sheet.file, recording.id))
     return problems + told
-
-
-def clap_offset(clap: str) -> Fraction | None:
-    """Seconds of a clap position, None when it is not given as a time."""
-    try:
-        return parse_duration(clap or "0")
-    except ValueError:
-        return None
 
 
 def _beside(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clapboard.clap import normalise_clap
 from clapboard.problems import InputError
 from clapboard.recordings import (
     chapter_name,
     examine_recordings,
-    normalise_clap,
     read_recordings,
 )
 
