@@ -109,7 +109,8 @@ def _warnings(facts: dict[str, Any], first: dict[str, Any]) -> Iterator[str]:
     """What a person should look at, one sentence each."""
     where = f"chapter {facts['number']} ({facts['file']})"
     if facts["hole_count"]:
-        yield f"{where}: {facts['hole_count']} holes, {facts['hole_seconds']:.3f} s in all"
+        holes = "1 hole" if facts["hole_count"] == 1 else f"{facts['hole_count']} holes"
+        yield f"{where}: {holes}, {facts['hole_seconds']:.3f} s in all"
     for oddity, count in facts["oddities"].items():
         yield f"{where}: {count} {oddity}"
     if facts["rate"] != first["rate"] and facts["constant_rate"]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from clapboard.framecsv import FrameRange, clap_seconds, frame_ranges
 from clapboard.index import RecordingIndex
 from clapboard.labelling import FrameLabels, label_frames
 from clapboard.plan_picture import draw_counts
+from clapboard.plan_text import MEASURES, as_text
 from clapboard.price import Price, Speed, measure, price
 from clapboard.problems import refuse
 from clapboard.project import add_config_argument, read_project
@@ -36,7 +38,7 @@ from clapboard.recordings import SPLITS, Recording
 from clapboard.sketch import sketch_index
 
 DATASET_SPLITS = SPLITS[:3]
-COLUMNS = ("label", "split", "subject", "rows", "seconds", "frames")
+COLUMNS = ("label", "split", "subject", *MEASURES)
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,13 @@ class Plan:
             sheet once, however many cameras share it; frames are of all cameras.
         price: what it costs.
         threads: cores among which the work is shared.
+        video_bytes: bytes of the joined videos; 0 when there will be none.
     """
 
     table: pd.DataFrame
     price: Price
     threads: int
-
-    @property
-    def hours(self) -> float:
-        """Estimated hours of extraction."""
-        return self.price.core_seconds / self.threads / 3600
+    video_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,9 @@ def make_plan(config: Config, recordings: Sequence[Recording], threads: int) -> 
                 total += price(outlook.index, numbers, speed, config.frames.full_size)
                 progress.update()
             rows += _rows(outlooks, frames, config)
-    return Plan(pd.DataFrame(rows, columns=list(COLUMNS)), total, threads)
+    joined = [one for one in recordings if one.kind == "video" and config.video.concatenate]
+    sizes = (Path(file).stat().st_size for one in joined for file in one.chapters)
+    return Plan(pd.DataFrame(rows, columns=list(COLUMNS)), total, threads, sum(sizes))
 
 
 class _Speeds:
@@ -167,42 +168,6 @@ def _rows(outlooks: Sequence[_Outlook], frames: Mapping[str, int], config: Confi
     ]
 
 
-def as_text(plan: Plan) -> str:
-    """Class x split and class x subject as tables, and the price."""
-    by_split = plan.table.pivot_table(
-        index="label",
-        columns="split",
-        values=["rows", "seconds", "frames"],
-        aggfunc="sum",
-        fill_value=0,
-        margins=True,
-        margins_name="all",
-    )
-    splits = [name for name in (*DATASET_SPLITS, "all") if name in by_split["frames"]]
-    wanted = [(kind, split) for split in splits for kind in ("rows", "seconds", "frames")]
-    by_split = by_split[wanted].swaplevel(axis=1).round().astype(int)
-    by_subject = plan.table.pivot_table(
-        index="label", columns="subject", values="frames", aggfunc="sum", fill_value=0
-    )
-    return "\n\n".join([by_split.to_string(), by_subject.to_string(), _price_text(plan)])
-
-
-def _price_text(plan: Plan) -> str:
-    """The price, a line each."""
-    cost = plan.price
-    return "\n".join(
-        [
-            f"frames           {cost.frames:>14,}  ({cost.decoded:,} decoded for them)",
-            f"files            {cost.files:>14,}  (and as many links in Data/)",
-            f"gigabytes        {cost.bytes / 1e9:>14,.2f}",
-            f"hours            {plan.hours:>14,.2f}  (extraction on {plan.threads} cores, by a "
-            "measurement now)",
-            f"S3 requests      {cost.requests:>14,}  (pictures one by one; as one archive a "
-            f"recording {cost.shard_requests:,})",
-        ]
-    )
-
-
 def write_table(plan: Plan, path: str | os.PathLike[str]) -> None:
     """Write the plan's table as CSV, a row for each label and subject."""
     rows = plan.table.itertuples(index=False)
@@ -224,7 +189,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     if plan.table.empty:
         say("no recording with a sheet is in Training, Validation or Test")
         return 1
-    say(as_text(plan))
+    say(as_text(plan.table, plan.price, plan.threads, plan.video_bytes))
     if arguments.table:
         write_table(plan, arguments.table)
     if arguments.picture:

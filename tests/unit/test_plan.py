@@ -3,6 +3,7 @@
 import csv
 from argparse import Namespace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from clapboard.framecsv import frame_ranges
 from clapboard.index import RecordingIndex
 from clapboard.indexing import write_index
 from clapboard.labelling import label_frames
-from clapboard.plan import as_text, make_plan, run, write_table
+from clapboard.plan import make_plan, run, write_table
 from clapboard.plan_picture import draw_counts
+from clapboard.plan_text import as_text
 from clapboard.price import Price, Speed, frames_to_decode, price
 from clapboard.recordings import Recording
 
@@ -108,7 +110,7 @@ def test_the_plan_is_what_the_pipeline_does(recordings, tmp_path, every):
     assert found == expected
     assert (plan.price.frames, plan.price.decoded) == (sum(expected.values()), decoded)
     assert plan.price.bytes > 0
-    assert plan.hours > 0
+    assert plan.price.core_seconds > 0
 
 
 def test_two_cameras_share_rows_and_seconds_but_not_frames(recordings):
@@ -119,6 +121,13 @@ def test_two_cameras_share_rows_and_seconds_but_not_frames(recordings):
     assert rows["CUFF", "S2"].frames == 88
 
 
+def test_joined_videos_are_as_large_as_their_chapters(recordings):
+    chapters = [file for one in recordings if one.kind == "video" for file in one.chapters]
+    plan = make_plan(load({}), recordings, threads=1)
+    assert plan.video_bytes == sum(Path(file).stat().st_size for file in chapters)
+    assert make_plan(load({"video": {"concatenate": False}}), recordings, 1).video_bytes == 0
+
+
 def test_cameras_share_a_limit(recordings):
     plan = make_plan(load({"frames": {"max_per_label_and_subject": 30}}), recordings, threads=1)
     assert {row.frames for row in plan.table.itertuples() if row.label == "CUFF"} == {30}
@@ -126,8 +135,15 @@ def test_cameras_share_a_limit(recordings):
 
 def test_text_table_and_picture(recordings, tmp_path):
     plan = make_plan(load({}), recordings, threads=1)
-    text = as_text(plan)
+    text = as_text(plan.table, plan.price, plan.threads, plan.video_bytes)
     assert all(word in text for word in ("CUFF", "Training", "Test", "S2", "S3 requests"))
+    blocks = {block.split("\n")[0]: block.split("\n")[1:] for block in text.split("\n\n")}
+    for measure in ("rows", "seconds", "frames"):
+        head, _, *lines = blocks[f"{measure} by subject"]
+        found = {line.split()[0]: list(map(int, line.split()[1:])) for line in lines}
+        assert head.split() == ["subject", "S1", "S2"]
+        table = plan.table.pivot_table(index="label", columns="subject", values=measure)
+        assert found == {label: list(map(round, row)) for label, *row in table.itertuples()}
     write_table(plan, tmp_path / "plan.csv")
     with (tmp_path / "plan.csv").open() as file:
         rows = list(csv.DictReader(file))
