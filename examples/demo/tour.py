@@ -17,9 +17,11 @@ PLACES = {
     "results/framecsv": "the sheets as frame ranges of each recording",
     "results/video": "the chapters of each recording in one file",
     "results/Data": "the labelled frames, Data/{split}/{label}/",
+    "results/models/cnn/ribbons.png": "true, predicted and wrong along the test recordings",
+    "results/models/cnn/mistakes.png": "the most confident mistakes",
     "results/models/cnn/confusion.png": "which procedure is taken for which",
     "results/models/cnn/curves.png": "how the training went",
-    "results/models/cnn/summary.txt": "the network and how it was trained",
+    "results/models/cnn/summary.txt": "the network",
 }
 
 
