@@ -92,7 +92,8 @@ class OnCpu:
         shape = (self.batch, *backbone.input_shape[1:])
         signature = [tf.TensorSpec(shape, tf.float32)]
         function = tf.function(backbone, input_signature=signature).get_concrete_function()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], backbone)
+        # The backbone is not named along with its function: its weights would not be frozen.
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
         self._model = Interpreter(model_content=converter.convert(), num_threads=threads or None)
         self._model.allocate_tensors()
         (self._input,) = (detail["index"] for detail in self._model.get_input_details())
