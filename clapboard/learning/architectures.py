@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from clapboard.learning.each_frame import EachFrame
 from clapboard.learning.figure import figure
 from clapboard.problems import InputError, Problem
 
@@ -110,7 +111,7 @@ def _sequence(
         return items, layers.Dropout(settings["dropout"])(items)
     frame = keras.Input(input_shape[1:], name="frame")
     look = keras.Model(frame, _convolutions(frame, settings), name="look")
-    return items, layers.TimeDistributed(look)(items)
+    return items, EachFrame(look)(items)
 
 
 def _convolutions(frames: keras.KerasTensor, settings: Settings) -> keras.KerasTensor:

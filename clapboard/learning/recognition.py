@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clapboard.learning import data, failures
+from clapboard.learning.each_frame import EachFrame
 from clapboard.learning.inputs import Inputs, sees_frames
 from clapboard.learning.transfer import head_of
 from clapboard.learning.windows import Merged
@@ -18,10 +19,16 @@ from clapboard.learning.windows import Merged
 
 def load(model: str | Path, settings: Mapping[str, Any]) -> keras.Model:
     """A saved model, or its head alone where the features of its backbone are at hand."""
-    network = keras.models.load_model(model, compile=False)
+    network = load_whole(model)
     if settings["architecture"] == "transfer" and not sees_frames(settings):
         return head_of(network)
     return network
+
+
+def load_whole(model: str | Path) -> keras.Model:
+    """A saved model as it is, with the one layer that is not Keras' own."""
+    known = {"clapboard>EachFrame": EachFrame}
+    return keras.models.load_model(model, compile=False, custom_objects=known)
 
 
 def recognise(network: keras.Model, seen: Inputs) -> NDArray[np.floating]:
