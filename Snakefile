@@ -19,6 +19,8 @@ include: "workflow/rules/annotations.smk"
 include: "workflow/rules/frames.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/models.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/prediction.smk"
 include: "workflow/rules/s3.smk"
 
 
@@ -30,7 +32,7 @@ rule all:
         ALL_FRAMECSV,
         ALL_VIDEOS if settings.video.concatenate else [],
         ALL_FULL_SIZE,
-        ALL_MODELS,
+        ALL_FIGURES,
 
 
 rule check:
@@ -72,4 +74,18 @@ rule models:
     """Every model of the configuration, trained and evaluated."""
     input:
         rules.check_inputs.output,
-        ALL_MODELS,
+        ALL_FIGURES,
+
+
+rule predict:
+    """Timeline, subtitles, review list and overlay of every recording with the split Predict."""
+    input:
+        rules.check_inputs.output,
+        ALL_PREDICTIONS,
+
+
+rule export:
+    """Every model in the forms that other programs read."""
+    input:
+        rules.check_inputs.output,
+        expand(rules.export_model.output.folder, model=settings.models),

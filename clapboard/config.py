@@ -30,7 +30,7 @@ from clapboard.config_types import (
 )
 from clapboard.model_settings import Cnn, Model
 from clapboard.prediction_settings import Evaluation, Prediction
-from clapboard.problems import Problem, refuse
+from clapboard.problems import Problem, did_you_mean, refuse
 from clapboard.s3.settings import S3
 
 CONFIG_FILE = "config/config.yaml"
@@ -108,7 +108,11 @@ class Video(Section):
         description="Also write `video/{recording}.mp4`, all chapters in one file. Nothing else "
         "needs it.",
     )
-    hwaccel: Literal["none"] = Field(default="none", description="Hardware decoding.")
+    hwaccel: Literal["none", "auto"] = Field(
+        default="none",
+        description="`auto` decodes on an NVIDIA card where there is one that can, and in software "
+        "what it does not deliver.",
+    )
 
 
 class Sync(Section):
@@ -249,4 +253,16 @@ def _clashes(config: Config, file: str) -> list[Problem]:
                     column=f"models.{name}",
                 )
             )
+    problems += [
+        Problem(
+            "unknown-model",
+            "no model has this name",
+            did_you_mean(name, config.models),
+            file,
+            column="prediction.models",
+            value=name,
+        )
+        for name in config.prediction.models
+        if name not in config.models
+    ]
     return problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from clapboard import artifacts, likeness
-from clapboard.inputs import write_report
 from clapboard.problems import Problem, refuse
 
 CACHE = ".signatures.parquet"
@@ -76,7 +75,8 @@ def write_leakage(
     if limit > 0:
         pictures = load(Path(manifest), Path(report).with_name(CACHE), threads)
         problems = find_lookalikes(pictures, apart, limit)
-    write_report(problems, report)
+    columns = [field.name for field in fields(Problem)]
+    artifacts.write_csv(report, columns, map(astuple, problems))
     refuse(problems)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clapboard.config_types import AnyText, Flag, NotBoolean, Section, Switch
 
@@ -22,6 +22,17 @@ class Evaluation(Section):
         description="Also the figures of all cameras of a session together (their mean "
         "probabilities at the same time), beside those of each camera.",
     )
+    lookalikes: Annotated[float, Field(ge=0, le=255), NotBoolean] = Field(
+        default=3.5,
+        description="Pictures of two splits (of two subjects with `loso`) that differ by no more "
+        "grey levels than this are taken for the same footage, which is an error; 0: do not look.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _protocol_alone(cls, value: Any) -> Any:
+        """Take ``evaluation: loso`` for its longer form."""
+        return {"protocol": value} if isinstance(value, str) else value
 
 
 class Prediction(Section):
@@ -29,6 +40,11 @@ class Prediction(Section):
 
     models: list[AnyText] = Field(
         default=[], description="Names of the models that recognise; empty: all."
+    )
+    fusion: Flag = Field(
+        default=False,
+        description="Recognise all cameras of a session together (their mean probabilities at the "
+        "same time).",
     )
     decoder: Literal["none", "median", "viterbi"] = Field(
         default="viterbi",

@@ -75,6 +75,7 @@ def summarise_folds(
     table: str | Path,
     seed: int,
     background: str = "",
+    confusion: str | Path | None = None,
 ) -> None:
     """Sum up a model over the subjects left out.
 
@@ -86,6 +87,7 @@ def summarise_folds(
         table: written; the same as CSV, one row per subject.
         seed: of the intervals.
         background: label of the class for unlabelled frames, left out of all figures.
+        confusion: written; confusion matrix over all subjects as a picture.
     """
     subjects = natural_order(predictions)
     answers, classes = read_answers([predictions[subject] for subject in subjects])
@@ -122,6 +124,9 @@ def summarise_folds(
         [[name, int(tallies[name].confusion.sum()), *figures[name].values()] for name in subjects]
         + [[name, "", *_named(row).values()] for name, row in rows.items()],
     )
+    if confusion is not None:
+        total = protocol.summed(tallies.values()).confusion
+        plots.confusion_matrix(total, classes, confusion)
 
 
 def compare_models(

@@ -44,7 +44,8 @@ def draw_overlay(
     classes = metadata["classes"]
     numbers = {label: number for number, label in enumerate(classes)}
     timeline = frames["predicted"].map(numbers).to_numpy(np.int64)
-    known = np.stack(table["probabilities"].to_pylist())
+    rows = table["probabilities"].combine_chunks()
+    known = rows.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), -1)
     end = float(RecordingIndex.read(index_file).duration)
     shown = shown_stretches(frames, known, timeline, classes, end, background)
     start, stop = 0.0, end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from clapboard import artifacts
@@ -20,7 +21,9 @@ from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
 from clapboard.index import RecordingIndex
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
+from clapboard.learning.fusion import fused
 from clapboard.learning.manifest import read_examples
+from clapboard.learning.protocol import Answers
 from clapboard.learning.review import rank
 from clapboard.learning.windows import stretches
 
@@ -42,6 +45,7 @@ def write_timeline(
     subtitles: str | Path,
     review: str | Path,
     clap: str = "0",
+    others: Sequence[Mapping[str, str]] = (),
 ) -> None:
     """Steady the answers and write them in the forms that people and programs use.
 
@@ -56,12 +60,20 @@ def write_timeline(
         sheet: written; the timeline in the lab's sheet format.
         subtitles: written; the same as SubRip.
         review: written; CSV of the stretches to check, the most doubtful first.
-        clap: where in the recording the sheet's time zero is, seconds.
+        clap: where in the recording the sheet's time zero is, as in the table of recordings.
+        others: `probabilities`, `index` and `clap` of the session's other cameras, to be averaged
+            with this one's.
     """
     table, metadata = artifacts.read_parquet(probabilities)
     classes = tuple(metadata["classes"])
     frames = table.drop_columns("probabilities").to_pandas().assign(split="Predict")
-    known = np.stack(table["probabilities"].to_pylist()) if len(frames) else np.empty((0, 2))
+    known = _stacked(table)
+    zero = clap_seconds(clap, RecordingIndex.read(index_file))
+    if others:
+        known = _with_others(frames, known, zero, others)
+        place = table.schema.get_field_index("probabilities")
+        averaged = pa.array(list(known.astype(np.float32)))
+        table = table.set_column(place, "probabilities", averaged)
     training = read_examples(manifest, labels, "", "Training")
     durations = learn_durations(training, len(classes))
     timeline = decoded(frames, known, settings, durations)
@@ -74,7 +86,7 @@ def write_timeline(
     runs = predicted_sheet(predictions, RecordingIndex.read(index_file))
     runs = _with_confidence(_without(annotations["background"], runs), frames, known, timeline)
     write_sheet(runs, subtitles, "srt", annotations)
-    write_sheet(from_clap(runs, Fraction(clap), UNKNOWN_DAY), sheet, "lab", annotations)
+    write_sheet(from_clap(runs, zero, UNKNOWN_DAY), sheet, "lab", annotations)
     doubts = rank(frames["seconds"].to_numpy(), known, timeline, settings["review_seconds"])
     artifacts.write_csv(
         review,
@@ -91,6 +103,49 @@ def write_timeline(
             for number, doubt in enumerate(doubts, start=1)
         ),
     )
+
+
+def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
+    """Where the clap is, seconds of the recording.
+
+    ``auto`` without a time means the first frame: without a sheet nothing says what to listen for.
+
+    Args:
+        clap: as in the table of recordings: ``12.5``, ``frame 375``, ``auto`` or ``auto 12.5``.
+        index: of the recording.
+    """
+    word, _, rest = clap.partition(" ")
+    if word == "frame":
+        return index.seconds(int(rest))
+    return Fraction(rest or 0) if word == "auto" else Fraction(clap)
+
+
+def _stacked(table: pa.Table) -> NDArray[np.float32]:
+    """The probabilities of a table, shape (frames, classes)."""
+    rows = table["probabilities"].combine_chunks()
+    return rows.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), -1)
+
+
+def _with_others(
+    frames: pd.DataFrame,
+    known: NDArray[np.floating],
+    zero: Fraction,
+    others: Sequence[Mapping[str, str]],
+) -> NDArray[np.floating]:
+    """Probabilities averaged over the cameras of a session, at the same time after the clap."""
+    tables, claps = [frames], {name: float(zero) for name in frames["recording"].unique()}
+    answers = [known]
+    for other in others:
+        table = artifacts.read_parquet(other["probabilities"])[0]
+        index = RecordingIndex.read(other["index"])
+        claps[index.recording] = float(clap_seconds(other["clap"], index))
+        tables.append(table.drop_columns("probabilities").to_pandas())
+        answers.append(_stacked(table))
+    rows = pd.concat(tables, ignore_index=True).assign(subject="", session="")
+    together = np.concatenate(answers)
+    nothing = np.zeros(len(rows), np.int64)
+    mean = fused(Answers(rows, nothing, nothing, together, known.shape[1]), claps).probabilities
+    return mean[: len(frames)]
 
 
 def decoded(

@@ -135,7 +135,8 @@ def test_only_the_targets_asked_for(fresh):
     frames = place | {"label_frames", "extract_frames"}
     assert rules("frames") == frames
     assert rules("dataset") == frames | {"link_dataset"}
-    assert rules("models") == frames | {"link_dataset", "train_model", "evaluate_model"}
+    models = {"link_dataset", "check_leakage", "train_model", "evaluate_model"}
+    assert rules("models") == frames | models
     assert rules() == rules("models") | {"concatenate_chapters", "compare_cameras"}
     fresh.configure(video={"concatenate": False})
     assert rules() == rules("models") | {"compare_cameras"}

@@ -24,6 +24,7 @@ from project import (
 
 CHECKS = {"check_inputs"}
 MODELS = {"train_model cnn", "evaluate_model cnn"}
+DATASET = {"link_dataset", "check_leakage"}
 LONG_AGO = (1e9, 1e9)
 
 
@@ -82,7 +83,11 @@ def test_learning_rate_trains_and_evaluates(project):
 def test_another_model_leaves_the_first_alone(project):
     small = CONFIG["models"]["cnn"]
     project.configure(models={"cnn": small, "other": small})
-    assert set(project.pending()) == {"train_model other", "evaluate_model other"}
+    assert set(project.pending()) == {
+        "train_model other",
+        "evaluate_model other",
+        "compare_models",
+    }
 
 
 @pytest.mark.parametrize("dated", [None, LONG_AGO], ids=["new", "older than the results"])
@@ -91,7 +96,7 @@ def test_changed_sheet_relabels_its_subject(project, dated):
     write_sheet(sheet, [(label, start, stop - Fraction(1, 10)) for label, start, stop in ACTS])
     if dated:
         os.utime(sheet, dated)
-    again = CHECKS | of_recording("S2C1") | of_recording("S2C2") | {"link_dataset"} | MODELS
+    again = CHECKS | of_recording("S2C1") | of_recording("S2C2") | DATASET | MODELS
     assert set(project.pending()) == again
 
 
@@ -99,7 +104,7 @@ def test_replaced_chapter_redoes_its_recording_even_when_it_is_dated_back(projec
     chapter = project.chapters("S1C1")[1]
     film(chapter, camera("S1C1"), CHAPTERS[1] - 3, first_number=CHAPTERS[0] + 1)
     os.utime(chapter, LONG_AGO)
-    again = CHECKS | of_recording("S1C1") | {"link_dataset"} | MODELS
+    again = CHECKS | of_recording("S1C1") | DATASET | MODELS
     again |= {"index_recording S1C1", "concatenate_chapters S1C1"}
     assert set(project.pending()) == again
 
@@ -108,14 +113,14 @@ def test_clap_and_split_of_the_table(project):
     rows = table()
     rows[0]["clap"] = "0.52"
     project.write_table(rows)
-    again = CHECKS | of_recording("S1C1") | {"link_dataset"} | MODELS
+    again = CHECKS | of_recording("S1C1") | DATASET | MODELS
     assert set(project.pending()) == again
 
     rows = table()
     for row in rows:
         row["split"] = {"Validation": "Test", "Test": "Validation"}.get(row["split"], row["split"])
     project.write_table(rows)
-    assert set(project.pending()) == CHECKS | {"link_dataset"} | MODELS
+    assert set(project.pending()) == CHECKS | DATASET | MODELS
 
 
 def test_added_recording_costs_its_own_jobs_and_what_is_made_of_all(project):
@@ -123,7 +128,7 @@ def test_added_recording_costs_its_own_jobs_and_what_is_made_of_all(project):
     project.write_table(
         [*table(), table()[-1] | {"subject": "S4", "camera": "C1", "videos": "videos/S4C1"}]
     )
-    again = CHECKS | of_recording("S4C1") | {"link_dataset"} | MODELS
+    again = CHECKS | of_recording("S4C1") | DATASET | MODELS
     again |= {"index_recording S4C1", "concatenate_chapters S4C1"}
     assert set(project.pending()) == again
 
@@ -133,26 +138,27 @@ def test_another_picture_is_extracted_again(project, frames):
     project.configure(frames=frames)
     assert rules(project.pending()) == {
         "extract_frames",
-        "link_dataset",
         "train_model",
         "evaluate_model",
+        *DATASET,
     }
 
 
 def test_sampling_chooses_again(project):
     project.configure(frames=CONFIG["frames"] | {"every": 3})
-    again = {"label_frames", "extract_frames", "link_dataset", "train_model", "evaluate_model"}
-    assert rules(project.pending()) == again
+    again = {"label_frames", "extract_frames", "train_model", "evaluate_model"}
+    assert rules(project.pending()) == again | DATASET
 
 
 @pytest.mark.parametrize(
     ("module", "again"),
     [
         ("concatenation", {"concatenate_chapters"}),
-        ("pixels", {"extract_frames", "link_dataset", "train_model", "evaluate_model"}),
-        ("dataset", {"link_dataset", "train_model", "evaluate_model"}),
+        ("pixels", {"extract_frames", "train_model", "evaluate_model", *DATASET}),
+        ("dataset", {"train_model", "evaluate_model", *DATASET}),
         ("learning/architectures", {"train_model", "evaluate_model"}),
         ("learning/evaluation", {"evaluate_model"}),
+        ("lookalikes", {"check_leakage"}),
         ("cli", set()),
     ],
 )

@@ -39,6 +39,7 @@ def test_every_artifact_is_there(finished):
     expected = [
         "check/report.csv",
         "check/accepted.json",
+        "check/leakage.csv",
         "Data/labels.csv",
         "Data/manifest.parquet",
     ]
@@ -58,6 +59,7 @@ def test_every_artifact_is_there(finished):
         ]
     names = ("model.keras", "history.csv", "curves.png", "summary.txt")
     names += ("predictions.parquet", "metrics.json", "confusion.png")
+    names += ("ribbons.png", "bars.png", "calibration.png", "mistakes.png")
     expected += [f"models/cnn/{name}" for name in names]
     assert [name for name in expected if not (finished.results / name).is_file()] == []
     assert list(finished.results.rglob(".partial-*")) == []

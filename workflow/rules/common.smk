@@ -284,8 +284,3 @@ ALL_FRAMECSV = [
 ALL_VIDEOS = expand("<results>/video/{recording}.mp4", recording=FILMED)
 ALL_MANIFESTS = manifests("resized", IN_DATASET)
 ALL_FULL_SIZE = manifests("frames", IN_DATASET) if settings.frames.full_size else []
-ALL_MODELS = expand(
-    "<results>/models/{model}/{artifact}",
-    model=settings.models,
-    artifact=["metrics.json", "curves.png"],
-)

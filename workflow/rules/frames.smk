@@ -5,12 +5,39 @@ A store without its manifest does not exist for the rest; a killed job goes on w
 """
 
 
+def frames_wanted(wildcards):
+    """Which frames of a recording are taken: labelled ones, or where nobody labels, the grid."""
+    labelled = recordings[wildcards.recording].split != "Predict"
+    folder = "labels" if labelled else "sampled"
+    return f"<results>/{folder}/{wildcards.recording}.parquet"
+
+
+rule sample_frames:
+    """Say which frames of a recording without labels are looked at."""
+    input:
+        index=rules.index_recording.output.index,
+    output:
+        sample="<results>/sampled/{recording}.parquet",
+    log:
+        "<logs>/sample_frames/{recording}.log",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(1_000),
+        runtime=growing(10),
+    params:
+        frames=section("frames", "every"),
+        code=fingerprint.code("sample_frames"),
+    script:
+        "../scripts/sample_frames.py"
+
+
 rule extract_frames:
     """Decode the groups of pictures that hold selected frames and write those frames."""
     input:
         chapter=ancient(chapter_file),
         index=rules.index_recording.output.index,
-        labels=rules.label_frames.output.labels,
+        labels=frames_wanted,
     output:
         **frame_stores(),
     log:

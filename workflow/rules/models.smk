@@ -26,9 +26,32 @@ rule compute_features:
         "../scripts/compute_features.py"
 
 
+rule check_leakage:
+    """Look for pictures of one split (or subject) that look the same in another; fail if so."""
+    input:
+        manifest=rules.link_dataset.output.manifest,
+    output:
+        report="<results>/check/leakage.csv",
+    log:
+        "<logs>/check_leakage.log",
+    conda:
+        "../../envs/media.yaml"
+    threads: all_cores
+    resources:
+        mem_mb=growing(4_000),
+        runtime=growing(60),
+    params:
+        apart="subject" if settings.evaluation.protocol == "loso" else "split",
+        limit=settings.evaluation.lookalikes,
+        code=fingerprint.code("check_leakage"),
+    script:
+        "../scripts/check_leakage.py"
+
+
 rule train_model:
     """Train on Training, stop by Validation, keep the best weights."""
     input:
+        leakage=ancient(rules.check_leakage.output.report),
         manifest=rules.link_dataset.output.manifest,
         labels=rules.link_dataset.output.labels,
         features=features,
@@ -85,3 +108,25 @@ rule evaluate_model:
         code=fingerprint.code("evaluate_model"),
     script:
         "../scripts/evaluate_model.py"
+
+
+rule export_model:
+    """Write a model in the forms that other programs read, each checked against the model."""
+    input:
+        model=rules.train_model.output.model,
+        labels=rules.link_dataset.output.labels,
+    output:
+        folder=directory("<results>/models/{model}/export"),
+    log:
+        "<logs>/export_model/{model}.log",
+    conda:
+        "../../envs/training.yaml"
+    threads: all_cores
+    resources:
+        mem_mb=growing(8_000),
+        runtime=growing(60),
+    params:
+        settings=model_settings,
+        code=fingerprint.code("export_model"),
+    script:
+        "../scripts/export_model.py"

@@ -19,4 +19,5 @@ if __name__ == "__main__":
             summary=snakemake.output.summary,
             threads=snakemake.threads,
             features={Path(file).stem: file for file in snakemake.input.features},
+            test_subject=snakemake.wildcards.get("subject"),
         )

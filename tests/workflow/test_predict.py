@@ -1,0 +1,63 @@
+"""Recordings without a sheet, and everybody left out once."""
+
+from __future__ import annotations
+
+import csv
+
+import av
+import pyarrow.parquet as pq
+import pytest
+from filming import film_recording
+from project import CAMERA, SPLITS, table
+
+FRAMES = 75
+
+
+@pytest.fixture
+def asked(project):
+    """A finished project with a recording that nobody has labelled."""
+    place = project.folder / "videos" / "S4C1"
+    place.mkdir()
+    film_recording(place, CAMERA, [FRAMES])
+    new = {"subject": "S4", "camera": "C1", "split": "Predict", "annotations": "", "clap": "0.5"}
+    project.write_table([*table(), {**table()[0], **new, "videos": "videos/S4C1"}])
+    return project
+
+
+@pytest.mark.slow
+def test_unlabelled_recording_gets_a_timeline_and_trains_nothing(asked):
+    jobs = {job.split()[0] for job in asked.pending("predict")}
+    assert {"sample_frames", "predict_recording", "write_timeline", "draw_overlay"} <= jobs
+    assert not jobs & {"train_model", "link_dataset", "label_frames"}
+
+    asked.run("predict")
+    made = asked.results / "predictions" / "cnn" / "S4C1"
+    predictions = pq.read_table(made / "predictions.parquet")
+    assert predictions["frame"].to_pylist() == list(range(1, FRAMES + 1))
+    with (made / "timeline.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[1][1] == "CLAP"
+    assert {row[1] for row in rows[2:]} <= {"BAGGING", "CHEST-TUBE PREP"}
+    assert "-->" in (made / "subtitles.srt").read_text(encoding="utf-8")
+    assert (made / "review.csv").read_text(encoding="utf-8").startswith("rank,start,stop")
+    with av.open(str(made / "overlay.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == FRAMES
+
+
+def test_everybody_is_left_out_once_on_the_same_frames(project):
+    project.configure(evaluation="loso")
+    pending = project.pending()
+    folds = {
+        f"{job} cnn {subject}" for job in ("train_fold", "evaluate_fold") for subject in SPLITS
+    }
+    assert set(pending) == folds | {"summarise_folds cnn", "compare_models", "check_leakage"}
+
+
+def test_cameras_are_measured_together_on_request(project):
+    project.configure(evaluation={"fusion": True})
+    assert set(project.pending()) == {"fuse_cameras cnn"}
+
+
+def test_other_limit_looks_again_and_trains_nothing(project):
+    project.configure(evaluation={"lookalikes": 1})
+    assert set(project.pending()) == {"check_leakage"}

@@ -1,0 +1,164 @@
+"""
+Recordings that nobody has labelled: what a trained model sees in them.
+
+Frames are taken by `frames.every` alone, with no label to choose by, into the same store.
+"""
+
+PREDICTED = [id for id, recording in recordings.items() if recording.split == "Predict"]
+PREDICTING = list(settings.prediction.models or settings.models)
+
+
+def own_features(wildcards):
+    """The features of the recording that a model looks at; none for most models."""
+    found = backbone(wildcards.model)
+    if not found or found_in_frames(wildcards.model):
+        return {}
+    return {"features": f"<results>/features/{backbone_name(found)}/{wildcards.recording}.npy"}
+
+
+def found_in_frames(model):
+    """Whether a model that learnt from features takes frames when it recognises."""
+    return bool(section("models")[model].get("fine_tune"))
+
+
+def other_cameras(recording):
+    """The other recordings of a session, where cameras are recognised together."""
+    if not settings.prediction.fusion:
+        return []
+    this = recordings[recording]
+    return [
+        id
+        for id in PREDICTED
+        if id != recording
+        and (recordings[id].subject, recordings[id].session) == (this.subject, this.session)
+    ]
+
+
+def other_probabilities(wildcards):
+    """What the model says of the other cameras."""
+    return expand(
+        "<results>/predictions/{model}/{recording}/probabilities.parquet",
+        model=wildcards.model,
+        recording=other_cameras(wildcards.recording),
+    )
+
+
+def other_indexes(wildcards):
+    """The clocks of the other cameras."""
+    return expand(
+        "<results>/index/{recording}.parquet", recording=other_cameras(wildcards.recording)
+    )
+
+
+def other_claps(wildcards):
+    """Where the clap is in each of the other recordings."""
+    return [recordings[id].clap for id in other_cameras(wildcards.recording)]
+
+
+rule predict_recording:
+    """Recognise every sampled frame of a recording."""
+    input:
+        unpack(own_features),
+        manifests=recording_manifests,
+        model=rules.train_model.output.model,
+        labels=rules.link_dataset.output.labels,
+    output:
+        probabilities="<results>/predictions/{model}/{recording}/probabilities.parquet",
+    log:
+        "<logs>/predict_recording/{model}-{recording}.log",
+    benchmark:
+        "<benchmarks>/predict_recording/{model}-{recording}.tsv"
+    wildcard_constraints:
+        recording="|".join(map(re.escape, PREDICTED)) or "(?!)",
+    conda:
+        "../../envs/training.yaml"
+    threads: all_cores
+    resources:
+        mem_mb=growing(8_000),
+        runtime=growing(240),
+        gpu=1,
+    params:
+        settings=model_settings,
+        code=fingerprint.code("predict_recording"),
+    script:
+        "../scripts/predict_recording.py"
+
+
+rule write_timeline:
+    """Steady the answers; write timeline, subtitles and what a human should check first."""
+    input:
+        probabilities=rules.predict_recording.output.probabilities,
+        index=rules.index_recording.output.index,
+        manifest=rules.link_dataset.output.manifest,
+        labels=rules.link_dataset.output.labels,
+        other_probabilities=other_probabilities,
+        other_indexes=other_indexes,
+    output:
+        predictions="<results>/predictions/{model}/{recording}/predictions.parquet",
+        sheet="<results>/predictions/{model}/{recording}/timeline.csv",
+        subtitles="<results>/predictions/{model}/{recording}/subtitles.srt",
+        review=report(
+            "<results>/predictions/{model}/{recording}/review.csv",
+            caption="../report/review.rst",
+            category="prediction",
+            subcategory="{model}",
+        ),
+    log:
+        "<logs>/write_timeline/{model}-{recording}.log",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(4_000),
+        runtime=growing(30),
+    params:
+        settings=section("prediction", "decoder", "median_seconds", "review_seconds"),
+        annotations=section("annotations"),
+        recording=row("clap"),
+        other_claps=other_claps,
+        code=fingerprint.code("write_timeline"),
+    script:
+        "../scripts/write_timeline.py"
+
+
+rule draw_overlay:
+    """Write a video with label, confidence and a ribbon of the timeline below the picture."""
+    input:
+        video=rules.concatenate_chapters.output.video,
+        predictions=rules.write_timeline.output.predictions,
+        index=rules.index_recording.output.index,
+    output:
+        video=report(
+            "<results>/predictions/{model}/{recording}/overlay.mp4",
+            caption="../report/overlay.rst",
+            category="prediction",
+            subcategory="{model}",
+        ),
+    log:
+        "<logs>/draw_overlay/{model}-{recording}.log",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(2_000),
+        runtime=growing(240),
+    params:
+        settings=section("prediction", "overlay", "review_seconds"),
+        video=section("video", "ffmpeg"),
+        annotations=section("annotations", "background"),
+        code=fingerprint.code("draw_overlay"),
+    script:
+        "../scripts/draw_overlay.py"
+
+
+# -- what there is to make ------------------------------------------------------------------------
+
+ALL_PREDICTIONS = expand(
+    "<results>/predictions/{model}/{recording}/review.csv",
+    model=PREDICTING,
+    recording=PREDICTED,
+)
+if settings.prediction.overlay != "off":
+    ALL_PREDICTIONS += expand(
+        "<results>/predictions/{model}/{recording}/overlay.mp4",
+        model=PREDICTING,
+        recording=[id for id in PREDICTED if recordings[id].kind == "video"],
+    )

@@ -1,0 +1,14 @@
+"""Look for pictures that two splits share by their looks."""
+
+from clapboard import logs
+from clapboard.lookalikes import write_leakage
+
+if __name__ == "__main__":
+    with logs.job(snakemake.log[0]):
+        write_leakage(
+            manifest=snakemake.input.manifest,
+            apart=snakemake.params.apart,
+            limit=snakemake.params.limit,
+            report=snakemake.output.report,
+            threads=snakemake.threads,
+        )

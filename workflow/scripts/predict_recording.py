@@ -1,0 +1,18 @@
+"""Recognise one recording."""
+
+from clapboard import logs
+
+if __name__ == "__main__":
+    with logs.job(snakemake.log[0]):
+        from clapboard.learning.prediction import predict  # as in train_model.py
+
+        predict(
+            recording=snakemake.wildcards.recording,
+            manifests=list(snakemake.input.manifests),
+            labels=snakemake.input.labels,
+            model=snakemake.input.model,
+            settings=snakemake.params.settings,
+            probabilities=snakemake.output.probabilities,
+            features=snakemake.input.get("features"),
+            threads=snakemake.threads,
+        )
