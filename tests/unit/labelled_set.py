@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,12 @@ def make_labelled_set(
     size: int = 32,
     splits: dict[str, str] = SPLITS,
     labels: tuple[str, ...] = LABELS,
+    heights: Mapping[int, Sequence[int]] | None = None,
 ) -> Path:
-    """Write `folder`/Data and return it: each class a bright bar at its own height, plus noise."""
+    """Write `folder`/Data and return it: each class a bright bar at its own height, plus noise.
+
+    With `heights` the bar of a class moves: its row in every frame.
+    """
     random = np.random.default_rng(0)
     data, rows = folder / "Data", []
     for subject, split in splits.items():
@@ -29,7 +34,10 @@ def make_labelled_set(
             for number in range(frames):
                 frame = index * frames + number + 1
                 picture = random.integers(0, 60, (size, size, 3), dtype=np.uint8)
-                picture[index * size // len(labels) :][: size // len(labels)] += 150
+                if heights is None:
+                    picture[index * size // len(labels) :][: size // len(labels)] += 150
+                else:
+                    picture[heights[index][number] :][: size // 4] += 150
                 name = f"{split}/class{index}/{subject}C1{frame:06d}.jpg"
                 artifacts.write_bytes(data / name, simplejpeg.encode_jpeg(picture, quality=90))
                 rows.append((name, split, label, index, f"{subject}C1", subject, frame))
