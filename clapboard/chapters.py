@@ -108,7 +108,13 @@ def find_chapters(videos: str) -> Chapters:
     except OSError as error:
         reason = error.strerror or str(error)
         return _unusable("unreadable-video", f"cannot be read: {reason}", "Check its permissions.")
-    return _unusable("missing-video", "there is no such file or folder", "Correct the path.")
+    return _unusable("missing-video", "there is no such file or folder", path_remedy(videos))
+
+
+def path_remedy(path: str) -> str:
+    """What to do about a path to nothing."""
+    start = "" if Path(path).is_absolute() else f" It counts from {Path.cwd()}."
+    return f"Correct the path.{start}"
 
 
 def _in_folder(folder: Path) -> Chapters:
@@ -182,10 +188,10 @@ def _breaks(chain: Sequence[tuple[GoProName, str]], from_first: bool) -> list[Pr
     problems = list[Problem]()
     for (recording, family), group in groupby(chain, lambda x: (x[0].recording, x[0].family)):
         chapters = list(group)
-        expected = 1 if from_first else chapters[0][0].chapter
+        expected, before = 1 if from_first else chapters[0][0].chapter, ""
         for name, file in chapters:
             if name.chapter < expected:
-                message = f"{file} is a chapter that another file already is"
+                message = f"{file} is the same chapter as {before}"
                 problems.append(Problem("repeated-chapter", message, "Keep one of them."))
             missing = [
                 GoProName(recording, family, number).file_name(Path(file).suffix)
@@ -193,9 +199,10 @@ def _breaks(chain: Sequence[tuple[GoProName, str]], from_first: bool) -> list[Pr
             ]
             if missing:
                 message = f"{', '.join(missing)} missing before {file}"
-                remedy = "Copy it from the camera; to begin at a later chapter use a glob."
+                later = "" if before else " If the recording is to begin later, write a glob."
+                remedy = f"Copy the chapter from the camera.{later}"
                 problems.append(Problem("missing-chapter", message, remedy))
-            expected = name.chapter + 1
+            expected, before = name.chapter + 1, file
     return problems
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from clapboard.chapters import Chapters, Kind, find_chapters, is_safe_path
+from clapboard.chapters import Chapters, Kind, find_chapters, is_safe_path, path_remedy
 from clapboard.clap import CLAP_REMEDY, normalise_clap
 from clapboard.clock import parse_rate
+from clapboard.conflicts import divided_subjects, repeated_ids, shared_files
 from clapboard.problems import Problem, did_you_mean, refuse
 from clapboard.tsv import Row, read_table
 
@@ -27,7 +28,7 @@ OPTIONAL_COLUMNS = ("clap", "session", "rate")
 # A name becomes part of file names, wildcards and object keys everywhere.
 SAFE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,38}[A-Za-z0-9])?", re.ASCII)
 
-
+NO_TABLE = ("missing-table", "empty-table")
 TABLE_REMEDY = "Write a row per recording, or let `clapboard scan FOLDER --force` write the table."
 RATE_REMEDY = "Write frames a second, such as 25 or 30000/1001."
 
@@ -83,23 +84,22 @@ def examine_recordings(path: str | os.PathLike[str]) -> tuple[list[Recording], l
     """The usable recordings of a table and everything that is wrong with it."""
     table = read_table(Path(path), REQUIRED_COLUMNS, OPTIONAL_COLUMNS)
     problems = [
-        replace(problem, remedy=TABLE_REMEDY) if not table.rows and problem.row is None else problem
+        replace(problem, remedy=TABLE_REMEDY) if problem.check in NO_TABLE else problem
         for problem in table.problems
     ]
-    problems += [*_repeated_ids(table.rows), *_leaking_subjects(table.rows)]
-    recordings = list[Recording]()
+    every, usable = list[Recording](), list[Recording]()
     for row in table.rows:
         recording, found = _recording(row)
-        problems.extend(found)
-        if not found:
-            recordings.append(recording)
-    problems.extend(_shared_files(recordings))
+        problems += found
+        every.append(recording)
+        usable += [] if found else [recording]
+    problems += [*repeated_ids(every), *divided_subjects(every), *shared_files(usable)]
     problems.sort(key=lambda problem: problem.row or 0)
-    return recordings, [replace(problem, file=os.fspath(path)) for problem in problems]
+    return usable, [replace(problem, file=os.fspath(path)) for problem in problems]
 
 
 def _recording(row: Row) -> tuple[Recording, list[Problem]]:
-    """A row as a recording, which is usable only when there are no problems."""
+    """A row as a recording, usable only when there are no problems; no split counts as Predict."""
     problems = [*_name_problems(row), *_sheet_problems(row)]
     cells = dict(row.cells)
 
@@ -107,7 +107,7 @@ def _recording(row: Row) -> tuple[Recording, list[Problem]]:
         try:
             return normalise(cells[column])
         except ValueError as error:
-            problems.append(_at(row, column, Problem(f"bad-{column}", str(error), remedy)))
+            problems.append(row.at(column, Problem(f"bad-{column}", str(error), remedy)))
             return ""
 
     clap = normalised("clap", normalise_clap, CLAP_REMEDY)
@@ -117,15 +117,15 @@ def _recording(row: Row) -> tuple[Recording, list[Problem]]:
     else:
         remedy = "Give a file, a folder or a glob."
         found = Chapters(problems=(Problem("no-videos", "there is no video", remedy),))
-    problems.extend(_at(row, "videos", problem) for problem in found.problems)
+    problems.extend(row.at("videos", problem) for problem in found.problems)
     if found.files and found.kind == "images" and not cells["rate"]:
         message = "a folder of pictures has no clock of its own"
-        problems.append(_at(row, "rate", Problem("missing-rate", message, RATE_REMEDY)))
+        problems.append(row.at("rate", Problem("missing-rate", message, RATE_REMEDY)))
     if found.files and found.kind == "video" and cells["rate"]:
         message = "a video has its own clock, a rate is for folders of pictures"
-        problems.append(_at(row, "rate", Problem("needless-rate", message, "Empty the cell.")))
+        problems.append(row.at("rate", Problem("needless-rate", message, "Empty the cell.")))
     recording = Recording(
-        id=_id(row),
+        id=cells["subject"] + cells["session"] + cells["camera"],
         subject=cells["subject"],
         session=cells["session"],
         camera=cells["camera"],
@@ -147,14 +147,14 @@ def _name_problems(row: Row) -> list[Problem]:
         name = row.cells[column]
         if not name and column != "session":
             problem = Problem(f"no-{column}", f"there is no {column}", "Fill the cell.")
-            problems.append(_at(row, column, problem))
+            problems.append(row.at(column, problem))
         elif name and not SAFE_NAME.fullmatch(name):
             remedy = "Use up to 40 letters a-z, digits and . _ - between them."
             problem = Problem("unsafe-name", "this cannot be part of a file name", remedy)
-            problems.append(_at(row, column, problem))
+            problems.append(row.at(column, problem))
     if _split(row) is None:
         remedy = did_you_mean(row.cells["split"].title(), SPLITS)
-        problems.append(_at(row, "split", Problem("unknown-split", "this is no split", remedy)))
+        problems.append(row.at("split", Problem("unknown-split", "this is no split", remedy)))
     return problems
 
 
@@ -174,78 +174,10 @@ def _sheet_problems(row: Row) -> list[Problem]:
     elif os.path.lexists(sheet):
         problem = Problem("unreadable-sheet", "the sheet may not be read", "Check its permissions.")
     else:
-        problem = Problem("missing-sheet", "there is no such file", "Correct the path.")
-    return [_at(row, "annotations", problem)]
-
-
-def _repeated_ids(rows: Sequence[Row]) -> list[Problem]:
-    """Rows whose id an earlier row has, also when only upper and lower case differ."""
-    problems, seen = list[Problem](), dict[str, Row]()
-    for row in rows:
-        first = seen.setdefault(_id(row).lower(), row)
-        if first is not row and _id(row):
-            message = f"row {first.line} is recording {_id(first)} already"
-            remedy = "Give the rows different cameras or sessions."
-            problem = Problem("repeated-recording", message, remedy, row=row.line, value=_id(row))
-            problems.append(problem)
-    return problems
-
-
-def _leaking_subjects(rows: Sequence[Row]) -> list[Problem]:
-    """Subjects in two splits or spelled in two ways; what is only predicted does not leak."""
-    problems, seen = list[Problem](), dict[str, Row]()
-    for row in rows:
-        if not row.cells["subject"] or _split(row) in (None, "Predict"):
-            continue
-        first = seen.setdefault(row.cells["subject"].lower(), row)
-        if _split(first) != _split(row):
-            message = f"the subject is in {_split(first)} in row {first.line}"
-            remedy = "Put all rows of a subject into one split."
-            problem = Problem("subject-in-two-splits", message, remedy)
-            problems.append(_at(row, "split", problem))
-        if first.cells["subject"] != row.cells["subject"]:
-            message = f"row {first.line} writes {first.cells['subject']}"
-            problem = Problem("subject-spelling", message, "Write a subject in one way.")
-            problems.append(_at(row, "subject", problem))
-    return problems
-
-
-def _shared_files(recordings: Sequence[Recording]) -> list[Problem]:
-    """Chapters that belong to two recordings, or twice to one; predicting again is all right."""
-    problems, seen = list[Problem](), dict[tuple[int, int], tuple[str, Recording]]()
-
-    def tell(check: str, message: str, remedy: str, recording: Recording, chapter: str) -> None:
-        problem = Problem(check, message, remedy, row=recording.row, column="videos", value=chapter)
-        problems.append(problem)
-
-    for recording in recordings:
-        for chapter in recording.chapters:
-            try:
-                status = Path(chapter).stat()
-            except OSError as error:
-                message = f"the file cannot be read: {error.strerror}"
-                tell("unreadable-video", message, "Put it back.", recording, chapter)
-                continue
-            key = (status.st_dev, status.st_ino)
-            file, first = seen.setdefault(key, (chapter, recording))
-            predicted = "Predict" in (first.split, recording.split) and first is not recording
-            if (file, first) != (chapter, recording) and not predicted:
-                message = f"the file is {file} of row {first.row} already"
-                remedy = "Remove one; a frame has one subject and one label."
-                tell("shared-video", message, remedy, recording, chapter)
-    return problems
-
-
-def _id(row: Row) -> str:
-    """Recording id."""
-    return row.cells["subject"] + row.cells["session"] + row.cells["camera"]
+        problem = Problem("missing-sheet", "there is no such file", path_remedy(sheet))
+    return [row.at("annotations", problem)]
 
 
 def _split(row: Row) -> Split | None:
     """The split that a row names, in any case of letters."""
     return next((name for name in SPLITS if name.lower() == row.cells["split"].lower()), None)
-
-
-def _at(row: Row, column: str, problem: Problem) -> Problem:
-    """A problem with its place in the table."""
-    return replace(problem, row=row.line, column=column, value=row.cells[column])

@@ -10,7 +10,7 @@ import codecs
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clapboard.problems import Problem, did_you_mean
@@ -28,6 +28,10 @@ class Row:
     line: int
     cells: dict[str, str]
 
+    def at(self, column: str, problem: Problem) -> Problem:
+        """A problem with its place in the table: this row, a column, what stands there."""
+        return replace(problem, row=self.line, column=column, value=self.cells[column])
+
 
 @dataclass(frozen=True)
 class Table:
@@ -44,9 +48,12 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str]) -> 
     """
     try:
         raw = path.read_bytes()
+    except FileNotFoundError:
+        return Table(problems=[Problem("missing-table", "there is no such table", "Write it.")])
     except OSError as error:
         message = f"the table cannot be read: {error.strerror or error}"
-        return Table(problems=[Problem("missing-table", message, "Correct the path or write it.")])
+        remedy = "Check that it is a file and its permissions."
+        return Table(problems=[Problem("unreadable-table", message, remedy)])
     utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = raw.decode("utf-16" if utf16 else "utf-8-sig")
@@ -78,36 +85,43 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str]) -> 
     if not body:
         remedy = "Write rows below the header."
         problems.append(Problem("empty-table", "the table has no rows", remedy))
-    absent = dict.fromkeys((*required, *optional), "")
-    rows = [Row(line, absent | dict(zip(columns, cells, strict=False))) for line, cells in body]
-    problems.extend(
-        Problem(
-            "long-row",
-            "the row has more cells than the header",
-            "Remove them, or a tab inside a value.",
-            row=line,
-            value="\t".join(cells[len(columns) :]),
-        )
-        for line, cells in body
-        if any(cells[len(columns) :])
-    )
+    absent, rows = dict.fromkeys((*required, *optional), ""), list[Row]()
+    for line, cells in body:
+        if len(cells) == 1:
+            problems.append(_not_tabs(line, cells[0]))
+            continue
+        rows.append(Row(line, absent | dict(zip(columns, cells, strict=False))))
+        named = [*columns, *[""] * len(cells)]
+        surplus = [cell for name, cell in zip(named, cells, strict=False) if cell and not name]
+        if surplus:
+            message = "the row has more cells than the header has names"
+            remedy = "Remove them, or a tab inside a value."
+            value = "\t".join(surplus)
+            problems.append(Problem("long-row", message, remedy, row=line, value=value))
     return Table(rows, problems)
+
+
+def _not_tabs(line: int, text: str) -> Problem:
+    """The problem of a line in which nothing separates the columns."""
+    message = "columns are not separated by tabs"
+    remedy = "Save the table with tabs between the columns, not blanks or commas."
+    return Problem("not-tabs", message, remedy, row=line, value=text)
 
 
 def _header_problems(
     line: int, columns: Sequence[str], required: Sequence[str], optional: Sequence[str]
 ) -> list[Problem]:
     """Columns that are missing, unknown or repeated."""
-    if len(columns) == 1 and any(mark in columns[0] for mark in ",;"):
-        remedy = "Save the table with tabs between the columns."
-        message = "columns are not separated by tabs"
-        return [Problem("not-tabs", message, remedy, row=line, value=columns[0])]
+    if len(columns) == 1:
+        return [_not_tabs(line, columns[0])]
     problems = [
         Problem("missing-column", f"there is no column {name}", "Add it to the header.", row=line)
         for name in required
         if name not in columns
     ]
     for place, name in enumerate(columns):
+        if not name:
+            continue  # spreadsheet programs write empty columns; a value in one is told by its row
         if name not in (*required, *optional):
             remedy = did_you_mean(name, {*required, *optional} - set(columns))
             message = "there is no such column"

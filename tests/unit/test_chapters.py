@@ -72,6 +72,7 @@ def test_a_missing_chapter_is_named(fill, names, missing):
     (problem,) = find_chapters("S1").problems
     assert problem.check == "missing-chapter"
     assert f"{missing} missing" in problem.message
+    assert ("glob" in problem.remedy) == (missing[:4] in ("GOPR", "GX01"))
 
 
 def test_a_glob_or_file_may_begin_at_a_later_chapter_but_not_skip_one(fill):
@@ -89,7 +90,9 @@ def test_the_output_of_an_earlier_concatenation_is_not_taken_for_a_chapter(fill)
 
 def test_the_same_chapter_twice_is_refused(fill):
     fill("S1/GH010123.MP4", "S1/GH010123.mov", "S1/GH020123.MP4")
-    assert checks("S1") == ["repeated-chapter"]
+    (problem,) = find_chapters("S1").problems
+    assert problem.check == "repeated-chapter"
+    assert "GH010123.MP4" in problem.message and "GH010123.mov" in problem.message
 
 
 def test_hevc_and_h264_chapters_are_different_recordings(fill):

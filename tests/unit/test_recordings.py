@@ -188,6 +188,33 @@ def test_a_table_of_the_wrong_form(lab, content, check, line):
     assert (check, line) in [(p.check, p.row) for p in found]
 
 
+@pytest.mark.parametrize("separator", ["  ", ",", ";"])
+def test_columns_that_tabs_do_not_separate_are_told_once_a_line(lab, separator):
+    lines = [separator.join(COLUMNS[:5]), separator.join(row()[:5])]
+    TABLE.write_text("\n".join(lines))
+    assert [(p.check, p.row, p.value) for p in examine_recordings(TABLE)[1]] == [
+        ("not-tabs", 1, lines[0].lower())
+    ]
+    TABLE.write_text("\n".join(["\t".join(COLUMNS), lines[1]]))
+    assert [(p.check, p.row, p.value) for p in examine_recordings(TABLE)[1]] == [
+        ("not-tabs", 2, lines[1])
+    ]
+
+
+def test_columns_without_a_name_may_be_empty_but_hold_nothing(lab):
+    columns = [*COLUMNS, "", ""]
+    assert problems([*row(), "", ""], row("S2", split="Test"), columns=columns) == []
+    (problem,) = problems([*row(), "", "surplus"], columns=columns)
+    assert (problem.check, problem.row, problem.value) == ("long-row", 2, "surplus")
+
+
+def test_a_table_that_cannot_be_read_is_not_taken_for_none(lab):
+    TABLE.mkdir()
+    (problem,) = examine_recordings(TABLE)[1]
+    assert (problem.check, problem.file) == ("unreadable-table", str(TABLE))
+    assert "scan" not in problem.remedy
+
+
 @pytest.mark.parametrize("content", [None, "", "\t".join(COLUMNS) + "\n"])
 def test_without_any_recording_the_way_to_a_table_is_said(lab, content):
     if content is not None:
@@ -225,6 +252,12 @@ def test_hostile_paths_are_only_looked_up(lab, column, path):
     assert "\x1b" not in str(problem) and "\0" not in str(problem)
 
 
+@pytest.mark.parametrize("column", ["annotations", "videos"])
+def test_a_path_to_nothing_is_told_with_the_folder_it_counts_from(lab, column):
+    (problem,) = problems(row(**{column: "nowhere"}))
+    assert str(lab) in problem.remedy
+
+
 def test_a_row_with_too_many_cells_or_an_open_quote(lab):
     found = problems([*row(), "surplus"], ['"S2'])
     assert {(p.row, p.check) for p in found} == {(2, "long-row"), (3, "bad-quote")}
@@ -244,6 +277,16 @@ def test_one_video_under_two_subjects_is_refused_also_through_a_link(lab):
     (problem,) = problems(row("S1"), row("S2", "C1", "Test", videos="link"))
     assert (problem.check, problem.row, problem.column) == ("shared-video", 3, "videos")
     assert "row 2" in problem.message
+
+
+def test_a_recording_that_is_only_predicted_does_not_hide_what_others_share(lab):
+    found = problems(
+        row("S3", "C9", "Predict", videos="S1/C1"),
+        row("S1"),
+        row("S2", split="Test", videos="S1/C1"),
+    )
+    assert [(p.check, p.row) for p in found] == [("shared-video", 4)]
+    assert "row 3" in found[0].message
 
 
 def test_one_video_twice_in_a_recording_is_refused(lab):
