@@ -85,10 +85,10 @@ def check_inputs(
     problems += lint(sheets, recordings, durations, annotations, offsets, unsure)
     sound = {path: sheet for path, sheet in sheets.items() if path not in faulty}
     problems += _empty_sheets(sound, recordings, bool(annotations["background"]))
-    labels = _labels_by_split(sheets, recordings, annotations)
     if models is not None:
+        labels = _labels_by_split(sheets, recordings, annotations)
         problems += _too_few_labels(labels, unsure, protocol)
-    return [*problems, *_absent_classes(labels, unsure)]
+    return problems
 
 
 def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Problem]]:
@@ -178,28 +178,6 @@ def _too_few_labels(
             message = f"{split} has no label that Training has, so no figure means anything"
             remedy = "Move a subject, or give the labels the same names with aliases."
             yield Problem("no-common-label", message, remedy, column="split", value=split)
-
-
-def _absent_classes(labels: Mapping[str, set[str]], unsure: Collection[str]) -> list[Problem]:
-    """Classes of Training that another split with annotations has not.
-
-    Args:
-        labels: by split.
-        unsure: splits that may lack labels for reasons told elsewhere.
-    """
-    return [
-        Problem(
-            check="class-absent",
-            message=f"No subject in {split} has this label, so its figures there will be missing",
-            remedy="Move a subject that has it, or leave it so.",
-            column="split",
-            value=label,
-            severity="warning",
-        )
-        for split in JUDGED_SPLITS
-        if labels.get(split) and split not in unsure
-        for label in sorted(labels.get("Training", set()) - labels[split])
-    ]
 
 
 def write_report(problems: Sequence[Problem], path: str | os.PathLike[str]) -> None:

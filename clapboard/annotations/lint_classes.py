@@ -33,7 +33,7 @@ class Placed:
 def lint_classes(
     placed: Sequence[Placed], settings: Mapping[str, Any], unsure: Collection[str] = ()
 ) -> list[Problem]:
-    """Labels that no Training subject has, that one subject has alone, that look misspelt.
+    """Labels that a split or all subjects but one lack, or that look misspelt.
 
     Args:
         placed: all annotations.
@@ -50,7 +50,8 @@ def lint_classes(
     told = {problem.value for problem in unseen}
     told |= {resolve(problem.value, settings["aliases"]) for problem in spellings}
     alone = [] if unsure else _one_subject(by_label, told)
-    return [*unseen, *alone, *spellings]
+    told |= {problem.value for problem in alone}
+    return [*unseen, *alone, *_absent(by_label, unsure, told), *spellings]
 
 
 def _unseen(by_label: Mapping[str, Sequence[Placed]], policy: str) -> list[Problem]:
@@ -99,6 +100,35 @@ def _one_subject(by_label: Mapping[str, Sequence[Placed]], told: set[str]) -> li
                 severity="warning",
             )
         )
+    return problems
+
+
+def _absent(
+    by_label: Mapping[str, Sequence[Placed]], unsure: Collection[str], told: set[str]
+) -> list[Problem]:
+    """Labels that can be learnt and that Validation or Test, if it has any label, lacks."""
+    filled = {one.split for places in by_label.values() for one in places}
+    problems = []
+    for label, places in by_label.items():
+        lacking = [
+            split
+            for split in ("Validation", "Test")
+            if split in filled - set(unsure) and split not in {one.split for one in places}
+        ]
+        first = next((one for one in places if one.split == "Training"), None)
+        if lacking and first and label not in told:
+            problems.append(
+                Problem(
+                    "class-absent",
+                    f"no subject in {' or '.join(lacking)} has {label!r}, so its figures there "
+                    "will be missing",
+                    "Move a subject that has it, or leave it so.",
+                    first.file,
+                    first.entry.row,
+                    value=label,
+                    severity="warning",
+                )
+            )
     return problems
 
 

@@ -128,17 +128,6 @@ def test_pictures_have_a_length_too(lab, tmp_path):
     assert ("beyond-video", "S5.csv", 3) in places(errors(lab.check()))
 
 
-def test_a_class_that_a_split_lacks_is_a_warning(lab):
-    lab.add("S4", "Training", [("INCISION", 1, 2), ("REST", 2, 3)])
-    found = lab.check(ignore=["rest"])
-    assert errors(found) == []
-    assert [
-        (problem.value, problem.message.split()[3])
-        for problem in found
-        if problem.check == "class-absent"
-    ] == [("INCISION", "Validation"), ("INCISION", "Test")]
-
-
 def test_nothing_to_tell_apart_and_nothing_in_common(lab):
     lab.recordings = []
     lab.add("S1", "Training", [("CUFF", 0.5, 1.5)])
