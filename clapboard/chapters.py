@@ -111,6 +111,11 @@ def find_chapters(videos: str) -> Chapters:
     return _unusable("missing-video", "there is no such file or folder", path_remedy(videos))
 
 
+def chain_problems(files: Sequence[str]) -> list[Problem]:
+    """Chapters that GoPro recordings lack, the first one too, or hold twice."""
+    return _breaks(_chain(files), from_first=True)
+
+
 def path_remedy(path: str) -> str:
     """What to do about a path to nothing."""
     start = "" if Path(path).is_absolute() else f" It counts from {Path.cwd()}."
@@ -156,9 +161,8 @@ def _matching(pattern: str) -> Chapters:
 def _ordered(files: Sequence[str], from_first: bool) -> Chapters:
     """Chapters in order, or why one is unusable, their order unknown or their chain broken."""
     problems = [problem for file in sorted(files) for problem in _unreadable(file)]
-    named = [(gopro_name(file), file) for file in files]
-    chain = sorted((name, file) for name, file in named if name is not None)
-    strangers = sorted(file for name, file in named if name is None)
+    chain = _chain(files)
+    strangers = sorted(set(files) - {file for _, file in chain})
     if chain and strangers:
         message = f"GoPro chapters stand together with other videos, such as {strangers[0]}"
         remedy = "Move those away or name the chapters by a glob such as G*.MP4."
@@ -168,6 +172,12 @@ def _ordered(files: Sequence[str], from_first: bool) -> Chapters:
         return Chapters(problems=tuple(problems))
     in_order = [file for _, file in chain] or sorted(files, key=natural_key)
     return Chapters(tuple(f"./{file}" if _PROTOCOL.match(file) else file for file in in_order))
+
+
+def _chain(files: Sequence[str]) -> list[tuple[GoProName, str]]:
+    """The files with a GoPro's name, by recording and chapter."""
+    named = [(gopro_name(file), file) for file in files]
+    return sorted((name, file) for name, file in named if name is not None)
 
 
 def _unreadable(file: str) -> list[Problem]:

@@ -11,7 +11,7 @@ from clapboard.cli import main
 from clapboard.naming import as_role, read_name
 from clapboard.problems import InputError
 from clapboard.recordings import read_recordings
-from clapboard.scan import scan
+from clapboard.scan import as_text, scan
 
 GMDCSA = Path(__file__).parents[3] / "shared/data/gmdcsa24"
 
@@ -108,6 +108,16 @@ def test_two_sheets_that_fit_equally_are_both_named_and_none_is_taken(tree):
     assert sorted(named) == ["media/S1.csv", "media/S1.ods"]
 
 
+def test_a_sheet_that_two_sessions_would_share_is_given_to_none_and_named(tree):
+    tree("media/S1/R1/C1/a.mp4", "media/S1/R1/C2/a.mp4", "media/S1/R2/C1/a.mp4", "media/S1.csv")
+    tree("media/S2/C1/a.mp4", "media/S2/C2/a.mp4", "media/S2.csv")
+    found = scan(Path("media"))
+    sheets = {(row["subject"], row["session"]): row["annotations"] for row in found.rows}
+    assert sheets == {("S1", "R1"): "", ("S1", "R2"): "", ("S2", ""): "media/S2.csv"}
+    (reason,) = found.unplaced
+    assert "several sessions" in reason and found.unplaced[reason] == ["media/S1.csv"]
+
+
 def test_chapters_of_several_cameras_in_one_folder_get_patterns(tree):
     tree("media/S1C1_1.mp4", "media/S1C1_2.mp4", "media/S1C2.mp4")
     assert [row[4] for row in rows()] == ["media/S1C1_*", "media/S1C2.mp4"]
@@ -119,15 +129,23 @@ def test_what_has_no_place_is_said(tree):
     found = scan(Path("media"))
     assert [row["videos"] for row in found.rows] == ["media/S1/C1/GH010001.MP4"]
     unplaced = [place for places in found.unplaced.values() for place in places]
-    assert "media" in unplaced and "media/S1/C1/output.MP4" in unplaced
+    assert "media/a.mp4" in unplaced and "media/S1/C1/output.MP4" in unplaced
     assert all("\n" not in place for place in unplaced) and len(unplaced) == 3
 
 
 def test_broken_chains_and_pictures_are_said(tree):
     tree("media/S1/C1/GH020001.MP4", "media/S2/C1/1.jpg", "media/S2/C1/2.jpg")
     found = scan(Path("media"))
-    assert any("GH010001.MP4 missing" in note for note in found.remarks)
+    (problem,) = found.problems
+    assert "GH010001.MP4 missing" in problem and found.problems[problem] == ["media/S1/C1"]
     assert found.remarks["pictures; fill in their frames a second as rate"] == ["media/S2/C1"]
+    assert "rate" in as_text(found).splitlines()[0].split("\t")
+
+
+def test_a_first_chapter_is_missed_also_beside_another_recording(tree):
+    tree("media/S1/C1/GH020001.MP4", "media/S1/C1/GH030001.MP4", "media/S1/C1/GH010002.MP4")
+    (problem,) = scan(Path("media")).problems
+    assert "GH010001.MP4 missing" in problem
 
 
 def test_results_hidden_files_and_loops_are_passed_over(tree):
@@ -165,9 +183,9 @@ def test_with_two_subjects_splits_stay_empty_and_this_is_said(tree):
 def test_the_table_can_be_read_as_it_is_written(tree, capsys):
     for subject in ("S1", "S2", "S[3]"):
         tree(f"media/{subject}/C1/GH010001.MP4", f"media/{subject}/C1/GH010002.MP4")
-        tree(f"media/{subject}.csv")
+        tree(f"media/{subject}R1.csv", f"media/{subject}R2.csv")
     tree("media/S3/C1/GH010001.MP4", "media/S3/C1/GH010002.MP4", "media/S3/C1/GH020002.MP4")
-    tree("media/S3.csv")
+    tree("media/S3R1.csv", "media/S3R2.csv")
     assert main(["scan", "media", "-o", "table.tsv"]) == 0
     text = Path("table.tsv").read_text()
     kept = [line for line in text.splitlines() if "S[3]" not in line]
@@ -195,6 +213,15 @@ def test_an_existing_table_is_kept_unless_forced(tree, capsys):
     assert main(["scan", "media", "-o", "table.tsv", "--force"]) == 0
     (row,) = csv.DictReader(Path("table.tsv").read_text().splitlines(), delimiter="\t")
     assert (row["subject"], row["videos"]) == ("S1", "media/S1/C1")
+
+
+def test_what_is_wrong_with_a_row_is_said_as_a_problem_at_the_end(tree, capsys):
+    tree("media/S1/C1/GH020001.MP4", "media/S2/C1/a.mp4", "media/b.mp4")
+    assert main(["scan", "media", "-o", "table.tsv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    kinds = [line.partition(":")[0] for line in lines if line[0] != " "]
+    assert kinds[-2] == "problem" and kinds.count("problem") == 1
+    assert "    media/b.mp4" in lines
 
 
 def test_nothing_is_written_when_nothing_is_found(tree, capsys):
