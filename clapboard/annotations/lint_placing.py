@@ -49,28 +49,48 @@ def lint_clap(sheet: Sheet, part: Sheet, recording: Recording) -> list[Problem]:
 
 
 def lint_cameras(sheets: Mapping[str, Sheet], recordings: Sequence[Recording]) -> list[Problem]:
-    """Cameras that share a sheet which counts from the first frame of only one of them."""
-    sharing = defaultdict[tuple[str, str, str], list[str]](list)
+    """Sheets that count from the first frame of one camera and do not fit all that share them."""
+    sharing = defaultdict[tuple[str, str, str], list[Recording]](list)
     for recording in recordings:
         sheet = sheets.get(recording.annotations)
-        if sheet is None or sheet.origin == "clap" or names_clips(sheet):
-            continue
-        if recording.clap == AT_FIRST_FRAME:
-            sharing[sheet.file, recording.subject, recording.session].append(recording.id)
-    return [
-        Problem(
-            "unplaced-camera",
-            f"{' and '.join(ids)} share this sheet, whose times count from the first frame of one "
-            "video, and nothing says where that is in the others",
-            "For every camera but the annotated one, write where the sheet's first CLAP (if it has "
-            "none, its second zero) is seen into the column clap; `frame 1` is the first frame.",
-            file,
-            column="clap",
-            value=", ".join(ids),
-        )
-        for (file, _, _), ids in sharing.items()
-        if len(ids) > 1
-    ]
+        if sheet is not None and sheet.origin == "video" and not names_clips(sheet):
+            sharing[recording.annotations, recording.subject, recording.session].append(recording)
+    problems = list[Problem]()
+    for (file, *_), cameras in sharing.items():
+        watched = [camera.id for camera in cameras if camera.clap == AT_FIRST_FRAME]
+        others = [camera.id for camera in cameras if camera.clap != AT_FIRST_FRAME]
+        if len(watched) > 1:
+            problems.append(_unplaced(watched, file))
+        elif not watched and not sheets[file].claps:
+            problems.append(_nothing_to_place_by(others, file))
+    return problems
+
+
+def _unplaced(cameras: Sequence[str], file: str) -> Problem:
+    """The error for cameras that all take the first frame of one for theirs."""
+    return Problem(
+        "unplaced-camera",
+        f"{' and '.join(cameras)} share this sheet, whose times count from the first frame of one "
+        "video, and nothing says where that is in the others",
+        "For every camera but the annotated one, write where the sheet's first CLAP (if it has "
+        "none, its second zero) is seen into the column clap; `frame 1` is the first frame.",
+        file,
+        column="clap",
+        value=", ".join(cameras),
+    )
+
+
+def _nothing_to_place_by(cameras: Sequence[str], file: str) -> Problem:
+    """The error for positions of a clap that the sheet does not have."""
+    return Problem(
+        "no-clap",
+        f"{' and '.join(cameras)}: the recordings table says where the clap is seen, and the sheet "
+        "does not say when it was",
+        "Annotate the clap, or empty the column clap for the camera that was annotated.",
+        file,
+        column="clap",
+        value=", ".join(cameras),
+    )
 
 
 def lint_sessions(sheets: Mapping[str, Sheet], recordings: Sequence[Recording]) -> list[Problem]:

@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clapboard.annotations.placing import of_recording
 from clapboard.annotations.reading import read_sheet
@@ -329,6 +331,38 @@ def test_a_subject_is_not_placed_by_the_clap_of_another(tmp_path):
     sheet, problems = read_sheet(write(tmp_path, SUBJECTS, *rows), SETTINGS)
     assert [(p.check, p.row, p.value) for p in problems] == [("no-clap", 4, "S2")]
     assert parts(sheet, "S1", "S2") == [[(0, 2), (5, 3)], []]
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["CLAP", "BAGGING", "SUTURING"]),
+        st.integers(0, 59),
+        st.sampled_from(["S1", "S2", ""]),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(rows=ROWS)
+def test_a_subject_gets_what_a_sheet_of_its_own_rows_says(tmp_path_factory, rows):
+    folder = tmp_path_factory.mktemp("subjects")
+
+    def annotations(subject, own):
+        lines = [
+            of_subject(label, f"09:00:{second:02d}", name)
+            if not own or name in ("", subject)
+            else ""
+            for label, second, name in rows
+        ]
+        sheet, problems = read_sheet(write(folder, SUBJECTS, *lines), SETTINGS)
+        refused = {p.value for p in problems if p.check == "no-clap"} & {"", subject}
+        part = of_recording(sheet, [], subject)
+        return None if refused else [(e.label, e.start, e.row) for e in part.in_order()]
+
+    for subject in ("S1", "S2"):
+        if any(name == subject for _, _, name in rows):
+            assert annotations(subject, own=False) == annotations(subject, own=True)
 
 
 def test_unknown_header_says_what_it_saw(tmp_path):

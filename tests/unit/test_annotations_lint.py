@@ -232,6 +232,10 @@ def test_cameras_that_share_a_sheet_of_a_player_are_placed_or_refused():
     without = Sheet("s.csv", "video", sheet.annotations)
     assert problems("0", "auto", sheet=without) == [("no-clap", "auto")]
     assert problems("0", "7", sheet=without) == []
+    assert problems("0", "frame 1", sheet=without) == []
+    assert problems("5", "7") == []
+    assert problems("5", "7", sheet=without) == [("no-clap", "S1C1, S1C2")]
+    assert problems("5", sheet=without) == [("no-clap", "S1C1")]
     clips = Sheet("s.csv", "video", (entry("A", 1, 2, 2, clip="1.mp4"),))
     assert problems("0", "0", sheet=clips) == []
     assert problems("0", "7", sheet=clips) == [("needless-clap", "7")]
