@@ -84,7 +84,7 @@ def summarise_folds(
         metrics: ``metrics.json`` of every fold, for the baselines and what could not be learnt.
         summary: written; JSON with every subject's figures, their mean, spread (standard
             deviation), 95 % interval of the mean over subjects, and the baselines' means.
-        table: written; the same as CSV, one row per subject.
+        table: written; the same as CSV, one row per subject, then one per mean and baseline.
         seed: of the intervals.
         background: label of the class for unlabelled frames, left out of all figures.
         confusion: written; confusion matrix over all subjects as a picture.
@@ -103,6 +103,10 @@ def summarise_folds(
     values = np.array([list(figures[subject].values()) for subject in subjects], np.float64)
     low, high = bootstrap(lambda chosen: _mean(values[chosen]), len(subjects), seed)
     rows = {"mean": _mean(values), "spread": _spread(values), "low": low, "high": high}
+    rivals = {
+        name: _mean([_row(reports[subject]["baselines"][name]) for subject in subjects])
+        for name in reports[subjects[0]]["baselines"]
+    }
     artifacts.write_json(
         summary,
         {
@@ -111,10 +115,7 @@ def summarise_folds(
             "untrainable": {name: reports[name]["untrainable"] for name in subjects},
             **{name: _named(row) for name, row in rows.items()},
             "pooled": protocol.measures(protocol.summed(tallies.values())),
-            "baselines": {
-                name: _named(_mean([_row(reports[who]["baselines"][name]) for who in subjects]))
-                for name in reports[subjects[0]]["baselines"]
-            },
+            "baselines": {name: _named(row) for name, row in rivals.items()},
             "subjects": figures,
         },
     )
@@ -122,7 +123,7 @@ def summarise_folds(
         table,
         ["subject", "frames", *MEASURES],
         [[name, int(tallies[name].confusion.sum()), *figures[name].values()] for name in subjects]
-        + [[name, "", *_named(row).values()] for name, row in rows.items()],
+        + [[name, "", *_named(row).values()] for name, row in (rows | rivals).items()],
     )
     if confusion is not None:
         total = protocol.summed(tallies.values()).confusion
