@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
+from scipy.ndimage import uniform_filter1d
 
 from benchmarks.measure import machine, table
 from clapboard import artifacts, plots
@@ -39,6 +40,8 @@ class Study:
         work: where folds are kept.
         features: feature file of every recording, for models that learn from features.
         names: how subjects are called in the tables.
+        smoothed: frames over which the answers of models of single frames are averaged, for a row
+            of its own; 0: none.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Study:
     work: Path
     features: Mapping[str, str] | None = None
     names: Mapping[str, str] | None = None
+    smoothed: int = 0
 
     def subjects(self) -> list[str]:
         """Everybody in the set."""
@@ -64,12 +68,14 @@ class Study:
         )
 
 
-def run(study: Study, seeds: Sequence[int], threads: int) -> None:
-    """Train and evaluate every model, seed and fold that is not done yet."""
+def run(
+    study: Study, seeds: Sequence[int], threads: int, subjects: Sequence[str] | None = None
+) -> None:
+    """Train and evaluate every model, seed and fold (of some subjects) that is not done yet."""
     for seed in seeds:
         for model, section in study.models.items():
             settings = TypeAdapter(Model).validate_python({**section, "seed": seed})
-            for subject in study.subjects():
+            for subject in subjects or study.subjects():
                 _run_fold(study, model, settings.model_dump(mode="json"), subject, threads)
 
 
@@ -132,6 +138,17 @@ def report(study: Study, seeds: Sequence[int]) -> str:
         if len(runs) > 1:
             together = _values(_tallies(study, model, *seeds[: len(runs)]))
             rows.append([f"{model}, seeds together", len(runs), *_means(together), "", ""])
+        if "window" not in study.models[model] and study.smoothed:
+            steady = [_smoothed(study, model, seed) for seed in seeds[: len(runs)]]
+            rows.append(
+                [
+                    f"{model}, mean of {study.smoothed} frames",
+                    len(runs),
+                    *_means(np.mean([_values(parts) for parts in steady], axis=0)),
+                    "",
+                    "",
+                ]
+            )
         per_subject.append([model, *(f"{value:.3f}" for value in values[:, 0])])
     rows += [[name, "", *_means(values), "", ""] for name, values in _rivals(study, seeds).items()]
     columns = ["model", "seeds", *SHOWN, "spread of accuracy", "accuracy by seed"]
@@ -179,13 +196,26 @@ def _tallies(study: Study, model: str, *seeds: int) -> dict[str, Tally]:
     return {subject: tallies[subject] for subject in study.subjects()}
 
 
+def _smoothed(study: Study, model: str, seed: int) -> dict[str, Tally]:
+    """A tally per subject, probabilities averaged over the frames around within a recording."""
+    subjects = study.subjects()
+    files = [study.fold(model, seed, subject) / "predictions.parquet" for subject in subjects]
+    answers, _ = read_answers(files)
+    mean = answers.probabilities.astype(np.float64).copy()
+    for rows in answers.frames.groupby("recording").indices.values():
+        mean[rows] = uniform_filter1d(mean[rows], study.smoothed, axis=0, mode="nearest")
+    steady = Answers(answers.frames, answers.true, mean.argmax(axis=1), mean, answers.classes)
+    tallies = protocol.tallies(steady)
+    return {subject: tallies[subject] for subject in subjects}
+
+
 def _values(parts: Mapping[str, Tally]) -> np.ndarray:
     """Figures of every subject, shape (subjects, `SHOWN`)."""
     return np.array([[MEASURES[name](tally) for name in SHOWN] for tally in parts.values()])
 
 
 def _means(values: np.ndarray) -> list[str]:
-    return [f"{value:.3f}" for value in np.nanmean(values, axis=0)]
+    return ["" if np.isnan(column).all() else f"{np.nanmean(column):.3f}" for column in values.T]
 
 
 def _rivals(study: Study, seeds: Sequence[int]) -> dict[str, np.ndarray]:

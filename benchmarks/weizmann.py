@@ -45,7 +45,7 @@ LOOK = {
     "label_smoothing": 0.1,
     "augmentation": AUGMENTATION,
 }
-SEQUENCE = {**LOOK, "input": "frames", "window": 10, "batch_size": 4, "epochs": 12, "patience": 12}
+SEQUENCE = {**LOOK, "input": "frames", "window": 10, "batch_size": 8, "epochs": 18, "patience": 18}
 MODELS = {
     "cnn": {"architecture": "cnn", **LOOK, "batch_size": 32, "epochs": 20, "patience": 20},
     "lstm": {"architecture": "lstm", **SEQUENCE, "stride": 10, "units": 32},
@@ -93,17 +93,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--subjects", nargs="+", help="only these folds, as S1; the page stays")
     chosen = parser.parse_args()
     study = Study(
         "weizmann4",
         prepare(chosen.data.resolve(), chosen.work),
         {name: MODELS[name] for name in chosen.models},
         chosen.work / "folds",
+        smoothed=10,
         names={f"S{number}": name for number, name in enumerate(WEIZMANN, 1)},
     )
     seeds = range(1, chosen.seeds + 1)
-    run(study, seeds, chosen.threads)
-    publish(study, report(study, seeds))
+    run(study, seeds, chosen.threads, chosen.subjects)
+    if not chosen.subjects:
+        publish(study, report(study, seeds))
 
 
 if __name__ == "__main__":
