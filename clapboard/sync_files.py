@@ -86,7 +86,27 @@ def write_sync(
             scale += drift(checks) or 0
         refuse(beyond_limit(checks, scale, settings["limit"], sheet_file))
     draw_claps(recording, found, checks, plot)
-    write_json(sync, _facts(recording, found, checks, scale))
+    facts = _facts(recording, found, checks, scale)
+    print(sync_table(facts), flush=True)  # noqa: T201 - the job's log
+    write_json(sync, facts)
+
+
+def sync_table(facts: Mapping[str, Any]) -> str:
+    """What was found about a clap as text for the log: where, how sure, and a line per clap."""
+    sure = "" if facts["confidence"] is None else f", confidence {facts['confidence']:.3f}"
+    how = f"{facts['method']}{sure}"
+    lines = [f"{facts['recording']}: clap at {facts['clap_seconds']:.3f} s ({how})"]
+    lines += [
+        f"  sound at {heard['seconds']:.3f} s stands out by {heard['level_db']:.1f} dB"
+        for heard in facts["candidates"]
+    ]
+    for clap in facts["claps"]:
+        heard = "not heard" if clap["found"] is None else f"heard {clap['residual_ms']:+.1f} ms off"
+        left = f", {clap['remaining_ms']:+.1f} ms after correction" if facts["corrected"] else ""
+        lines.append(f"  clap of row {clap['row']} at {clap['expected']:.3f} s: {heard}{left}")
+    if facts["drift_ppm"] is not None:
+        lines.append(f"  drift {facts['drift_ppm']:+.1f} ppm")
+    return "\n".join(lines)
 
 
 def _seen_in_video(

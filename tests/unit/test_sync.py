@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -117,8 +118,12 @@ def test_no_sound_to_hear_it_in(tmp_path, monkeypatch):
         synchronise(tmp_path, [0], [])
 
 
-def test_later_claps_measure_the_drift(tmp_path):
+def test_later_claps_measure_the_drift(tmp_path, capfd):
     facts, (_, scale) = synchronise(tmp_path, [0, 8, 16], [2, 10.04, 18.08], "auto 2")
+    log = capfd.readouterr().out
+    assert "S1C2: clap at 2.00" in log and "heard, confidence" in log
+    assert re.search(r"clap of row 4 at 10\.\d+ s: heard \+(39|40|41)\.\d ms off", log)
+    assert re.search(r"drift \+(49|50)\d\d\.\d ppm", log)
     assert facts["drift_ppm"] == pytest.approx(5000, abs=200)
     residuals = [clap["residual_ms"] for clap in facts["claps"]]
     assert residuals == pytest.approx([0, 40, 80], abs=3)
