@@ -64,13 +64,11 @@ def frame_rate(pts: NDArray[np.int64], time_base: Fraction, declared: Fraction) 
     def misfit(rate: Fraction) -> Fraction:
         return abs(1 / (rate * time_base) - measured)
 
-    nearest = min(STANDARD_RATES, key=lambda rate: (misfit(rate), rate))
     known = declared in STANDARD_RATES and misfit(declared) < tolerance
     if declared and (known or misfit(declared) == 0):
         rate = declared
-    elif misfit(nearest) < tolerance:
-        rate = nearest
     else:
-        rate = 1 / (measured * time_base)
+        nearest = min(STANDARD_RATES, key=lambda rate: (misfit(rate), rate))
+        rate = nearest if misfit(nearest) < tolerance else 1 / (measured * time_base)
     step = 1 / rate if rate in STANDARD_RATES else median * time_base
     return FrameRate(rate, True, step)
