@@ -21,8 +21,9 @@ from clapboard.learning.sources import Pictures, index_file
 from clapboard.model_checks import SMALLEST
 
 CPU_BATCH, GPU_BATCH = 8, 64
-TOLERANCE = 1e-2
-"""LiteRT and TensorFlow, single and half precision agree to this share of the largest feature."""
+TOLERANCE = 2e-2
+"""Half precision agrees with single precision to this share of the largest feature; LiteRT with
+TensorFlow to a thousandth of it."""
 
 
 class Extractor(Protocol):
