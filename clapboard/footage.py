@@ -13,7 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from clapboard.images import check_numbers, list_frames
-from clapboard.media import MediaInfo, NoVideoError, media_info, probe, unreadable
+from clapboard.media import MediaInfo, NoVideoError, probe, unreadable
 from clapboard.packets import PacketTable, read_packets
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.rates import FrameRate, frame_rate
@@ -46,14 +46,14 @@ class Footage:
         return int(self.packets.pts[-1]) * self.packets.time_base + self.rate.step
 
 
-def read_video(file: str) -> Footage:
-    """The frames of a video chapter.
+def read_video(info: MediaInfo) -> Footage:
+    """The frames of the video chapter with this header.
 
     Raises:
         av.FFmpegError: the file is unreadable.
         clapboard.media.NoVideoError: it has no video stream.
     """
-    info, packets = media_info(file), read_packets(file)
+    packets = read_packets(info.file)
     return Footage(info, packets, frame_rate(packets.pts, packets.time_base, info.rate))
 
 
@@ -110,14 +110,15 @@ def read_chapters(
         rate: frames per second; needed for images.
         recording: id of the recording, which the names of images may begin with.
     """
-    problems = probe(chapters)[1] if kind == "video" else []
+    infos, problems = probe(chapters) if kind == "video" else ([], [])
     if problems:
         return [], problems
+    headers = {info.file: info for info in infos}
     footage = []
     for chapter in tqdm(chapters, unit="chapter", desc="index"):
         try:
             if kind == "video":
-                footage.append(read_video(chapter))
+                footage.append(read_video(headers[chapter]))
             elif rate is not None:
                 footage.append(read_images(chapter, rate, recording))
             else:

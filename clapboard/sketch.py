@@ -54,7 +54,7 @@ def group_length(file: str) -> int:
 def _sketch(info: MediaInfo, group: int) -> Footage:
     """A chapter with frames at a constant rate and a key frame every `group` frames."""
     if info.rate <= 0 or info.duration <= 0:
-        return read_video(info.file)
+        return read_video(info)
     step = 1 / info.rate
     number = np.arange(max(1, round(info.duration / step)), dtype=np.int64)
     packets = PacketTable(
