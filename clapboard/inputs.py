@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -26,7 +27,7 @@ from clapboard.clap import clap_estimate, clap_offset
 from clapboard.clock import parse_rate
 from clapboard.ffmpeg_program import ffmpeg_problems
 from clapboard.footage import read_images
-from clapboard.media import MediaInfo, probe, unreadable
+from clapboard.media import MediaInfo, open_video, probe, unreadable
 from clapboard.model_checks import weights_problems
 from clapboard.problems import InputError, Problem, errors, report
 from clapboard.recordings import SPLITS, Recording
@@ -67,6 +68,7 @@ def check_inputs(
         looked = list(tqdm(looks, total=len(recordings), desc="chapters", unit="recording"))
     problems += [problem for _, found in looked for problem in found]
     infos = {info.file: info for chapters, _ in looked for info in chapters}
+    problems += [problem for recording in recordings for problem in _silent(recording, infos)]
 
     sheets, faulty = dict[str, Sheet](), set[str]()
     users = defaultdict[str, list[str]](list)
@@ -106,6 +108,24 @@ def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Proble
         except OSError as error:
             problems.append(unreadable(folder, error))
     return infos, problems
+
+
+def _silent(recording: Recording, infos: Mapping[str, MediaInfo]) -> Iterator[Problem]:
+    """A clap that is to be heard in a recording whose readable chapters have no sound track."""
+    chapters = [infos[file] for file in recording.chapters if file in infos]
+    listened = bool(recording.annotations) and recording.clap.startswith("auto")
+    if listened and chapters and not any(map(_has_sound, chapters)):
+        message = f"{recording.id} has no sound, and its clap is to be heard"
+        remedy = "Write the time of the clap into the column clap of the recordings table."
+        yield Problem("no-sound", message, remedy, column="clap", value=recording.clap)
+
+
+def _has_sound(chapter: MediaInfo) -> bool:
+    """Whether a chapter has a sound track; some containers do not say how long it is."""
+    if chapter.sound is not None or Path(chapter.file).is_dir():
+        return chapter.sound is not None
+    with open_video(chapter.file) as (container, _):
+        return bool(container.streams.audio)
 
 
 def _clap_offset(recording: Recording, infos: Mapping[str, MediaInfo]) -> Fraction | None:

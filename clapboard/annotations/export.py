@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from clapboard.annotations.placing import from_clap, in_recording, of_recording
+from clapboard.annotations.placing import first_clap, from_clap, in_recording, of_recording
 from clapboard.annotations.predictions import predicted_sheet
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
@@ -50,6 +50,8 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     if recording.annotations:
         written, problems = read_sheet(recording.annotations, settings, recording.chapters)
         written = of_recording(written, recording.chapters, recording.subject, recording.clap)
+    seen = first_clap(written) if written.origin == "video" else None
+    clap = clap if seen is None else seen
     if arguments.predictions:
         sheet = predicted_sheet(arguments.predictions, index)
     else:

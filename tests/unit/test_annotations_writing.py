@@ -346,6 +346,23 @@ def test_export_of_predictions_as_a_lab_sheet(project):
     assert rows[2][1:4] == ["BAGGING", "2019-04-04 09:21:59:240439", "2019-04-04 09:22:00:240439"]
 
 
+@pytest.mark.parametrize("clap", ["", "1.5"])
+def test_export_of_a_players_sheet_gives_the_time_of_its_clap(project, clap):
+    """The camera that was watched and, half a second later, another one."""
+    (project / "sheet.csv").write_text("label,start,stop\nCLAP,1,1\nBAGGING,2,3\n")
+    table = (project / "recordings.tsv").read_text()
+    (project / "recordings.tsv").write_text(table.replace("\t0.5", f"\t{clap}"))
+    export("out.csv", "--to", "lab", "--zero", "2019-04-04 09:00:00")
+    rows = list(csv.reader((project / "out.csv").open(newline="")))
+    assert [row[1:4] for row in rows[1:]] == [
+        ["CLAP", *["2019-04-04 09:00:00:000000"] * 2],
+        ["BAGGING", "2019-04-04 09:00:01:000000", "2019-04-04 09:00:02:000000"],
+    ]
+    export("out.csv")
+    sheet, _ = read_sheet(project / "out.csv", SETTINGS)
+    assert sheet.annotations[0].start == 2 + (Fraction(clap) - 1 if clap else 0)
+
+
 def test_export_says_what_is_missing(project):
     with pytest.raises(InputError, match="S1C1"):
         export("out.csv", recording="S9C9")

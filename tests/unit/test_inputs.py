@@ -1,6 +1,7 @@
 """All problems of the input at once: real little videos, sheets in the lab's form."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from clapboard.recordings import Recording
 
 ANNOTATIONS = load({}).section("annotations")
 CAMERA = Camera(size=(64, 48), codec="mpeg4")
+SOUNDING = ("GH010002.MP4", "GH020002.MP4")
 
 
 @pytest.fixture(scope="session")
@@ -109,10 +111,18 @@ def test_a_clap_given_as_a_frame_moves_the_sheet(lab):
     assert places(errors(lab.check())) == {("beyond-video", "S6.csv", 3)}
 
 
+def test_a_clap_cannot_be_heard_in_a_silent_film(lab):
+    lab.add("S4", "Training", [("CUFF", 0.5, 1)], clap="auto", videos=["GH010001.MP4"])
+    found = [(p.check, p.column, p.value) for p in lab.check()]
+    assert found == [("no-sound", "clap", "auto")]
+
+
 def test_a_clap_to_be_found_in_the_sound_is_looked_for_near_the_given_time(lab):
-    lab.add("S4", "Training", [("CUFF", 0.5, 3)], clap="auto")
+    for name in SOUNDING:
+        film(lab.footage / name, replace(CAMERA, sound=True), 60)
+    lab.add("S4", "Training", [("CUFF", 0.5, 3)], SOUNDING, clap="auto")
     assert lab.check() == []
-    lab.add("S5", "Training", [("CUFF", 0.5, 3)], clap="auto 3.5")
+    lab.add("S5", "Training", [("CUFF", 0.5, 3)], SOUNDING, clap="auto 3.5")
     assert places(errors(lab.check())) == {("beyond-video", "S5.csv", 3)}
 
 
