@@ -91,6 +91,13 @@ def sibling_indexes(wildcards):
     return expand("<results>/index/{recording}.parquet", recording=siblings(wildcards))
 
 
+def frames_wanted(wildcards):
+    """Which frames of a recording are taken: labelled ones, or where nobody labels, the grid."""
+    labelled = recordings[wildcards.recording].split != "Predict"
+    folder = "labels" if labelled else "sampled"
+    return f"<results>/{folder}/{wildcards.recording}.parquet"
+
+
 def frame_stores():
     """The manifests that one extraction writes: resized pictures, full-size ones when wanted."""
     names = {"resized": "resized", "full_size": "frames"}

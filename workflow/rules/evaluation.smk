@@ -4,44 +4,8 @@ What the trained models are worth: no leakage, leave one subject out, cameras to
 With `evaluation: loso` every subject is left out once; all folds share frames and features.
 """
 
-LOSO = settings.evaluation.protocol == "loso"
-SUBJECTS = sorted({recordings[id].subject for id in IN_DATASET})
 
-
-wildcard_constraints:
-    subject="|".join(map(re.escape, SUBJECTS)),
-
-
-def fold_files(model, name):
-    """A file of every fold of a model."""
-    return expand(
-        "<results>/models/{model}/without/{subject}/{name}",
-        model=model,
-        subject=SUBJECTS,
-        name=name,
-    )
-
-
-def prediction_files(model):
-    """The predictions of a model for all frames that it was tested on."""
-    if LOSO:
-        return fold_files(model, "predictions.parquet")
-    return [f"<results>/models/{model}/predictions.parquet"]
-
-
-def fold_predictions(wildcards):
-    """Predictions of every fold."""
-    return fold_files(wildcards.model, "predictions.parquet")
-
-
-def fold_metrics(wildcards):
-    """Figures of every fold."""
-    return fold_files(wildcards.model, "metrics.json")
-
-
-def tested(wildcards):
-    """See `prediction_files`."""
-    return prediction_files(wildcards.model)
+include: "folds.smk"
 
 
 use rule train_model as train_fold with:

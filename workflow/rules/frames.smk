@@ -5,13 +5,6 @@ A store without its manifest does not exist for the rest; a killed job goes on w
 """
 
 
-def frames_wanted(wildcards):
-    """Which frames of a recording are taken: labelled ones, or where nobody labels, the grid."""
-    labelled = recordings[wildcards.recording].split != "Predict"
-    folder = "labels" if labelled else "sampled"
-    return f"<results>/{folder}/{wildcards.recording}.parquet"
-
-
 rule sample_frames:
     """Say which frames of a recording without labels are looked at."""
     input:

@@ -1,0 +1,40 @@
+"""Who is left out, and which files every fold makes."""
+
+LOSO = settings.evaluation.protocol == "loso"
+SUBJECTS = sorted({recordings[id].subject for id in IN_DATASET})
+
+
+wildcard_constraints:
+    subject="|".join(map(re.escape, SUBJECTS)),
+
+
+def fold_files(model, name):
+    """A file of every fold of a model."""
+    return expand(
+        "<results>/models/{model}/without/{subject}/{name}",
+        model=model,
+        subject=SUBJECTS,
+        name=name,
+    )
+
+
+def prediction_files(model):
+    """The predictions of a model for all frames that it was tested on."""
+    if LOSO:
+        return fold_files(model, "predictions.parquet")
+    return [f"<results>/models/{model}/predictions.parquet"]
+
+
+def fold_predictions(wildcards):
+    """Predictions of every fold."""
+    return fold_files(wildcards.model, "predictions.parquet")
+
+
+def fold_metrics(wildcards):
+    """Figures of every fold."""
+    return fold_files(wildcards.model, "metrics.json")
+
+
+def tested(wildcards):
+    """See `prediction_files`."""
+    return prediction_files(wildcards.model)

@@ -1,0 +1,51 @@
+"""Which recordings are recognised, and what their cameras share."""
+
+PREDICTED = [id for id, recording in recordings.items() if recording.split == "Predict"]
+PREDICTING = list(settings.prediction.models or settings.models)
+
+
+def own_features(wildcards):
+    """The features of the recording that a model looks at; none for most models."""
+    found = backbone(wildcards.model)
+    if not found or found_in_frames(wildcards.model):
+        return {}
+    return {"features": f"<results>/features/{backbone_name(found)}/{wildcards.recording}.npy"}
+
+
+def found_in_frames(model):
+    """Whether a model that learnt from features takes frames when it recognises."""
+    return bool(section("models")[model].get("fine_tune"))
+
+
+def other_cameras(recording):
+    """The other recordings of a session, where cameras are recognised together."""
+    if not settings.prediction.fusion:
+        return []
+    this = recordings[recording]
+    return [
+        id
+        for id in PREDICTED
+        if id != recording
+        and (recordings[id].subject, recordings[id].session) == (this.subject, this.session)
+    ]
+
+
+def other_probabilities(wildcards):
+    """What the model says of the other cameras."""
+    return expand(
+        "<results>/predictions/{model}/{recording}/probabilities.parquet",
+        model=wildcards.model,
+        recording=other_cameras(wildcards.recording),
+    )
+
+
+def other_indexes(wildcards):
+    """The clocks of the other cameras."""
+    return expand(
+        "<results>/index/{recording}.parquet", recording=other_cameras(wildcards.recording)
+    )
+
+
+def other_claps(wildcards):
+    """Where the clap is in each of the other recordings."""
+    return [recordings[id].clap for id in other_cameras(wildcards.recording)]
