@@ -15,7 +15,8 @@ class Evaluation(Section):
     protocol: Literal["splits", "loso"] = Field(
         default="splits",
         description="`splits`: train, validate and test as the table of recordings says; `loso`: "
-        "leave one subject out, every subject is the test subject once and the next one validates.",
+        "leave one subject out, every subject is the test subject once and the next one validates. "
+        "`evaluation: loso` says the same in short.",
     )
     fusion: Flag = Field(
         default=False,

@@ -325,3 +325,14 @@ def test_checking_config_and_table_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, "")
+
+
+def test_evaluation_may_be_the_protocol_alone():
+    assert load({"evaluation": "loso"}) == load({"evaluation": {"protocol": "loso"}})
+    with pytest.raises(InputError, match=r"evaluation\.protocol"):
+        load({"evaluation": "looso"})
+
+
+def test_model_that_is_to_recognise_must_exist():
+    with pytest.raises(InputError, match="Did you mean 'cnn'"):
+        load({"prediction": {"models": ["cnnn"]}})
