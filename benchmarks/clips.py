@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import ffmpeg
 import imageio_ffmpeg
 from tqdm import tqdm
@@ -83,14 +84,24 @@ def uhd(seconds: int = 6) -> str:
     return _clip(f"uhd-{seconds}s.MP4", UHD, seconds, 0)
 
 
-def webcam() -> str | None:
-    """A clip of gmdcsa24, if it is there."""
-    return next((str(f) for f in _footage() if "Subject 1/ADL" in str(f)), None)
+def webcam() -> list[str]:
+    """The clips of gmdcsa24 that a 640x480 webcam took, if they are there."""
+    return [str(file) for file in _footage() if _width(file) == 640]
 
 
-def lossless() -> str | None:
-    """A 64x64 clip of weizmann4, if it is there."""
-    return next((str(f) for f in sorted(DATA.glob("weizmann4/*/*.avi"))), None)
+def clip() -> list[str]:
+    """One 1280x720 clip of gmdcsa24, four seconds long, if it is there."""
+    return [str(file) for file in _footage() if _width(file) == 1280][:1]
+
+
+def lossless() -> list[str]:
+    """The 64x64 clips of weizmann4, if they are there."""
+    return [str(file) for file in sorted(DATA.glob("weizmann4/*/*.avi"))]
+
+
+def _width(file: Path) -> int:
+    with av.open(str(file)) as container:
+        return container.streams.video[0].width
 
 
 def _footage() -> list[Path]:

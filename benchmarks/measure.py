@@ -7,6 +7,7 @@ by round and their median is reported.
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
 import re
@@ -14,6 +15,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -132,13 +134,19 @@ def publish(topic: str, text: str) -> None:
         DOCUMENT.write_text(filled, encoding="utf-8")
 
 
-def emptied(*folders: Path) -> Callable[[], None]:
-    """A preparation that leaves the folders there and empty."""
+def emptied(folder: Path) -> Callable[[], None]:
+    """A preparation that leaves a folder there and empty.
+
+    What was in it is removed when the program ends: for some seconds ext4 pays up to a millisecond
+    for each new file if thousands have just been deleted.
+    """
 
     def prepare() -> None:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+        if folder.exists():
+            waste = tempfile.mkdtemp(prefix=".waste-", dir=folder.parent)
+            atexit.register(shutil.rmtree, waste)
+            folder.rename(Path(waste) / folder.name)
+        folder.mkdir(parents=True)
 
     return prepare
 

@@ -11,7 +11,6 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from clapboard.config import load
 from clapboard.dataset import write_dataset
 from clapboard.framecsv import write_framecsv
 from clapboard.frames import write_frames
@@ -21,17 +20,14 @@ from clapboard.labelling import write_labels
 RECORDING = {"id": "S1C2", "subject": "S1", "session": "", "camera": "C2", "split": "Training"}
 
 
-def label(chapters: list[str], sheet: str, folder: Path, every: str) -> dict:
-    """Index, frame ranges and labels; gives the configuration."""
-    config = load({"frames": {"every": every}})
-    annotations = config.section("annotations")
+def label(chapters: list[str], sheet: str, folder: Path, settings: dict) -> None:
+    """Index, frame ranges and labels."""
     index, ranges = folder / "index.parquet", folder / "framecsv.csv"
     if not index.exists():
         write_index("S1C2", chapters, "video", "", index, folder / "audit.json")
+    annotations = settings["annotations"]
     write_framecsv(sheet, index, "0", annotations, ranges, folder / "procedures", "S1")
-    frames = config.section("frames")
-    write_labels(ranges, index, annotations, frames, folder / "labels.parquet")
-    return {**frames, "hwaccel": "none"}
+    write_labels(ranges, index, annotations, settings["frames"], folder / "labels.parquet")
 
 
 def extract(number: int, source: str, folder: Path, settings: dict, threads: int) -> str:
@@ -51,14 +47,15 @@ def extract(number: int, source: str, folder: Path, settings: dict, threads: int
     return manifest
 
 
-def labelled_set(chapters: list[str], sheet: str, folder: Path, every: str) -> None:
+def labelled_set(chapters: list[str], sheet: str, folder: Path, settings: dict) -> None:
     """Everything from chapters to ``Data/``."""
-    settings = label(chapters, sheet, folder, every)
+    label(chapters, sheet, folder, settings)
     cores = len(os.sched_getaffinity(0))
     threads = max(1, cores // len(chapters))
+    pixels = {**settings["frames"], "hwaccel": "none"}
     with ProcessPoolExecutor(cores) as pool:
         jobs = [
-            pool.submit(extract, number, source, folder, settings, threads)
+            pool.submit(extract, number, source, folder, pixels, threads)
             for number, source in enumerate(chapters, start=1)
         ]
         manifests = [job.result() for job in jobs]
@@ -67,5 +64,5 @@ def labelled_set(chapters: list[str], sheet: str, folder: Path, every: str) -> N
 
 
 if __name__ == "__main__":
-    sampling, written, work, *files = sys.argv[1:]
-    labelled_set(files, written, Path(work), json.loads(sampling))
+    sections, written, work, *files = sys.argv[1:]
+    labelled_set(files, written, Path(work), json.loads(sections))

@@ -180,8 +180,8 @@ def encoding(footages: dict[str, Footage]) -> str:
 def main() -> None:
     """Measure and report."""
     footages = {"1080p": Footage.of(clips.gopro()[0], 53)}
-    if clips.webcam():
-        footages["webcam"] = Footage.of(clips.webcam(), 7)
+    if clips.clip():
+        footages["webcam"] = Footage.of(clips.clip()[0], 7)
     publish("quality-scaling", scaling(footages["1080p"]))
     publish("quality-encoding", encoding(footages))
     settings = PixelSettings()

@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks import clips
 from benchmarks.measure import Case, Cost, emptied, in_turns, publish, python, spread, table, times
+from clapboard.config import load
 from clapboard.groups import Wanted
 from clapboard.index import RecordingIndex
 from clapboard.indexing import write_index
@@ -69,9 +70,11 @@ class Recording:
 
     def groups_only(self) -> list[str]:
         """The chapters cut down to exactly the groups of pictures that hold labelled frames."""
+        folder, chapter = WORK / self.name, self.index.chapter[self.labelled - 1]
         return [
-            _cut(source, self.index, number, self.labelled, WORK / self.name / f"cut{number}.mp4")
+            _cut(source, self.index, number, self.labelled, folder / f"cut{number}.mkv")
             for number, source in enumerate(self.chapters, start=1)
+            if number in chapter
         ]
 
 
@@ -98,50 +101,64 @@ def _cut(source: str, index: RecordingIndex, number: int, frames: np.ndarray, cu
     return str(cut)
 
 
-def cases(recording: Recording) -> dict[str, Case]:
-    """Every way to the labelled set of a recording."""
-    chapters, ranges = recording.chapters, str(recording.ranges)
+class Ways:
+    """The ways to the labelled set of a recording."""
 
-    def work(name: str) -> Path:
-        return WORK / recording.name / name
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.own = {
+            "original": self._original("direct", clips.FFMPEG),
+            "decoding those groups only": self._decode_only(),
+            "Clapboard": self._clapboard("all"),
+            "Clapboard, 2 a second": self._clapboard("2/s"),
+            "Clapboard, 1 a second": self._clapboard("1/s"),
+        }
 
-    def original(way: str, ffmpeg: str) -> Case:
-        arguments = (way, ffmpeg, ranges, str(work("original")), *chapters)
-        return Case(python("original", *arguments), emptied(work("original")))
+    def others(self) -> dict[str, Case]:
+        """The ways of others, with the original's and Clapboard's to compare."""
+        arguments = (clips.FFMPEG, str(self.recording.ranges), self._work("calls"))
+        found = {
+            "original": self.own["original"],
+            "original, two steps": self._original("two_steps", clips.FFMPEG),
+            "Clapboard": self.own["Clapboard"],
+            "an FFmpeg call per interval": self._case(python("intervals"), *arguments),
+        }
+        old = os.environ.get("CLAPBOARD_OLD_FFMPEG")
+        if old:
+            found["original (old FFmpeg)"] = self._original("direct", old)
+            found["original, two steps (old FFmpeg)"] = self._original("two_steps", old)
+        interpreter = os.environ.get("CLAPBOARD_PEERS")
+        if interpreter:
+            program = [interpreter, str(PEERS)]
+            known = subprocess.run([*program, "list"], check=True, capture_output=True)
+            for way in known.stdout.decode().split():
+                arguments = (way, str(self.recording.ranges), self._work(way))
+                found[way] = self._case(program, *arguments)
+        return found
 
-    def ours(every: object) -> Case:
-        arguments = (json.dumps(every), str(recording.sheet), str(work("ours")), *chapters)
-        return Case(python("ours", *arguments), emptied(work("ours")))
+    def _work(self, name: str) -> str:
+        return str(WORK / self.recording.name / name)
 
-    def decode_only(files: list[str]) -> Case:
+    def _case(self, program: list[str], *arguments: str) -> Case:
+        """A program that gets some arguments, the last of which is its folder, and the chapters."""
+        command = [*program, *arguments, *self.recording.chapters]
+        return Case(command, emptied(Path(arguments[-1])))
+
+    def _original(self, way: str, ffmpeg: str) -> Case:
+        ranges = str(self.recording.ranges)
+        return self._case(python("original"), way, ffmpeg, ranges, self._work("original"))
+
+    def _clapboard(self, every: object) -> Case:
+        config = load({"frames": {"every": every}})
+        sections = {name: config.section(name) for name in ("annotations", "frames")}
+        sheet = str(self.recording.sheet)
+        return self._case(python("ours"), json.dumps(sections), sheet, self._work("ours"))
+
+    def _decode_only(self) -> Case:
+        files = self.recording.groups_only()
         inputs = [part for file in files for part in ("-i", file)]
         maps = [part for place in range(len(files)) for part in ("-map", f"{place}:v")]
         return Case([clips.FFMPEG, "-v", "error", *inputs, *maps, "-f", "null", "-"])
-
-    found = {
-        "original": original("direct", clips.FFMPEG),
-        "original, two steps": original("two_steps", clips.FFMPEG),
-        "decoding those groups only": decode_only(recording.groups_only()),
-        "Clapboard": ours("all"),
-        "Clapboard, 2 a second": ours("2/s"),
-        "Clapboard, 1 a second": ours("1/s"),
-        "an FFmpeg call per interval": Case(
-            python("intervals", clips.FFMPEG, ranges, str(work("calls")), *chapters),
-            emptied(work("calls")),
-        ),
-    }
-    old = os.environ.get("CLAPBOARD_OLD_FFMPEG")
-    if old:
-        found["original (old FFmpeg)"] = original("direct", old)
-        found["original, two steps (old FFmpeg)"] = original("two_steps", old)
-    interpreter = os.environ.get("CLAPBOARD_PEERS")
-    if interpreter:
-        known = subprocess.run([interpreter, PEERS, "list"], check=True, capture_output=True)
-        for way in known.stdout.decode().split():
-            output = work(way)
-            command = [interpreter, str(PEERS), way, ranges, str(output), *chapters]
-            found[f"other tools: {way}"] = Case(command, emptied(output))
-    return found
 
 
 def report(recording: Recording, costs: dict[str, list[Cost]]) -> str:
@@ -154,40 +171,44 @@ def report(recording: Recording, costs: dict[str, list[Cost]]) -> str:
             spread(taken, "wall"),
             times(base, taken),
             times(base, taken, "wall"),
-            f"{max(cost.memory for cost in taken):.0f}",
         ]
         for name, taken in costs.items()
     ]
-    groups = times(costs["Clapboard"], costs["decoding those groups only"])
     share = len(recording.labelled) / len(recording.index)
     chapter = recording.index.chapters[0]
-    return (
+    text = (
         f"{len(recording.index)} frames of {chapter.width}x{chapter.height} {chapter.codec}, "
         f"{share:.0%} labelled, {len(base)} rounds.\n\n"
-        + table(
-            ["way", "CPU s", "wall s", "x original, CPU", "x original, wall", "MB"],
-            rows,
-        )
-        + f"\n\nClapboard takes {groups:.2f} times the CPU of decoding the same groups."
-    )
+    ) + table(["way", "CPU s", "wall s", "x original, CPU", "x original, wall"], rows)
+    limit = costs.get("decoding those groups only")
+    if limit:
+        ratio = times(costs["Clapboard"], limit)
+        text += f"\n\nClapboard takes {ratio:.2f} times the CPU of decoding the same groups."
+    return text
 
 
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks video", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=30, help="length of a GoPro chapter")
+    parser.add_argument("--seconds", type=int, default=60, help="length of a GoPro chapter")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", help="ways, by the beginning of their names")
+    parser.add_argument(
+        "--recordings", nargs="*", help="gopro, others, uhd, webcam, clip, lossless"
+    )
     options = parser.parse_args()
-    others = {"uhd": [clips.uhd()], "webcam": [clips.webcam()], "lossless": [clips.lossless()]}
-    recordings = {"gopro": clips.gopro(seconds=options.seconds)}
-    recordings |= {name: files for name, files in others.items() if all(files)}
+    recordings = {
+        "gopro": clips.gopro(seconds=options.seconds),
+        "others": clips.gopro(seconds=options.seconds // 2),
+        "uhd": [clips.uhd()],
+        "webcam": clips.webcam(),
+        "clip": clips.clip(),
+        "lossless": clips.lossless(),
+    }
     for name, files in recordings.items():
-        recording = Recording(name, files)
-        chosen = cases(recording)
-        if options.only:
-            chosen = {n: c for n, c in chosen.items() if n.startswith(tuple(options.only))}
-        publish(f"video-{name}", report(recording, in_turns(chosen, options.rounds)))
+        if files and name in (options.recordings or recordings):
+            ways = Ways(Recording(name, files))
+            chosen = ways.others() if name == "others" else ways.own
+            publish(f"video-{name}", report(ways.recording, in_turns(chosen, options.rounds)))
 
 
 if __name__ == "__main__":
