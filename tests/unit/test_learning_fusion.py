@@ -1,0 +1,122 @@
+"""Several cameras as one, in evaluation and prediction; frames of recordings without labels."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from test_index import make_index
+
+from clapboard import artifacts
+from clapboard.config import load
+from clapboard.learning.cameras import measure_fusion
+from clapboard.learning.comparison import answer_table
+from clapboard.learning.timeline import clap_seconds, write_timeline
+from clapboard.unlabelled import write_sample
+
+LABELS = ("A", "B")
+LATE = 100
+"""Frames by which the second camera was started earlier."""
+
+
+def frames_of(camera, first, count=60):
+    numbers = np.arange(first, first + count)
+    return pd.DataFrame(
+        {
+            "recording": f"S1{camera}",
+            "subject": "S1",
+            "session": "",
+            "camera": camera,
+            "frame": numbers,
+            "seconds": (numbers - 1) * 1001 / 30000,
+            "class_index": np.arange(count) // 30,
+        }
+    )
+
+
+def answers_of(frames, wrong):
+    """Sure and right, but for some frames: unsure and wrong."""
+    true = np.eye(2)[frames["class_index"]]
+    shares = np.where(
+        wrong[:, None], 0.55 * (1 - true) + 0.45 * true, 0.9 * true + 0.1 * (1 - true)
+    )
+    return shares.astype(np.float32)
+
+
+@pytest.fixture
+def session(tmp_path):
+    """Each camera is wrong in a half of the session in which the other one is right."""
+    early = np.arange(60) < 30
+    for camera, first, wrong in (("C1", 1, early), ("C2", 1 + LATE, ~early)):
+        frames = frames_of(camera, first)
+        table = answer_table(frames, answers_of(frames, wrong), LABELS)
+        artifacts.write_parquet(tmp_path / f"{camera}.parquet", table, {"classes": LABELS})
+        clap = Fraction((first - 1) * 1001, 30000)
+        artifacts.write_json(tmp_path / f"{camera}.json", {"clap": str(clap)})
+        index = replace(make_index([1001 * n for n in range(LATE + 60)]), recording=f"S1{camera}")
+        index.write(tmp_path / f"{camera}.index.parquet")
+    return tmp_path
+
+
+def test_cameras_make_up_for_each_other(session):
+    files = [session / "C1.parquet", session / "C2.parquet"]
+    syncs = {"S1C1": session / "C1.json", "S1C2": session / "C2.json"}
+    measure_fusion(files, syncs, session / "fusion.json", seed=1)
+    figures = artifacts.read_json(session / "fusion.json")
+    assert figures["together"]["accuracy"] == 1
+    assert figures["apart"]["accuracy"] == 0.5
+    assert {name: one["accuracy"] for name, one in figures["cameras"].items()} == {
+        "C1": 0.5,
+        "C2": 0.5,
+    }
+    assert figures["accuracy_above_apart"]["difference"] == 0.5
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_other_camera_corrects_the_timeline(session, together):
+    table = artifacts.read_parquet(session / "C1.parquet")[0]
+    manifest = pa.table(
+        {
+            **{name: table[name] for name in ("recording", "subject", "session", "camera")},
+            **{"frame": table["frame"], "seconds": table["seconds"], "label": table["true"]},
+            **{"split": ["Training"] * 60, "path": [""] * 60},
+        }
+    )
+    artifacts.write_parquet(session / "manifest.parquet", manifest)
+    rows = [(number, label, label) for number, label in enumerate(LABELS)]
+    artifacts.write_csv(session / "labels.csv", ["index", "label", "folder"], rows)
+    other = {"probabilities": str(session / "C2.parquet"), "clap": f"frame {LATE + 1}"}
+    write_timeline(
+        session / "C1.parquet",
+        session / "C1.index.parquet",
+        session / "manifest.parquet",
+        session / "labels.csv",
+        {"decoder": "none", "median_seconds": 1.0, "review_seconds": 1.0},
+        load({}).section("annotations"),
+        session / "out.parquet",
+        session / "timeline.csv",
+        session / "subtitles.srt",
+        session / "review.csv",
+        others=[other | {"index": str(session / "C2.index.parquet")}] if together else [],
+    )
+    found = artifacts.read_parquet(session / "out.parquet")[0]["predicted"].to_pylist()
+    assert found == (["A"] * 30 if together else ["B"] * 30) + ["B"] * 30
+
+
+@pytest.mark.parametrize(
+    ("clap", "seconds"),
+    [("12.5", 12.5), ("frame 31", Fraction(1001, 1000)), ("auto", 0), ("auto 3", 3)],
+)
+def test_clap_of_the_table_in_seconds(clap, seconds):
+    assert clap_seconds(clap, make_index([1001 * n for n in range(40)])) == seconds
+
+
+def test_every_frame_of_the_grid_is_looked_at(tmp_path):
+    make_index([1001 * n for n in range(40)], chapter=[1] * 25 + [2] * 15).write(tmp_path / "i")
+    write_sample(tmp_path / "i", 10, tmp_path / "sample")
+    table = artifacts.read_parquet(tmp_path / "sample")[0].to_pydict()
+    assert table["frame"] == [1, 11, 21, 31]
+    assert table["chapter"] == [1, 1, 1, 2]
+    assert table["selected"] == [True] * 4
