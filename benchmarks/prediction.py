@@ -72,6 +72,7 @@ def _round(clip: str, folder: Path) -> dict[str, float]:
     extract = OnCpu(make_backbone((224, 224, 3), settings))
     model = TypeAdapter(Model).validate_python({"architecture": "lstm"}).model_dump(mode="json")
     network = architectures.make_model((None, extract.size), 28, model)
+    network.predict(np.zeros((1, len(index), extract.size), np.float32), verbose=0)  # compiles it
     costs, started = {}, time.process_time()
 
     def lap(name: str) -> None:
