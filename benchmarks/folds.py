@@ -20,7 +20,7 @@ from benchmarks.measure import machine, table
 from clapboard import artifacts, plots
 from clapboard.intervals import bootstrap
 from clapboard.learning import protocol
-from clapboard.learning.comparison import read_answers
+from clapboard.learning.comparison import learnable, read_answers
 from clapboard.learning.folds import natural_order
 from clapboard.learning.protocol import MEASURES, Answers, Tally
 from clapboard.model_settings import Model
@@ -192,7 +192,13 @@ def _tallies(study: Study, model: str, *seeds: int) -> dict[str, Tally]:
         runs.append(read_answers(folds)[0])
     first, mean = runs[0], np.mean([run.probabilities for run in runs], axis=0)
     answers = Answers(first.frames, first.true, mean.argmax(axis=1), mean, first.classes)
-    tallies = protocol.tallies(answers)
+    untrainable = {
+        subject: artifacts.read_json(study.fold(model, seeds[0], subject) / "metrics.json")[
+            "untrainable"
+        ]
+        for subject in study.subjects()
+    }
+    tallies = protocol.tallies(learnable(answers, untrainable))
     return {subject: tallies[subject] for subject in study.subjects()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,18 @@ def read_answers(predictions: Sequence[str | Path]) -> tuple[Answers, list[str]]
     return answers, list(classes)
 
 
+def learnable(answers: Answers, untrainable: Mapping[str, Collection[str]]) -> Answers:
+    """The answers without frames of classes that nothing could have learnt.
+
+    Args:
+        answers: of subjects left out.
+        untrainable: labels that only this subject shows, by subject.
+    """
+    unknown = {(subject, label) for subject, labels in untrainable.items() for label in labels}
+    pairs = zip(answers.frames["subject"], answers.frames["true"], strict=True)
+    return answers.chosen(np.array([pair not in unknown for pair in pairs], bool))
+
+
 def summarise_folds(
     predictions: Mapping[str, str | Path],
     metrics: Mapping[str, str | Path],
@@ -92,11 +104,7 @@ def summarise_folds(
     subjects = natural_order(predictions)
     answers, classes = read_answers([predictions[subject] for subject in subjects])
     reports = {subject: artifacts.read_json(metrics[subject]) for subject in subjects}
-    unknown = {
-        (subject, label) for subject in subjects for label in reports[subject]["untrainable"]
-    }
-    pairs = zip(answers.frames["subject"], answers.frames["true"], strict=True)
-    answers = answers.chosen(np.array([pair not in unknown for pair in pairs], bool))
+    answers = learnable(answers, {name: reports[name]["untrainable"] for name in subjects})
     left_out = classes.index(background) if background in classes else None
     tallies = protocol.tallies(answers, left_out)
     figures = {subject: protocol.measures(tallies[subject]) for subject in subjects}
