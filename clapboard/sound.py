@@ -10,6 +10,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks, sosfilt
 
@@ -31,6 +32,9 @@ APART_SECONDS = 0.15
 # Below this a sound is like what surrounds it; and what counts as silence.
 LEAST_LEVEL = 6.0
 LEAST_POWER = 1e-10
+
+# A clock that goes back by more than this starts anew; blocks of sound overlap by less.
+RESET_SECONDS = Fraction(1, 2)
 
 # The instant is where the sound first reaches this share of the transient's peak.
 ONSET_SHARE = 0.3
@@ -114,15 +118,37 @@ def _blocks(
         if not container.streams.audio:
             return
         sound = container.streams.audio[0]
-        stamp = int(index.source_pts[index.chapter_frames(chapter.number).start - 1])
-        origin = (video.start_time or 0 if stamp == UNDATED else stamp) * chapter.time_base
-        for frame in _decode_from(container, sound, origin + first):
+        origins = _origins(index, chapter, video)
+        sought = origins[0] + first if len(origins) == 1 else Fraction(0)
+        stretch, before = 0, None
+        for frame in _decode_from(container, sound, sought):
             if frame.pts is None or frame.time_base is None:
                 continue
-            time = frame.pts * frame.time_base - origin
+            stamp = frame.pts * frame.time_base
+            if before is not None and stamp < before - RESET_SECONDS:
+                stretch = min(stretch + 1, len(origins) - 1)
+            before = stamp
+            time = stamp - origins[stretch]
             if time >= last:
                 break
             yield _mono(frame), frame.sample_rate, time
+
+
+def _origins(index: RecordingIndex, chapter: Chapter, video: VideoStream) -> list[Fraction]:
+    """The stamp that the chapter's first picture has, or would have, on every clock of its file.
+
+    A file whose time stamps start anew has one clock for each stretch, all others have one.
+    """
+    frames = index.chapter_frames(chapter.number)
+    stamps = index.source_pts[frames.start - 1 : frames.stop - 1]
+    shown = index.pts[frames.start - 1 : frames.stop - 1]
+    if UNDATED in stamps:
+        return [(video.start_time or 0) * chapter.time_base]
+    begins = [0, *(np.flatnonzero(np.diff(stamps) < 0) + 1)]
+    return [
+        int(stamps[first]) * chapter.time_base - int(shown[first] - shown[0]) * index.time_base
+        for first in begins
+    ]
 
 
 def _decode_from(

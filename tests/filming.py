@@ -130,7 +130,9 @@ def film(
         _set_up(video, camera, tick, len(ticks))
         sound = None
         if camera.sound or beeps:
-            sound = container.add_stream("aac", rate=SAMPLE_RATE)
+            # AVI cannot say that AAC begins with silence; cameras put plain samples into it.
+            codec = "pcm_s16le" if path.suffix == ".avi" else "aac"
+            sound = container.add_stream(codec, rate=SAMPLE_RATE)
             sound.layout = "mono"
         for number, pts in enumerate(ticks, start=first_number):
             frame = av.VideoFrame.from_ndarray(_picture(number, camera), format="yuv420p")
