@@ -59,6 +59,6 @@ def test_cameras_are_measured_together_on_request(project):
     assert set(project.pending()) == {"fuse_cameras cnn"}
 
 
-def test_other_limit_looks_again_and_trains_nothing(project):
+def test_training_waits_for_another_limit(project):
     project.configure(evaluation={"lookalikes": 1})
-    assert set(project.pending()) == {"check_leakage"}
+    assert set(project.pending()) == {"check_leakage", "train_model cnn", "evaluate_model cnn"}

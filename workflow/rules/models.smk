@@ -51,7 +51,7 @@ rule check_leakage:
 rule train_model:
     """Train on Training, stop by Validation, keep the best weights."""
     input:
-        leakage=ancient(rules.check_leakage.output.report),
+        leakage=rules.check_leakage.output.report,
         manifest=rules.link_dataset.output.manifest,
         labels=rules.link_dataset.output.labels,
         features=features,
