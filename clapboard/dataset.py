@@ -152,7 +152,8 @@ def _rows(
             "path": pc.binary_join_element_wise(folders.take(pa.array(codes)), files, "/"),
         }
         inodes = _inodes(manifest, files.to_pylist())
-        chapter = _Chapter(recording["split"], Path(manifest).parent, files, inodes, codes)
+        folder = Path(manifest).parent.resolve()
+        chapter = _Chapter(recording["split"], folder, files, inodes, codes)
         yield chapter, pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
     if found != len(wanted):
         missing = f"{len(wanted) - found} of {len(wanted)} selected frames"
