@@ -75,6 +75,13 @@ def run(case: Case) -> Cost:
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
 
+def called(work: Callable[[], object]) -> Cost:
+    """What a call in this process takes (memory is not looked at)."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return Cost(time.process_time() - cpu, time.perf_counter() - wall, 0)
+
+
 def in_turns(cases: Mapping[str, Case], rounds: int) -> dict[str, list[Cost]]:
     """Run all cases once a round, in an order that turns from round to round."""
     costs: dict[str, list[Cost]] = {name: [] for name in cases}

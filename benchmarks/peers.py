@@ -90,10 +90,11 @@ def torchcodec(file: str, ranges: Path, first: int, folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    way, sheets, output, *chapters = sys.argv[1:]
+    way, *arguments = sys.argv[1:]
     if way == "list":
         print(" ".join(name for name, need in NEEDS.items() if importlib.util.find_spec(need)))
     else:
+        sheets, output, *chapters = arguments
         offset = 1
         for chapter in chapters:
             offset += globals()[way](chapter, Path(sheets), offset, Path(output))

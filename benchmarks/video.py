@@ -2,7 +2,7 @@
 
     python -m benchmarks video [--seconds 30] [--rounds 3]
 
-`CLAPBOARD_OLD_FFMPEG`: another FFmpeg for the original's ways (Debian 12 has 5.1).
+`CLAPBOARD_OLD_FFMPEG`: another FFmpeg for the original's way, as old as its scripts.
 `CLAPBOARD_PEERS`: a Python with other tools, see benchmarks/peers.py.
 """
 
@@ -113,6 +113,9 @@ class Ways:
             "Clapboard, 2 a second": self._clapboard("2/s"),
             "Clapboard, 1 a second": self._clapboard("1/s"),
         }
+        old = os.environ.get("CLAPBOARD_OLD_FFMPEG")
+        if old:
+            self.own["original, old FFmpeg"] = self._original("direct", old)
 
     def others(self) -> dict[str, Case]:
         """The ways of others, with the original's and Clapboard's to compare."""
@@ -123,10 +126,6 @@ class Ways:
             "Clapboard": self.own["Clapboard"],
             "an FFmpeg call per interval": self._case(python("intervals"), *arguments),
         }
-        old = os.environ.get("CLAPBOARD_OLD_FFMPEG")
-        if old:
-            found["original (old FFmpeg)"] = self._original("direct", old)
-            found["original, two steps (old FFmpeg)"] = self._original("two_steps", old)
         interpreter = os.environ.get("CLAPBOARD_PEERS")
         if interpreter:
             program = [interpreter, str(PEERS)]
@@ -197,8 +196,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     recordings = {
-        "gopro": clips.gopro(seconds=options.seconds),
-        "others": clips.gopro(seconds=options.seconds // 2),
+        "gopro": clips.gopro(4, options.seconds),
+        "others": clips.gopro(2, options.seconds // 2),
         "uhd": [clips.uhd()],
         "webcam": clips.webcam(),
         "clip": clips.clip(),
