@@ -17,13 +17,14 @@ from pydantic import TypeAdapter
 from scipy.ndimage import uniform_filter1d
 
 from benchmarks.measure import machine, table
-from clapboard import artifacts, plots
-from clapboard.intervals import bootstrap
+from clapboard import artifacts
+from clapboard.evaluation import plots
+from clapboard.evaluation.intervals import bootstrap
 from clapboard.learning import protocol
 from clapboard.learning.comparison import learnable, read_answers
 from clapboard.learning.folds import natural_order
 from clapboard.learning.protocol import MEASURES, Answers, Tally
-from clapboard.model_settings import Model
+from clapboard.settings.model_settings import Model
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "results.md"
 SHOWN = ("accuracy", "macro_f1", "edit", "f1@50")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks import clips
 from benchmarks.measure import Case, in_turns, publish, python, spread, table, times
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 
 WORK = clips.HOME / "work/index"
 LOOPS, SECONDS = 18, 30

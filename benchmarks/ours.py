@@ -11,11 +11,11 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from clapboard.dataset import write_dataset
-from clapboard.framecsv import write_framecsv
-from clapboard.frames import write_frames
-from clapboard.indexing import write_index
-from clapboard.labelling import write_labels
+from clapboard.dataset.tree import write_dataset
+from clapboard.labels.framecsv import write_framecsv
+from clapboard.labels.labelling import write_labels
+from clapboard.pictures.frames import write_frames
+from clapboard.video.indexing import write_index
 
 RECORDING = {"id": "S1C2", "subject": "S1", "session": "", "camera": "C2", "split": "Training"}
 

@@ -19,12 +19,12 @@ from pydantic import TypeAdapter
 
 from benchmarks import clips
 from benchmarks.measure import machine, table
-from clapboard.decoding import decode_frames
-from clapboard.frames import write_frames
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
-from clapboard.model_settings import Model
-from clapboard.unlabelled import write_sample
+from clapboard.labels.unlabelled import write_sample
+from clapboard.pictures.frames import write_frames
+from clapboard.settings.model_settings import Model
+from clapboard.video.decoding import decode_frames
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 
 SECONDS = 20
 LIMIT = 1.25

@@ -21,8 +21,8 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 from benchmarks import clips
 from benchmarks.measure import publish, table
-from clapboard.colour import AREA, colour_range, matrix, planes
-from clapboard.pixels import DEFAULT_QUALITY, PixelSettings, Resizer, encode_jpeg
+from clapboard.video.colour import AREA, colour_range, matrix, planes
+from clapboard.video.pixels import DEFAULT_QUALITY, PixelSettings, Resizer, encode_jpeg
 from tests.exact import psnr, reference, to_rgb
 
 SIDE = 224

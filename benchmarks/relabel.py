@@ -22,13 +22,13 @@ import numpy as np
 from benchmarks import clips, original, ours
 from benchmarks.measure import called, emptied, publish, spread, table, times
 from clapboard.artifacts import write_parquet
-from clapboard.config import load
-from clapboard.dataset import write_dataset
-from clapboard.frame_names import file_name
-from clapboard.framecsv import write_framecsv
-from clapboard.index import Chapter, RecordingIndex
-from clapboard.labelling import write_labels
-from clapboard.store import FrameStore
+from clapboard.dataset.tree import write_dataset
+from clapboard.labels.framecsv import write_framecsv
+from clapboard.labels.labelling import write_labels
+from clapboard.pictures.frame_names import file_name
+from clapboard.pictures.store import FrameStore
+from clapboard.settings.config import load
+from clapboard.video.index import Chapter, RecordingIndex
 
 RATE, CHAPTERS, LABELS = Fraction(30000, 1001), 2, 25  # labels: as in real sheets
 SECONDS = 8  # of each annotation

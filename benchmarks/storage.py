@@ -25,8 +25,8 @@ from av.video.reformatter import VideoReformatter
 from benchmarks import clips
 from benchmarks.measure import publish, table
 from benchmarks.quality import shown
-from clapboard.colour import planes, shrink
-from clapboard.pixels import DEFAULT_QUALITY, JpegEncoder
+from clapboard.video.colour import planes, shrink
+from clapboard.video.pixels import DEFAULT_QUALITY, JpegEncoder
 from tests.exact import psnr, reference, to_rgb
 
 SIDE = 224

@@ -21,10 +21,10 @@ import numpy as np
 
 from benchmarks import clips
 from benchmarks.measure import Case, Cost, emptied, in_turns, publish, python, spread, table, times
-from clapboard.config import load
-from clapboard.groups import Wanted
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
+from clapboard.settings.config import load
+from clapboard.video.groups import Wanted
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 
 WORK = clips.HOME / "work"
 STRETCH = 5  # seconds with a label, then as many without

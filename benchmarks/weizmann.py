@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from benchmarks.folds import Study, publish, report, run
 from clapboard import artifacts
-from clapboard.dataset import write_dataset
-from clapboard.frames import write_frames
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
+from clapboard.dataset.tree import write_dataset
+from clapboard.pictures.frames import write_frames
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 from examples.real.lay_out import ACTIONS, WEIZMANN
 
 SIZE = 48

@@ -11,11 +11,14 @@ from clapboard.problems import InputError
 
 # Name of a subcommand -> its module, what it does. Only the module that is asked for is imported.
 COMMANDS = {
-    "scan": ("clapboard.scan", "Write the table of recordings from a folder tree."),
-    "check": ("clapboard.check", "Print every problem of table, sheets and videos."),
-    "plan": ("clapboard.plan", "Print what the sheets hold and what a run will cost."),
+    "scan": ("clapboard.sessions.scan", "Write the table of recordings from a folder tree."),
+    "check": ("clapboard.checks.check", "Print every problem of table, sheets and videos."),
+    "plan": ("clapboard.planning.plan", "Print what the sheets hold and what a run will cost."),
     "export": ("clapboard.annotations.export", "Write a sheet or predictions in another form."),
-    "verify": ("clapboard.verify", "Prove that results on disk are what their manifests say."),
+    "verify": (
+        "clapboard.dataset.verify",
+        "Prove that results are what their manifests say.",
+    ),
 }
 
 

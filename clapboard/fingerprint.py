@@ -16,7 +16,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from clapboard.suffixes import is_image, is_video
+from clapboard.sessions.suffixes import is_image, is_video
 
 PACKAGE = Path(__file__).parent
 SCRIPTS = PACKAGE.parent / "workflow" / "scripts"

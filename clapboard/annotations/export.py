@@ -12,11 +12,11 @@ from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import FORMS, write_sheet
 from clapboard.clock import parse_wall_clock
-from clapboard.framecsv import placement
-from clapboard.index import RecordingIndex
+from clapboard.labels.framecsv import placement
 from clapboard.problems import InputError, Problem, refuse, report
-from clapboard.project import Project, add_config_argument, read_project
-from clapboard.recordings import Recording
+from clapboard.sessions.project import Project, add_config_argument, read_project
+from clapboard.sessions.recordings import Recording
+from clapboard.video.index import RecordingIndex
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from clapboard.annotations.labels import resolve
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.problems import Problem
-from clapboard.suffixes import is_video
+from clapboard.sessions.suffixes import is_video
 
 
 def read_folders(

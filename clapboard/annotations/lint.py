@@ -15,9 +15,9 @@ from clapboard.annotations.lint_rows import lint_rows
 from clapboard.annotations.lint_video import lint_video
 from clapboard.annotations.placing import of_recording
 from clapboard.annotations.sheet import Sheet
-from clapboard.clap import clap_offset
 from clapboard.problems import Problem
-from clapboard.recordings import Recording
+from clapboard.sessions.clap import clap_offset
+from clapboard.sessions.recordings import Recording
 
 
 def lint(

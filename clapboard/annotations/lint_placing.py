@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from clapboard.annotations.placing import AT_FIRST_FRAME, names_clips
 from clapboard.annotations.sheet import Sheet
 from clapboard.problems import Problem
-from clapboard.recordings import Recording
+from clapboard.sessions.recordings import Recording
 
 
 def lint_clap(sheet: Sheet, part: Sheet, recording: Recording) -> list[Problem]:

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.clock import seconds_text
 from clapboard.problems import Problem, errors
-from clapboard.recordings import Recording
+from clapboard.sessions.recordings import Recording
 
 ROUNDED_END = Fraction(1)
 """Seconds by which a stop may lie beyond the video: annotators round up to whole seconds."""

@@ -11,7 +11,7 @@ from typing import Any
 from clapboard.annotations.clips import rows_of
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.sheet import Annotation, Sheet
-from clapboard.index import RecordingIndex
+from clapboard.video.index import RecordingIndex
 
 AT_FIRST_FRAME = "0"
 """The clap position of a recording for which the table of recordings gives none."""

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.artifacts import read_parquet
-from clapboard.index import RecordingIndex
+from clapboard.video.index import RecordingIndex
 
 
 def predicted_sheet(path: str | os.PathLike[str], index: RecordingIndex) -> Sheet:

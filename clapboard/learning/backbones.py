@@ -9,8 +9,8 @@ from typing import Any
 import keras
 
 from clapboard.learning.efficientnet_lite import make_efficientnet_lite0, packaged_weights
-from clapboard.model_checks import APPLICATIONS, LITE, SMALLEST
 from clapboard.problems import InputError, Problem, did_you_mean
+from clapboard.settings.model_checks import APPLICATIONS, LITE, SMALLEST
 
 
 def make_backbone(input_shape: tuple[int, ...], settings: Mapping[str, Any]) -> keras.Model:

@@ -12,8 +12,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from clapboard import artifacts, plots
-from clapboard.intervals import bootstrap
+from clapboard import artifacts
+from clapboard.evaluation import plots
+from clapboard.evaluation.intervals import bootstrap
 from clapboard.learning import protocol
 from clapboard.learning.folds import natural_order
 from clapboard.learning.protocol import MEASURES, Answers

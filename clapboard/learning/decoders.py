@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
+from clapboard.evaluation.timelines import segments
 from clapboard.learning.windows import stretches
-from clapboard.timelines import segments
 
 GAP = 2.5
 FLOOR = 1e-6

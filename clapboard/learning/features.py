@@ -18,7 +18,7 @@ from clapboard.artifacts import read_parquet, replacing
 from clapboard.learning import devices
 from clapboard.learning.backbones import make_backbone
 from clapboard.learning.sources import Pictures, index_file
-from clapboard.model_checks import SMALLEST
+from clapboard.settings.model_checks import SMALLEST
 
 CPU_BATCH, GPU_BATCH = 8, 64
 TOLERANCE = 2e-2

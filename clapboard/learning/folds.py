@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard.problems import InputError, Problem, did_you_mean
-from clapboard.splits import FEWEST_SUBJECTS
+from clapboard.sessions.splits import FEWEST_SUBJECTS
 
 
 def natural_order(subjects: Iterable[str]) -> list[str]:

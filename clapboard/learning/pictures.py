@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clapboard import metrics, plots
-from clapboard.contact_sheet import Mistake, draw_contact_sheet
+from clapboard.evaluation import metrics, plots
+from clapboard.evaluation.contact_sheet import Mistake, draw_contact_sheet
+from clapboard.evaluation.ribbons import Ribbon, draw_ribbons
 from clapboard.learning.protocol import GAP
 from clapboard.learning.windows import stretches
-from clapboard.ribbons import Ribbon, draw_ribbons
 
 MISTAKES = 24
 APART_SECONDS = 1.0

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clapboard import metrics
-from clapboard.intervals import bootstrap, paired_p_value
+from clapboard.evaluation import metrics
+from clapboard.evaluation.intervals import bootstrap, paired_p_value
+from clapboard.evaluation.timelines import OVERLAPS, Matches, edit_score, match_segments, segments
 from clapboard.learning.windows import stretches
-from clapboard.timelines import OVERLAPS, Matches, edit_score, match_segments, segments
 
 GAP = 2.5
 """A timeline ends where the step to the next frame is so many times the usual one."""
@@ -31,7 +31,7 @@ class Tally:
     """Counts of a set of frames and their timelines; those of two sets add up.
 
     Attributes:
-        confusion: shape (classes, classes), see `clapboard.metrics`.
+        confusion: shape (classes, classes), see `clapboard.evaluation.metrics`.
         calibration: shape (3, bins); zeros where there are no probabilities.
         edits: sum of the edit scores of the timelines.
         timelines: their number.

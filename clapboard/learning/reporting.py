@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clapboard import metrics
-from clapboard.intervals import bootstrap
+from clapboard.evaluation import metrics
+from clapboard.evaluation.intervals import bootstrap
 from clapboard.learning import baselines, protocol
 from clapboard.learning.manifest import class_counts
 from clapboard.learning.protocol import Answers

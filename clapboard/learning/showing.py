@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard import artifacts
-from clapboard.index import RecordingIndex
+from clapboard.evaluation.overlay import Stretch, write_overlay
+from clapboard.evaluation.timelines import segments
 from clapboard.learning.decoders import GAP
 from clapboard.learning.review import rank
 from clapboard.learning.windows import stretches
-from clapboard.overlay import Stretch, write_overlay
-from clapboard.timelines import segments
+from clapboard.video.index import RecordingIndex
 
 
 def draw_overlay(

@@ -19,13 +19,13 @@ from clapboard.annotations.placing import from_clap
 from clapboard.annotations.predictions import predicted_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
-from clapboard.index import RecordingIndex
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
 from clapboard.learning.fusion import fused
 from clapboard.learning.manifest import read_examples
 from clapboard.learning.protocol import Answers
 from clapboard.learning.review import rank
 from clapboard.learning.windows import stretches
+from clapboard.video.index import RecordingIndex
 
 UNKNOWN_DAY = datetime(2000, 1, 1)
 """The clap's date in the sheet of a recording whose wall-clock time nobody has noted."""

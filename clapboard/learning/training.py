@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import pandas as pd
 
-from clapboard import artifacts, plots
+from clapboard import artifacts
+from clapboard.evaluation import plots
 from clapboard.learning import architectures, devices, failures, inputs
 from clapboard.learning.backbones import make_backbone
 from clapboard.learning.checkpoint import Checkpoint, identity

@@ -17,18 +17,18 @@ import pyarrow.compute as pc
 
 from clapboard import artifacts
 from clapboard.annotations.labels import folder_name
-from clapboard.classes import CLASS_COLUMNS, class_rows, find_classes
-from clapboard.dataset import SPLITS
-from clapboard.frame_names import file_name, find_clashes, frame_number
-from clapboard.index import RecordingIndex
+from clapboard.dataset.classes import CLASS_COLUMNS, class_rows, find_classes
+from clapboard.dataset.tree import SPLITS
+from clapboard.pictures.frame_names import file_name, find_clashes, frame_number
 from clapboard.problems import Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object, explained
 from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
+from clapboard.sessions.suffixes import is_jpeg
 from clapboard.spreadsheet import csv_text
-from clapboard.suffixes import is_jpeg
+from clapboard.video.index import RecordingIndex
 
 CLASSES = "labels.csv"
 NAMED = 3

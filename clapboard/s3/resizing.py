@@ -17,14 +17,14 @@ import pyarrow as pa
 from av.video.frame import VideoFrame
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from clapboard.pixels import PIXEL_VERSION, JpegEncoder, PixelSettings, Resizer
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object, explained
 from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
-from clapboard.suffixes import is_jpeg
+from clapboard.sessions.suffixes import is_jpeg
+from clapboard.video.pixels import PIXEL_VERSION, JpegEncoder, PixelSettings, Resizer
 
 SETTINGS = "settings.json"
 """Written before the first picture, so that those of other settings are never taken for ours."""

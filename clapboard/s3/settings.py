@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from clapboard.config_types import AnyText, Count, Flag, NotBoolean, Section
 from clapboard.s3.location import Location
+from clapboard.settings.config_types import AnyText, Count, Flag, NotBoolean, Section
 
 
 def _check_url(url: str) -> str:

@@ -18,7 +18,7 @@ from clapboard.s3.bucket import Bucket, Object, explained
 from clapboard.s3.location import Location
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
-from clapboard.suffixes import is_jpeg
+from clapboard.sessions.suffixes import is_jpeg
 
 MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 

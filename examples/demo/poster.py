@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from clapboard.artifacts import read_parquet, replacing
-from clapboard.decoding import decode_frames
-from clapboard.index import RecordingIndex
+from clapboard.video.decoding import decode_frames
+from clapboard.video.index import RecordingIndex
 
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7"]
 RECORDING = "S5C1"

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from clapboard.artifacts import write_parquet
-from clapboard.index import Chapter, RecordingIndex
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.location import Location
+from clapboard.video.index import Chapter, RecordingIndex
 
 SETTINGS = {"encryption": "none", "kms_key": "", "connections": 16, "tries": 4}
 

@@ -9,11 +9,11 @@ from faults import Proxy
 from lab import connect
 from PIL import Image
 
-from clapboard.pixels import JpegEncoder, PixelSettings, Resizer
 from clapboard.problems import InputError
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import NAME
 from clapboard.s3.resizing import find_frames, plan_resizing, resize
+from clapboard.video.pixels import JpegEncoder, PixelSettings, Resizer
 
 FRAMES = {"size": 32, "fit": "pad", "quality": 2}
 

@@ -19,9 +19,9 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 from pympi.Elan import Eaf
 
 from clapboard.annotations.reading import FORMATS, read_sheet
-from clapboard.config import Annotations, load
-from clapboard.inputs import check_inputs
-from clapboard.recordings import Recording
+from clapboard.checks.inputs import check_inputs
+from clapboard.sessions.recordings import Recording
+from clapboard.settings.config import Annotations, load
 
 SHEETS = Path(__file__).parent / "sheets"
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
-from clapboard.config import load
 from clapboard.problems import errors
-from clapboard.recordings import Recording
+from clapboard.sessions.recordings import Recording
+from clapboard.settings.config import load
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"

@@ -22,10 +22,10 @@ from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.annotations.writing import FORMS, write_sheet
 from clapboard.artifacts import write_parquet
-from clapboard.config import load
-from clapboard.framecsv import frame_ranges
-from clapboard.index import Chapter, RecordingIndex
+from clapboard.labels.framecsv import frame_ranges
 from clapboard.problems import InputError
+from clapboard.settings.config import load
+from clapboard.video.index import Chapter, RecordingIndex
 
 SETTINGS = load({}).section("annotations")
 ZERO = datetime(2019, 4, 4, 9, 21, 58, 740439)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from clapboard.artifacts import read_json
-from clapboard.audit import audit_table
-from clapboard.indexing import write_index
+from clapboard.video.audit import audit_table
+from clapboard.video.indexing import write_index
 from tests.filming import (
     SHORT_CLUSTERS,
     Camera,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clapboard.chapters import GoProName, find_chapters, gopro_name, natural_key
+from clapboard.sessions.chapters import GoProName, find_chapters, gopro_name, natural_key
 
 
 @pytest.fixture

@@ -24,13 +24,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clapboard.artifacts import read_json, read_parquet
-from clapboard.config import load
-from clapboard.ffmpeg_program import local_input, run_ffmpeg
-from clapboard.framecsv import write_framecsv
-from clapboard.frames import read_manifest, write_frames
-from clapboard.indexing import write_index
-from clapboard.labelling import write_labels
-from clapboard.sync_files import write_sync
+from clapboard.labels.framecsv import write_framecsv
+from clapboard.labels.labelling import write_labels
+from clapboard.pictures.frames import read_manifest, write_frames
+from clapboard.settings.config import load
+from clapboard.timing.sync_files import write_sync
+from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
+from clapboard.video.indexing import write_index
 from tests.filming import (
     Camera,
     Take,

@@ -11,10 +11,10 @@ import ffmpeg
 import numpy as np
 import pytest
 
-from clapboard.concatenation import ConcatenationError, check_video, write_video
-from clapboard.ffmpeg_program import FfmpegError, local_input, run_ffmpeg
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
+from clapboard.video.concatenation import ConcatenationError, check_video, write_video
+from clapboard.video.ffmpeg_program import FfmpegError, local_input, run_ffmpeg
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 from tests.filming import Camera, concatenate_streams, film, film_recording, grid_times, read_number
 
 VIDEO = {"ffmpeg": "bundled", "concatenate": True}

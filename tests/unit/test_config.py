@@ -13,11 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clapboard.config import Config, load
-from clapboard.config_errors import variants
-from clapboard.config_reference import README, SCHEMA, schema, with_tables
-from clapboard.model_settings import Model
 from clapboard.problems import InputError
+from clapboard.settings.config import Config, load
+from clapboard.settings.config_errors import variants
+from clapboard.settings.config_reference import README, SCHEMA, schema, with_tables
+from clapboard.settings.model_settings import Model
 
 ROOT = Path(__file__).parents[2]
 ARCHITECTURES = {
@@ -113,7 +113,7 @@ def test_the_example_is_the_defaults_and_has_every_key():
 
 
 def test_schema_and_key_table_are_in_step_with_the_models():
-    remedy = "run: python -m clapboard.config_reference"
+    remedy = "run: python -m clapboard.settings.config_reference"
     assert json.loads(SCHEMA.read_text()) == schema(), remedy
     assert README.read_text() == with_tables(README.read_text()), remedy
 
@@ -320,7 +320,7 @@ def test_anything_that_yaml_can_hold_gives_a_config_or_problems(raw):
 
 def test_checking_config_and_table_imports_nothing_heavy():
     program = (
-        "import sys, clapboard.config, clapboard.recordings\n"
+        "import sys, clapboard.settings.config, clapboard.sessions.recordings\n"
         "print(*{'pandas', 'numpy', 'pyarrow', 'av', 'tensorflow', 'snakemake'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

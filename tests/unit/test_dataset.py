@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clapboard import artifacts, linking
-from clapboard.dataset import write_dataset
+from clapboard import artifacts
+from clapboard.dataset import linking
+from clapboard.dataset.tree import write_dataset
 from clapboard.learning.manifest import read_classes, read_examples
 from clapboard.problems import InputError
 

@@ -11,11 +11,11 @@ import av
 import numpy as np
 import pytest
 
-from clapboard.decoding import card_decodes, decode_frames
-from clapboard.groups import split_frames
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
 from clapboard.problems import InputError
+from clapboard.video.decoding import card_decodes, decode_frames
+from clapboard.video.groups import split_frames
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 from tests.filming import Camera, _picture, film, read_number
 
 FRAMES = 80

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from clapboard.annotations.reading import read_sheet
-from clapboard.config import Config
-from clapboard.inputs import check_inputs
+from clapboard.checks.inputs import check_inputs
 from clapboard.problems import errors
-from clapboard.project import known_at_start, read_project
+from clapboard.sessions.project import known_at_start, read_project
+from clapboard.settings.config import Config
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -64,7 +64,7 @@ def test_the_sheet_of_the_demo_says_what_is_filmed(film, tmp_path, subject):
 
 
 def test_the_demo_is_filmed_in_chapters_that_hold_every_frame(film, tmp_path):
-    from clapboard.packets import read_packets
+    from clapboard.video.packets import read_packets
 
     act = film.Act("BAGGING", Fraction(1), Fraction(13))
     take = film.Take(1, 1, (act,))

@@ -12,10 +12,10 @@ import pytest
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.artifacts import write_json
-from clapboard.config import load
-from clapboard.framecsv import clap_seconds, frame_ranges, read_framecsv, write_framecsv
-from clapboard.index import Chapter, RecordingIndex
+from clapboard.labels.framecsv import clap_seconds, frame_ranges, read_framecsv, write_framecsv
 from clapboard.problems import InputError
+from clapboard.settings.config import load
+from clapboard.video.index import Chapter, RecordingIndex
 
 CELA = Path(__file__).parents[3] / "shared" / "data" / "cela"
 NTSC = Fraction(30000, 1001)

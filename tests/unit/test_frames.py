@@ -17,14 +17,14 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from clapboard import frames as job
 from clapboard.artifacts import digest_file, write_parquet
-from clapboard.frame_names import file_name
-from clapboard.frames import read_manifest, write_frames
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
+from clapboard.pictures import frames as job
+from clapboard.pictures.frame_names import file_name
+from clapboard.pictures.frames import read_manifest, write_frames
+from clapboard.pictures.store import FrameStore
 from clapboard.problems import InputError
-from clapboard.store import FrameStore
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 from tests.filming import Camera, Take, film_recording, read_jpeg
 
 SETTINGS = {"size": 96, "fit": "stretch", "quality": 2}
@@ -267,7 +267,7 @@ def test_killed_extraction_goes_on_where_it_stopped(project, decoded):
     script = textwrap.dedent(
         f"""
         import time
-        from clapboard import frames, store
+        from clapboard.pictures import frames, store
         store.SAVE_SECONDS = 0.05
         encode = frames.JpegEncoder.__call__
         def slowly(self, picture):
@@ -334,7 +334,7 @@ def test_replaced_picture_of_a_folder_is_made_again(project):
 
 
 def test_store_is_safe_to_fill_while_it_saves(tmp_path, monkeypatch):
-    monkeypatch.setattr("clapboard.store.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("clapboard.pictures.store.SAVE_SECONDS", 0.0)
     store = FrameStore(tmp_path, ID, {})
     for frame in range(1, 40):
         store.add(frame, bytes(frame))
@@ -352,8 +352,8 @@ def test_disk_that_fails_once_while_pictures_are_made_is_not_forgotten(tmp_path,
         if failures:
             raise failures.pop()
 
-    monkeypatch.setattr("clapboard.store.os.fsync", fsync)
-    monkeypatch.setattr("clapboard.store.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("clapboard.pictures.store.os.fsync", fsync)
+    monkeypatch.setattr("clapboard.pictures.store.SAVE_SECONDS", 0.0)
     store = FrameStore(tmp_path, ID, {})
     with pytest.raises(OSError, match="failing disk"):
         for frame in range(1, 100):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from clapboard import gate
-from clapboard.config import load
-from clapboard.inputs import read_report
+from clapboard.checks import gate
+from clapboard.checks.inputs import read_report
 from clapboard.problems import InputError, Problem
-from clapboard.recordings import Recording
+from clapboard.sessions.recordings import Recording
+from clapboard.settings.config import load
 
 WARNING = Problem("odd", "looks odd", "Look again.", severity="warning")
 ERROR = Problem("bad", "is bad", "Mend it.", file="-x", value="=1+1")

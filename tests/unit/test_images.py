@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clapboard.footage import read_images
-from clapboard.framecsv import FrameRange
-from clapboard.images import list_frames, read_frames
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
-from clapboard.labelling import label_frames
-from clapboard.pixels import PixelSettings, resize
+from clapboard.labels.framecsv import FrameRange
+from clapboard.labels.labelling import label_frames
+from clapboard.labels.sampling import grid
 from clapboard.problems import InputError
-from clapboard.sampling import grid
+from clapboard.video.footage import read_images
+from clapboard.video.images import list_frames, read_frames
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
+from clapboard.video.pixels import PixelSettings, resize
 from tests.filming import Camera, _picture, read_number
 
 SIZE = (640, 480)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clapboard.artifacts import read_parquet
-from clapboard.index import Chapter, RecordingIndex, common_time_base
-from clapboard.packets import UNDATED
+from clapboard.video.index import Chapter, RecordingIndex, common_time_base
+from clapboard.video.packets import UNDATED
 
 NTSC = Fraction(30000, 1001)
 

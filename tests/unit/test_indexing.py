@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from clapboard.artifacts import read_json
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
 from clapboard.problems import InputError
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 from tests.filming import Camera, Take, film, film_recording, grid_times, read_number
 
 NTSC = Fraction(30000, 1001)

@@ -8,10 +8,10 @@ import pytest
 from filming import Camera, film
 from PIL import Image
 
-from clapboard.config import load
-from clapboard.inputs import check_inputs, read_report, write_report
+from clapboard.checks.inputs import check_inputs, read_report, write_report
 from clapboard.problems import Problem, errors
-from clapboard.recordings import Recording
+from clapboard.sessions.recordings import Recording
+from clapboard.settings.config import load
 
 ANNOTATIONS = load({}).section("annotations")
 CAMERA = Camera(size=(64, 48), codec="mpeg4")

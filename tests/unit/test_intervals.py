@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clapboard.intervals import bootstrap, paired_p_value
+from clapboard.evaluation.intervals import bootstrap, paired_p_value
 
 
 def test_interval_of_a_mean_is_near_the_textbook_one():

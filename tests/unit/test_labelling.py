@@ -3,10 +3,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from clapboard.framecsv import FrameRange
-from clapboard.index import RecordingIndex
-from clapboard.labelling import find_overlaps, label_frames
+from clapboard.labels.framecsv import FrameRange
+from clapboard.labels.labelling import find_overlaps, label_frames
 from clapboard.problems import InputError
+from clapboard.video.index import RecordingIndex
 
 
 def index_of(frames, rate=Fraction(25), gop=10, recording="S1C1"):

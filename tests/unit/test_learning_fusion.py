@@ -10,11 +10,11 @@ import pytest
 from test_index import make_index
 
 from clapboard import artifacts
-from clapboard.config import load
+from clapboard.labels.unlabelled import write_sample
 from clapboard.learning.cameras import measure_fusion
 from clapboard.learning.comparison import answer_table
 from clapboard.learning.timeline import clap_seconds, write_timeline
-from clapboard.unlabelled import write_sample
+from clapboard.settings.config import load
 
 LABELS = ("A", "B")
 LATE = 100

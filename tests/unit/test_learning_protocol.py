@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from labelled_set import LABELS, make_labelled_set
 
-from clapboard import artifacts, metrics
+from clapboard import artifacts
+from clapboard.evaluation import metrics
 from clapboard.learning import baselines, protocol
 from clapboard.learning.comparison import answer_table, compare_models, summarise_folds
 from clapboard.learning.fusion import fused, has_sessions_of_several

@@ -5,9 +5,9 @@ import pytest
 from labelled_set import make_labelled_set
 
 from clapboard import artifacts
-from clapboard.config import load
 from clapboard.learning.checkpoint import Checkpoint
 from clapboard.learning.sources import index_file
+from clapboard.settings.config import load
 
 SIZE = 16
 LENGTH = 12

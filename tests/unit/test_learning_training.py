@@ -12,8 +12,8 @@ import pytest
 from labelled_set import LABELS, make_labelled_set
 
 from clapboard import artifacts
-from clapboard.config import load
 from clapboard.problems import InputError
+from clapboard.settings.config import load
 
 SETTINGS = dict(
     load({"models": {"m": {"architecture": "cnn", "epochs": 3, "batch_size": 8}}}).section(

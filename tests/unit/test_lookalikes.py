@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clapboard import artifacts, likeness
-from clapboard.inputs import read_report
-from clapboard.lookalikes import write_leakage
-from clapboard.pixels import PixelSettings, encode_jpeg, resize
+from clapboard import artifacts
+from clapboard.checks.inputs import read_report
+from clapboard.dataset import likeness
+from clapboard.dataset.lookalikes import write_leakage
 from clapboard.problems import InputError
+from clapboard.video.pixels import PixelSettings, encode_jpeg, resize
 
 LIMIT = 3.5
 WEIZMANN = Path(__file__).parents[3] / "shared" / "data" / "weizmann4"

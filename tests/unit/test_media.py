@@ -9,9 +9,9 @@ import av
 import ffmpeg
 import pytest
 
-from clapboard.ffmpeg_program import FfmpegError, ffmpeg_binary, local_input, run_ffmpeg
-from clapboard.media import NoVideoError, media_info, open_video, probe
 from clapboard.problems import InputError
+from clapboard.video.ffmpeg_program import FfmpegError, ffmpeg_binary, local_input, run_ffmpeg
+from clapboard.video.media import NoVideoError, media_info, open_video, probe
 from tests.filming import Camera, film
 
 HOSTILE_NAMES = [

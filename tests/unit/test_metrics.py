@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from clapboard import metrics
+from clapboard.evaluation import metrics
 
 CLASSES = 5
 frames = st.shared(st.integers(1, 60), key="frames")

@@ -10,9 +10,9 @@ import ffmpeg
 import numpy as np
 import pytest
 
-from clapboard import packets
-from clapboard.ffmpeg_program import local_input, run_ffmpeg
-from clapboard.packets import UNDATED, read_packets
+from clapboard.video import packets
+from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
+from clapboard.video.packets import UNDATED, read_packets
 from tests.filming import (
     SHORT_CLUSTERS,
     Camera,

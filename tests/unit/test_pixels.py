@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from clapboard.pixels import PixelSettings, encode_jpeg, resize
+from clapboard.video.pixels import PixelSettings, encode_jpeg, resize
 from tests.exact import psnr, reference, to_yuv
 
 CLIPS = Path(__file__).parents[3] / "shared/data/gmdcsa24"

@@ -12,18 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from clapboard import sampling
 from clapboard.annotations.reading import read_sheet
-from clapboard.config import load
-from clapboard.framecsv import frame_ranges
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
-from clapboard.labelling import label_frames
-from clapboard.plan import make_plan, run, write_table
-from clapboard.plan_picture import draw_counts
-from clapboard.plan_text import as_text
-from clapboard.price import Price, Speed, frames_to_decode, price
-from clapboard.recordings import Recording
+from clapboard.labels import sampling
+from clapboard.labels.framecsv import frame_ranges
+from clapboard.labels.labelling import label_frames
+from clapboard.planning.plan import make_plan, run, write_table
+from clapboard.planning.plan_picture import draw_counts
+from clapboard.planning.plan_text import as_text
+from clapboard.planning.price import Price, Speed, frames_to_decode, price
+from clapboard.sessions.recordings import Recording
+from clapboard.settings.config import load
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 
 CAMERA = Camera(size=(64, 48), codec="h264", gop=15)
 SHEET = """PROCEDURE,Original_Start_Time,Original_Stop_Time

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clapboard import plots
+from clapboard.evaluation import plots
 
 HOSTILE = ["$x_", "CPR (BREATH)", "a" * 300, "\\frac", "東京", ""]
 

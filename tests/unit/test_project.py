@@ -2,12 +2,12 @@
 
 import pytest
 
-from clapboard import model_checks
-from clapboard.config import load
-from clapboard.model_checks import pretrained, weights_problems
 from clapboard.problems import Problem
-from clapboard.project import known_at_start
-from clapboard.recordings import Recording
+from clapboard.sessions.project import known_at_start
+from clapboard.sessions.recordings import Recording
+from clapboard.settings import model_checks
+from clapboard.settings.config import load
+from clapboard.settings.model_checks import pretrained, weights_problems
 
 SPLITS = ("Training", "Validation", "Test")
 

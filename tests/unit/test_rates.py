@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clapboard.rates import frame_rate
+from clapboard.video.rates import frame_rate
 
 NTSC = Fraction(30000, 1001)
 IN_USE = [

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clapboard.clap import normalise_clap
 from clapboard.problems import InputError
-from clapboard.recordings import (
+from clapboard.sessions.clap import normalise_clap
+from clapboard.sessions.recordings import (
     chapter_name,
     examine_recordings,
     read_recordings,

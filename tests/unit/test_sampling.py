@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clapboard.index import RecordingIndex
-from clapboard.labelling import FrameLabels
-from clapboard.sampling import decoding_cost, grid, per_second, select, shares
+from clapboard.labels.labelling import FrameLabels
+from clapboard.labels.sampling import decoding_cost, grid, per_second, select, shares
+from clapboard.video.index import RecordingIndex
 
 NTSC = Fraction(30000, 1001)
 

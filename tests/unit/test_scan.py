@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clapboard.cli import main
-from clapboard.naming import as_role, read_name
 from clapboard.problems import InputError
-from clapboard.recordings import read_recordings
-from clapboard.scan import as_text, scan
+from clapboard.sessions.naming import as_role, read_name
+from clapboard.sessions.recordings import read_recordings
+from clapboard.sessions.scan import as_text, scan
 
 GMDCSA = Path(__file__).parents[3] / "shared/data/gmdcsa24"
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from clapboard.footage import read_chapters
-from clapboard.index import RecordingIndex
-from clapboard.indexing import build_index
-from clapboard.sound import Sound, find_transients, read_sound
+from clapboard.timing.sound import Sound, find_transients, read_sound
+from clapboard.video.footage import read_chapters
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import build_index
 from tests.filming import Camera, film_recording
 
 RATE = 48_000

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from clapboard.artifacts import read_json
-from clapboard.config import load
-from clapboard.framecsv import placement, read_framecsv, write_framecsv
-from clapboard.index import RecordingIndex
-from clapboard.indexing import write_index
+from clapboard.labels.framecsv import placement, read_framecsv, write_framecsv
 from clapboard.problems import InputError
-from clapboard.sync_files import write_camera_drift, write_sync
+from clapboard.settings.config import load
+from clapboard.timing.sync_files import write_camera_drift, write_sync
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
 from tests.filming import Camera, film_recording
 
 ZERO = datetime(2019, 4, 4, 9, 21, 58, 740439)

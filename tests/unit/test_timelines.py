@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clapboard.timelines import Matches, Segment, edit_score, match_segments, segments
+from clapboard.evaluation.timelines import Matches, Segment, edit_score, match_segments, segments
 
 timelines = st.lists(st.integers(0, 3), max_size=40).map(lambda values: np.array(values, np.int64))
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clapboard import timestamps
-from clapboard.timestamps import find_resets
+from clapboard.video import timestamps
+from clapboard.video.timestamps import find_resets
 
 
 def straighten(pts: list[int], segment: list[int] | None = None, step: int = 100) -> list[int]:

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from clapboard import artifacts
-from clapboard.dataset import write_dataset
-from clapboard.pixels import encode_jpeg
-from clapboard.store import FrameStore
-from clapboard.verify import verify
+from clapboard.dataset.tree import write_dataset
+from clapboard.dataset.verify import verify
+from clapboard.pictures.store import FrameStore
+from clapboard.video.pixels import encode_jpeg
 
 SUBJECTS = {"S1": "Training", "S2": "Test"}
 LABELS = ["CUFF", "SPLINT"]

@@ -153,9 +153,9 @@ def test_sampling_chooses_again(project):
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        ("concatenation", {"concatenate_chapters"}),
-        ("pixels", {"extract_frames", "train_model", "evaluate_model", *DATASET}),
-        ("dataset", {"train_model", "evaluate_model", *DATASET}),
+        ("video/concatenation", {"concatenate_chapters"}),
+        ("video/pixels", {"extract_frames", "train_model", "evaluate_model", *DATASET}),
+        ("dataset/tree", {"train_model", "evaluate_model", *DATASET}),
         ("learning/architectures", {"train_model", "evaluate_model"}),
         ("learning/evaluation", {"evaluate_model"}),
         ("lookalikes", {"check_leakage", "train_model", "evaluate_model"}),

@@ -8,17 +8,18 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-import clapboard.config
-from clapboard import fingerprint, model_checks
+import clapboard.settings.config
+from clapboard import fingerprint
+from clapboard.settings import model_checks
 from clapboard.problems import InputError, refuse
-from clapboard.project import known_at_start
-from clapboard.recordings import chapter_name, examine_recordings
+from clapboard.sessions.project import known_at_start
+from clapboard.sessions.recordings import chapter_name, examine_recordings
 
 
 def read_input():
     """The configuration and the recordings by id; ends with all that is wrong in one message."""
     try:
-        settings = clapboard.config.load(config)
+        settings = clapboard.settings.config.load(config)
         recordings, problems = examine_recordings(settings.recordings)
         refuse([*problems, *known_at_start(settings, recordings, problems)])
     except InputError as error:
@@ -162,7 +163,7 @@ def known_by(wildcards=None):
 
 def open_gate():
     """End the run before its first job if the input has an error."""
-    from clapboard import gate  # not before it is needed: a dry run need not wait for PyAV
+    from clapboard.checks import gate  # not before it is needed: a dry run need not wait for PyAV
 
     gate.open_gate(
         folder=f"{settings.results}/check",

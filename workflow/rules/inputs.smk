@@ -1,5 +1,5 @@
 """
-The gate: no job of any target starts while the input has an error (see `clapboard.gate`).
+The gate: no job of any target starts while the input has an error (see `clapboard.checks.gate`).
 """
 
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from clapboard import gate, logs
-from clapboard.recordings import read_recordings
+from clapboard import logs
+from clapboard.checks import gate
+from clapboard.sessions.recordings import read_recordings
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

@@ -1,7 +1,7 @@
 """Look for pictures that two splits share by their looks."""
 
 from clapboard import logs
-from clapboard.lookalikes import write_leakage
+from clapboard.dataset.lookalikes import write_leakage
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

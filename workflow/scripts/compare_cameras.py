@@ -1,7 +1,7 @@
 """Compare the clocks of cameras that filmed together."""
 
 from clapboard import logs
-from clapboard.sync_files import write_camera_drift
+from clapboard.timing.sync_files import write_camera_drift
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

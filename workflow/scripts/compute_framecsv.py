@@ -1,7 +1,7 @@
 """Turn one sheet into frame ranges."""
 
 from clapboard import logs
-from clapboard.framecsv import write_framecsv
+from clapboard.labels.framecsv import write_framecsv
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

@@ -1,7 +1,7 @@
 """Join the chapters of one recording."""
 
 from clapboard import logs
-from clapboard.concatenation import write_video
+from clapboard.video.concatenation import write_video
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

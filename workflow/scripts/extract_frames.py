@@ -1,7 +1,7 @@
 """Write the selected frames of one chapter."""
 
 from clapboard import logs
-from clapboard.frames import write_frames
+from clapboard.pictures.frames import write_frames
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

@@ -1,7 +1,7 @@
 """Find the clap of one recording."""
 
 from clapboard import logs
-from clapboard.sync_files import write_sync
+from clapboard.timing.sync_files import write_sync
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

@@ -1,7 +1,7 @@
 """Index and audit one recording."""
 
 from clapboard import logs
-from clapboard.indexing import write_index
+from clapboard.video.indexing import write_index
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

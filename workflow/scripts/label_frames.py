@@ -1,7 +1,7 @@
 """Label the frames of one recording."""
 
 from clapboard import logs
-from clapboard.labelling import write_labels
+from clapboard.labels.labelling import write_labels
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from clapboard import logs
-from clapboard.dataset import write_dataset
+from clapboard.dataset.tree import write_dataset
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

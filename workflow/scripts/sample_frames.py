@@ -1,7 +1,7 @@
 """Say which frames of one recording are looked at."""
 
 from clapboard import logs
-from clapboard.unlabelled import write_sample
+from clapboard.labels.unlabelled import write_sample
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):

@@ -1,0 +1,1 @@
+"""Everything that is wrong with the input, before any work."""

@@ -1,0 +1,1 @@
+"""The labelled set: classes, links, leakage, proof."""

@@ -1,0 +1,1 @@
+"""How good a recognition is, in figures and pictures; no TensorFlow."""

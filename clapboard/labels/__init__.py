@@ -1,0 +1,1 @@
+"""From annotations to one label a frame, and which frames are taken."""

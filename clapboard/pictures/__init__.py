@@ -1,0 +1,1 @@
+"""The frame store: decoded frames as files, believed only when proved."""

@@ -1,0 +1,1 @@
+"""What a run will make and cost, before it is made."""

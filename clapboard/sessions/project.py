@@ -1,0 +1,86 @@
+"""Configuration and table of recordings, as commands outside of Snakemake read them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clapboard.problems import InputError, Problem, errors
+from clapboard.sessions.recordings import Recording, examine_recordings
+from clapboard.sessions.splits import split_problems
+from clapboard.settings.config import CONFIG_FILE, Config, load
+from clapboard.settings.model_checks import setting_problems
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a run would work on.
+
+    Attributes:
+        config: the configuration.
+        recordings: the usable rows of the table.
+        problems: everything wrong with the table.
+    """
+
+    config: Config
+    recordings: list[Recording]
+    problems: list[Problem]
+
+
+def add_config_argument(parser: argparse.ArgumentParser) -> None:
+    """The option that says which configuration to read."""
+    parser.add_argument("--configfile", default=CONFIG_FILE, help="default: %(default)s")
+
+
+def read_project(config_file: str) -> Project:
+    """The configuration and the recordings that it names.
+
+    Raises:
+        InputError: the configuration is wrong; what is wrong with the table is in the result.
+    """
+    config = load(_read_yaml(config_file), config_file)
+    return Project(config, *examine_recordings(config.recordings))
+
+
+def known_at_start(
+    config: Config, recordings: Sequence[Recording], table_problems: Sequence[Problem]
+) -> list[Problem]:
+    """Why models cannot be made with these settings of these recordings, before a file is read.
+
+    Args:
+        config: the configuration.
+        recordings: the usable rows of the table.
+        table_problems: what is wrong with the table. When it has errors, nothing is said about who
+            is in which split.
+    """
+    problems = setting_problems(config.models, config.frames.size)
+    if not errors(table_problems):
+        protocol, table = config.evaluation.protocol, config.recordings
+        problems += split_problems(recordings, bool(config.models), protocol, table)
+    return problems
+
+
+def _read_yaml(path: str) -> Mapping[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        InputError: the file cannot be read or holds something else.
+    """
+    remedy = "Run in the folder of the project, or name the file with --configfile."
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"The configuration cannot be read ({error.strerror})"
+        raise InputError([Problem("missing-config", message, remedy, path)]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        message = f"The configuration is not YAML: {error}"
+        raise InputError([Problem("bad-config", message, "Correct the file.", path)]) from error
+    if not isinstance(raw or {}, dict):
+        message = "The configuration is not a mapping of keys to values"
+        raise InputError([Problem("bad-config", message, "Correct the file.", path)])
+    return raw or {}

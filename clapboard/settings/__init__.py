@@ -1,0 +1,1 @@
+"""The configuration: every key, what is wrong with one, what is made from them."""

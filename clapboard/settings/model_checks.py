@@ -1,0 +1,139 @@
+"""What of a model's settings cannot work, as far as it is known without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from clapboard.problems import Problem, did_you_mean
+from clapboard.settings.config_types import Section
+from clapboard.settings.model_settings import Backbone, Convolutions, Model, Sequence
+
+LITE = "efficientnet-lite0"
+APPLICATIONS = (
+    *("MobileNetV3Small", "MobileNetV3Large"),
+    *(f"EfficientNetB{size}" for size in range(8)),
+    *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
+    *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
+)
+"""Those of Keras Applications that take pixel values as they are."""
+
+SMALLEST = 32
+"""Least sides of frames for a backbone, pixels."""
+
+DOWNLOADS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+PATIENCE_SECONDS = 5
+
+
+def uses_backbone(model: Model) -> bool:
+    """Whether a model learns from the features of a pretrained network."""
+    return model.architecture == "transfer" or getattr(model, "input", "") == "features"
+
+
+def pretrained(models: Mapping[str, Model]) -> dict[str, dict[str, str]]:
+    """Backbone and weights of each model that uses one, as `weights_problems` takes them."""
+    return {
+        name: {"backbone": model.backbone, "weights": model.weights}
+        for name, model in models.items()
+        if isinstance(model, Backbone) and uses_backbone(model)
+    }
+
+
+def setting_problems(models: Mapping[str, Model], frame_size: int) -> list[Problem]:
+    """Settings that contradict each other; nothing is read for it.
+
+    Args:
+        models: the section of the configuration.
+        frame_size: key `frames.size`, pixels.
+    """
+    return [
+        replace(problem, column=f"models.{name}{problem.column}")
+        for name, model in models.items()
+        for problem in (*_idle(model), *_backbone(model), *_size(model, frame_size))
+    ]
+
+
+def _idle(model: Model) -> Iterator[Problem]:
+    """Keys that were written and change nothing, since the model gets the other kind of input."""
+    if not isinstance(model, Sequence):
+        return
+    about: type[Section] = Backbone if model.input == "frames" else Convolutions
+    other = "features" if model.input == "frames" else "frames"
+    # Both kinds of input are thinned out by `dropout`.
+    for key in sorted(model.model_fields_set & about.model_fields.keys() - {"dropout"}):
+        message = f"this key says nothing about a model with input: {model.input}"
+        remedy = f"Remove it, or set input to {other}."
+        yield Problem("idle-setting", message, remedy, column=f".{key}")
+
+
+def _backbone(model: Model) -> Iterator[Problem]:
+    """A backbone that does not exist."""
+    known = (LITE, *APPLICATIONS)
+    if isinstance(model, Backbone) and uses_backbone(model) and model.backbone not in known:
+        message, remedy = "there is no such backbone", did_you_mean(model.backbone, known)
+        yield Problem("unknown-backbone", message, remedy, column=".backbone", value=model.backbone)
+
+
+def _size(model: Model, frame_size: int) -> Iterator[Problem]:
+    """Frames of which the network would leave nothing."""
+    least, who = SMALLEST, "backbones"
+    if not uses_backbone(model) and isinstance(model, Convolutions):
+        stages = len(model.filters)
+        least, who = 2**stages, f"{stages} stages, each halving the sides,"
+    if frame_size < least:
+        message = f"{who} need frames of at least {least} x {least} pixels"
+        remedy = "Raise frames.size, or take a network with fewer stages."
+        yield Problem("frames-too-small", message, remedy, value=f"{frame_size}")
+
+
+def weights_problems(models: Mapping[str, Mapping[str, str]]) -> list[Problem]:
+    """Weights that are not there: a file that does not exist, a download without a network.
+
+    Args:
+        models: from `pretrained`.
+    """
+    problems = list[Problem]()
+    reachable: bool | None = None
+    for name, chosen in models.items():
+        backbone, weights = chosen["backbone"], chosen["weights"]
+        column = f"models.{name}.weights"
+        if weights not in ("imagenet", "none"):
+            if not os.access(weights, os.R_OK) or not Path(weights).is_file():
+                message, remedy = "there is no such file that may be read", "Correct the path."
+                problems.append(
+                    Problem("missing-weights", message, remedy, column=column, value=weights)
+                )
+        elif weights == "imagenet" and backbone in APPLICATIONS and not _downloaded(backbone):
+            reachable = _can_download() if reachable is None else reachable
+            if not reachable:
+                message = f"the ImageNet weights of {backbone} cannot be downloaded from here"
+                remedy = (
+                    "Fetch them where there is a network and set weights to the file, set weights "
+                    f"to none, or take backbone {LITE}, which needs no download."
+                )
+                problems.append(Problem("no-download", message, remedy, column=column))
+    return problems
+
+
+def _downloaded(backbone: str) -> bool:
+    """Whether Keras has the weights already: its files are called after the network."""
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    names = (re.sub(r"[\W_]", "", file.name.lower()) for file in home.glob("models/*"))
+    return any(backbone.lower() in name and "notop" in name for name in names)
+
+
+def _can_download() -> bool:
+    """Whether the server of Keras' weights answers, whatever it answers."""
+    request = urllib.request.Request(DOWNLOADS, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

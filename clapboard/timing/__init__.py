@@ -1,0 +1,1 @@
+"""Where the clap is in each recording, and how its clock drifts."""

@@ -1,0 +1,1 @@
+"""Chapters as the camera wrote them: packets, clock, joins, decoding, pixels."""

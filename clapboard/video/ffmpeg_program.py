@@ -1,0 +1,147 @@
+"""The FFmpeg program: which one, and running a command line that ffmpeg-python has built."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+import ffmpeg
+import imageio_ffmpeg
+from tqdm import tqdm
+
+from clapboard.problems import InputError, Problem
+from clapboard.video.media import LOCAL_ONLY, local
+
+LIMIT_HOURS = 12
+SHOWN_LINES = 15
+ANSWER_SECONDS = 60
+REMEDY = "Write bundled, system or the path of the program."
+
+
+class FfmpegError(RuntimeError):
+    """FFmpeg ended with an error or took too long; the message holds its last lines."""
+
+
+def ffmpeg_binary(setting: str) -> str:
+    """The FFmpeg program that the key ``video.ffmpeg`` means.
+
+    Args:
+        setting: ``bundled`` (from the environment), ``system`` (on the PATH) or a path.
+
+    Raises:
+        InputError: there is no such program.
+    """
+    if setting == "bundled":
+        found = shutil.which(imageio_ffmpeg.get_ffmpeg_exe())
+    else:
+        found = shutil.which("ffmpeg" if setting == "system" else setting)
+    if found is None:
+        raise InputError(
+            [
+                Problem(
+                    "no-ffmpeg",
+                    "There is no such FFmpeg program",
+                    REMEDY,
+                    file="config",
+                    column="video.ffmpeg",
+                    value=setting,
+                )
+            ]
+        )
+    return found
+
+
+def ffmpeg_problems(setting: str) -> list[Problem]:
+    """Why the program that the key ``video.ffmpeg`` means cannot be used; nothing when it can."""
+    try:
+        command = [ffmpeg_binary(setting), "-version"]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_SECONDS
+        )
+    except InputError as error:
+        return list(error.problems)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        answer = str(error)
+    else:
+        if done.returncode == 0 and done.stdout.startswith(b"ffmpeg version"):
+            return []
+        answer = f"exit status {done.returncode}"
+    return [
+        Problem(
+            "no-ffmpeg",
+            f"This program does not answer `-version` as FFmpeg does ({answer})",
+            REMEDY,
+            file="config",
+            column="video.ffmpeg",
+            value=setting,
+        )
+    ]
+
+
+def local_input(
+    path: str | os.PathLike[str], **options: str | int
+) -> ffmpeg.nodes.FilterableStream:
+    """A file as input of an FFmpeg command line, cut off from all protocols but files."""
+    return ffmpeg.input(local(path), **LOCAL_ONLY, **options)
+
+
+def run_ffmpeg(
+    stream: ffmpeg.nodes.OutputStream,
+    setting: str,
+    seconds: float = LIMIT_HOURS * 3600,
+    expected_bytes: int | None = None,
+) -> None:
+    """Run the command line that ffmpeg-python has built; its warnings go to standard error.
+
+    Args:
+        stream: an output of ffmpeg-python; an existing file is overwritten.
+        setting: the key ``video.ffmpeg``.
+        seconds: time limit.
+        expected_bytes: about how large the output will be, to show progress.
+
+    Raises:
+        FfmpegError: it failed or exceeded the limit.
+        InputError: there is no FFmpeg.
+    """
+    quiet = ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning"]
+    progress = ["-progress", "pipe:1", "-stats_period", "2"]
+    arguments = [*quiet, *progress, *stream.get_args(overwrite_output=True)]
+    command = [ffmpeg_binary(setting), *arguments]
+    overdue = threading.Event()
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as process,
+        tqdm(total=expected_bytes, unit="B", unit_scale=True, disable=not expected_bytes) as bar,
+    ):
+        alarm = threading.Timer(seconds, _end, (process, overdue))
+        alarm.start()
+        try:
+            for line in process.stdout or ():
+                name, _, value = line.strip().partition("=")
+                if name == "total_size" and value.isdecimal():
+                    bar.update(int(value) - bar.n)
+            process.wait()
+        finally:
+            alarm.cancel()
+            process.kill()  # nothing happens when it has ended
+        said.seek(0)
+        lines = said.read().decode(errors="replace").splitlines()[-SHOWN_LINES:]
+    if overdue.is_set():
+        raise FfmpegError(f"FFmpeg took over {seconds:g} s: {shlex.join(command)}")
+    if process.returncode:
+        text = "\n".join([f"FFmpeg failed ({process.returncode}): {shlex.join(command)}", *lines])
+        raise FfmpegError(text)
+    if lines:
+        print(*lines, sep="\n", file=sys.stderr)  # noqa: T201 - the job's log
+
+
+def _end(process: subprocess.Popen[str], overdue: threading.Event) -> None:
+    overdue.set()
+    process.kill()
