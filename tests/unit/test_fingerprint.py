@@ -14,8 +14,8 @@ from clapboard import fingerprint
 PROJECT = {
     "clapboard/__init__.py": "",
     "clapboard/clock.py": "TICK = 1\n",
-    "clapboard/video/index.py": "from clapboard.clock import TICK\n",
-    "clapboard/pictures/frames.py": "def f():\n    import clapboard.video.index\n",
+    "clapboard/index.py": "from clapboard.clock import TICK\n",
+    "clapboard/frames.py": "def f():\n    import clapboard.index\n",
     "clapboard/other.py": "OTHER = 1\n",
     "clapboard/learning/__init__.py": "",
     "clapboard/learning/data.py": "from clapboard import other\n",

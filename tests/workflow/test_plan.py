@@ -158,7 +158,7 @@ def test_sampling_chooses_again(project):
         ("dataset/tree", {"train_model", "evaluate_model", *DATASET}),
         ("learning/architectures", {"train_model", "evaluate_model"}),
         ("learning/evaluation", {"evaluate_model"}),
-        ("lookalikes", {"check_leakage", "train_model", "evaluate_model"}),
+        ("dataset/lookalikes", {"check_leakage", "train_model", "evaluate_model"}),
         ("cli", set()),
     ],
 )
