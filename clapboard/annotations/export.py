@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     settings = project.config.section("annotations")
     form = arguments.to or form_of(arguments.output)
     recording, index = _indexed(project, arguments.recording)
-    heard = Path(project.config.results) / "sync" / f"{recording.id}.json"
+    heard = Path(project.config.results) / "audit" / "sync" / f"{recording.id}.json"
     clap, scale = placement(index, recording.clap, heard if heard.is_file() else None)
     written, problems = Sheet("", "video"), list[Problem]()
     if recording.annotations:

@@ -90,7 +90,7 @@ def placement(
     Args:
         index: the recording.
         clap: position of the clap as the table of recordings has it.
-        sync: ``sync/{recording}.json``, which knows better.
+        sync: ``audit/sync/{recording}.json``, which knows better.
 
     Returns:
         Seconds of the recording at the sheet's zero; seconds of the recording per second of the
@@ -177,7 +177,7 @@ def write_framecsv(
         procedures: folder for one CSV per procedure, named by `folder_name`; files of procedures
             that the sheet no longer has are removed.
         subject: whose rows to take from a sheet of several subjects.
-        sync: ``sync/{recording}.json``, whose `clap` and `scale` go before `clap`; needed where the
+        sync: the JSON of `find_clap`, whose `clap` and `scale` go before `clap`; needed where the
             position of the clap is `auto` or drift is corrected.
 
     Raises:

@@ -25,7 +25,7 @@ def measure_fusion(
 
     Args:
         predictions: ``predictions.parquet`` of a model, several where subjects were left out.
-        syncs: ``sync/{recording}.json`` by recording, which say where on the common clock it is.
+        syncs: the JSON of `find_clap` by recording: where on the common clock it is.
         output: written; JSON with the figures of each camera by itself, of all cameras as they are,
             and of all together, with 95 % intervals over subjects, and the paired difference.
         seed: of the intervals.

@@ -1,4 +1,4 @@
-"""The rules that place sheets on recordings: `sync/{recording}.json` and the drift of cameras."""
+"""The rules that place sheets on recordings: `audit/sync/`, and the drift of cameras."""
 
 from __future__ import annotations
 

@@ -43,13 +43,13 @@ def test_every_artifact_is_there(finished):
         "Data/labels.csv",
         "Data/manifest.parquet",
     ]
-    expected += ["sync/cameras.csv"]
+    expected += ["audit/sync/cameras.csv"]
     for recording in RECORDINGS:
         expected += [
             f"index/{recording}.parquet",
             f"audit/{recording}.json",
-            f"sync/{recording}.json",
-            f"sync/{recording}.png",
+            f"audit/sync/{recording}.json",
+            f"audit/sync/{recording}.png",
             f"framecsv/{recording}.csv",
             f"procedures/{recording}/BAGGING.csv",
             f"labels/{recording}.parquet",

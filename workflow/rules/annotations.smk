@@ -11,8 +11,8 @@ rule find_clap:
         sheet=ancient(sheet_file),
         index=rules.index_recording.output.index,
     output:
-        sync="<results>/sync/{recording}.json",
-        plot="<results>/sync/{recording}.png",
+        sync="<results>/audit/sync/{recording}.json",
+        plot="<results>/audit/sync/{recording}.png",
     log:
         "<logs>/find_clap/{recording}.log",
     conda:
@@ -33,9 +33,9 @@ rule find_clap:
 rule compare_cameras:
     """Compare the clocks of cameras that filmed the same session."""
     input:
-        syncs=expand("<results>/sync/{recording}.json", recording=ANNOTATED),
+        syncs=expand("<results>/audit/sync/{recording}.json", recording=ANNOTATED),
     output:
-        drift="<results>/sync/cameras.csv",
+        drift="<results>/audit/sync/cameras.csv",
     log:
         "<logs>/compare_cameras.log",
     conda:

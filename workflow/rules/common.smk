@@ -286,7 +286,7 @@ CHAPTERS = [path for recording in recordings.values() for path in recording.chap
 BACKBONES = {backbone_name(found): found for found in map(backbone, settings.models) if found}
 
 ALL_FRAMECSV = [
-    "<results>/sync/cameras.csv",
+    "<results>/audit/sync/cameras.csv",
     *expand("<results>/framecsv/{recording}.csv", recording=ANNOTATED),
 ]
 ALL_VIDEOS = expand("<results>/video/{recording}.mp4", recording=FILMED)

@@ -106,7 +106,7 @@ rule fuse_cameras:
     """Measure all cameras of a session together, beside each by itself."""
     input:
         predictions=tested,
-        syncs=expand("<results>/sync/{recording}.json", recording=IN_DATASET),
+        syncs=expand("<results>/audit/sync/{recording}.json", recording=IN_DATASET),
     output:
         figures="<results>/models/{model}/fusion.json",
     log:
