@@ -67,6 +67,8 @@ def _with_data(
     rows_of_items, target_of_row = tf.constant(items), tf.constant(targets)
 
     def fetch(rows: NDArray[np.int64]) -> NDArray:
+        if (rows != NONE).all():
+            return source.fetch(rows)
         data = np.zeros((*rows.shape, *source.shape), source.dtype)
         known = rows != NONE
         data[known] = source.fetch(rows[known])

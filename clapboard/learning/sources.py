@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +67,8 @@ class Pictures:
             )
         self.error: InputError | None = None
         self._files = list(files)
-        self._pool = ThreadPoolExecutor(threads or os.cpu_count())
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._pool = ThreadPoolExecutor(self._threads)
         self.shape: tuple[int, ...] = self._decode(0).shape
 
     def fetch(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -76,19 +78,24 @@ class Pictures:
             InputError: a file is missing, is no JPEG, or differs in size from the first.
         """
         pictures = np.empty((len(rows), *self.shape), np.uint8)
+        parts = (np.array_split(whole, self._threads) for whole in (rows, pictures))
         try:
-            for place, picture in enumerate(self._pool.map(self._decode, rows)):
-                if picture.shape != self.shape:
-                    raise InputError([self._problem(rows[place], "frames differ in size")])
-                pictures[place] = picture
+            list(self._pool.map(self._fill, *parts))
         except InputError as error:
             self.error = self.error or error
             raise
         return pictures
 
-    def _decode(self, row: int) -> NDArray[np.uint8]:
+    def _fill(self, rows: NDArray[np.int64], pictures: NDArray[np.uint8]) -> None:
+        """Decode rows into the places for them."""
+        for row, place in zip(rows.tolist(), pictures, strict=True):
+            if self._decode(row, place).shape != self.shape:
+                raise InputError([self._problem(row, "frames differ in size")])
+
+    def _decode(self, row: int, place: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """A picture, in `place` if it has the size for it."""
         try:
-            return simplejpeg.decode_jpeg(Path(self._files[row]).read_bytes())
+            return simplejpeg.decode_jpeg(Path(self._files[row]).read_bytes(), buffer=place)
         except (OSError, ValueError) as error:
             raise InputError([self._problem(row, f"frame cannot be read: {error}")]) from error
 
@@ -104,7 +111,8 @@ class Pictures:
 class Kept:
     """A source whose rows are kept in a file once fetched, so that nothing is decoded twice.
 
-    The file is mapped into memory: the operating system keeps as much of it as there is room.
+    The file is mapped into memory: the operating system keeps as much of it as there is room. It is
+    written by its descriptor, which is faster, and on a full disk an error and no crash.
     """
 
     def __init__(self, source: Source, rows: int, file: Path) -> None:
@@ -113,24 +121,44 @@ class Kept:
         self.shape, self.dtype = source.shape, source.dtype
         self._source = source
         self._kept = np.memmap(file, self.dtype, "w+", shape=(rows, *self.shape))
+        self._file = file.open("r+b", buffering=0)
         self._known = np.zeros(rows, bool)
+        self._error: InputError | None = None
 
     @property
     def error(self) -> InputError | None:
-        """The first failure of the source behind."""
-        return self._source.error
+        """The first failure of the source behind, or of writing."""
+        return self._source.error or self._error
 
     def fetch(self, rows: NDArray[np.int64]) -> NDArray:
         """The given rows, from the file where it has them.
 
         Raises:
-            InputError: the source cannot fetch them.
+            InputError: the source cannot fetch them, or the disk is full.
         """
-        missing = np.unique(rows[~self._known[rows]])
-        if len(missing):
-            self._kept[missing] = self._source.fetch(missing)
-            self._known[missing] = True
-        return self._kept[rows]
+        known = self._known[rows]
+        if known.all():
+            return self._kept[rows]
+        missing = rows[~known]
+        fetched = self._source.fetch(missing)
+        self._keep(missing, fetched)
+        if not known.any():
+            return fetched
+        result = np.empty((len(rows), *self.shape), self.dtype)
+        result[known], result[~known] = self._kept[rows[known]], fetched
+        return result
+
+    def _keep(self, rows: NDArray[np.int64], data: NDArray) -> None:
+        try:
+            for row, content in zip(rows.tolist(), data, strict=True):
+                if os.pwrite(self._file.fileno(), content, row * content.nbytes) < content.nbytes:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            remedy = "Make room on the disk, or set cache_mb of the model to 0."
+            message = f"decoded frames cannot be kept: {error.strerror}"
+            self._error = InputError([Problem("cache", message, remedy, file=self._file.name)])
+            raise self._error from error
+        self._known[rows] = True
 
 
 def kept_within(source: Source, rows: int, megabytes: int, file: Path) -> Source:
