@@ -112,10 +112,10 @@ def step(way: str, images: int, rounds: int) -> dict[str, Any]:
     import numpy as np
     import tensorflow as tf
 
-    from clapboard.settings.config import load
     from clapboard.learning import devices
     from clapboard.learning.architectures import make_model
     from clapboard.learning.learner import make_learner
+    from clapboard.settings.config import load
 
     devices.prepare(1, int(os.environ.get("THREADS", "0")))
     settings = load({"models": {"cnn": {"architecture": "cnn"}}}).section("models")["cnn"]

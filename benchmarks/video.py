@@ -109,6 +109,7 @@ class Ways:
         self.own = {
             "original": self._original("direct", clips.FFMPEG),
             "decoding those groups only": self._decode_only(),
+            "decoding their key frames only": self._decode_only("-skip_frame", "nokey"),
             "Clapboard": self._clapboard("all"),
             "Clapboard, 2 a second": self._clapboard("2/s"),
             "Clapboard, 1 a second": self._clapboard("1/s"),
@@ -153,9 +154,9 @@ class Ways:
         sheet = str(self.recording.sheet)
         return self._case(python("ours"), json.dumps(sections), sheet, self._work("ours"))
 
-    def _decode_only(self) -> Case:
+    def _decode_only(self, *options: str) -> Case:
         files = self.recording.groups_only()
-        inputs = [part for file in files for part in ("-i", file)]
+        inputs = [part for file in files for part in (*options, "-i", file)]
         maps = [part for place in range(len(files)) for part in ("-map", f"{place}:v")]
         return Case([clips.FFMPEG, "-v", "error", *inputs, *maps, "-f", "null", "-"])
 

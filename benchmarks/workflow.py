@@ -1,10 +1,10 @@
 """What planning costs: `snakemake -n` with nothing to do, for growing numbers of recordings.
 
-usage: python -m benchmarks.workflow [--folder FOLDER] [RECORDINGSxCHAPTERS ...]
+    python -m benchmarks workflow [--folder FOLDER] [RECORDINGSxCHAPTERS ...]
 
-No video is needed: chapters are files of a few bytes, artifacts are empty, and `snakemake --touch`
-makes Snakemake believe in them. Printed are seconds of wall time and of CPU beyond the start of
-Snakemake itself (`snakemake --version`), and the peak memory.
+Chapters are videos of one second, artifacts are empty, and `snakemake --touch` makes Snakemake
+believe in them. Reported are seconds of wall time and of CPU beyond the start of Snakemake itself
+(`snakemake --version`), and the peak memory.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.measure import publish, table
+from tests.filming import Camera, film
 
 REPOSITORY = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
@@ -26,8 +28,11 @@ REPEATS = 3
 
 TABLE = "subject\tcamera\tsplit\tannotations\tvideos\tclap\n"
 SPLITS = ["Training"] * 5 + ["Validation", "Test"]
-MODEL = ["model.keras", "history.csv", "curves.png", "summary.txt"]
-MODEL += ["predictions.parquet", "metrics.json", "confusion.png"]
+SHEET = """TASK,PROCEDURE,Original_Start_Time,Original_Stop_Time
+CLAP,CLAP,2019-04-04 09:00:00:000000,2019-04-04 09:00:00:100000
+IV,IV,2019-04-04 09:00:01:000000,2019-04-04 09:00:02:000000
+SWAB,SWAB,2019-04-04 09:00:02:000000,2019-04-04 09:00:03:000000
+"""
 
 
 @dataclass(frozen=True)
@@ -64,37 +69,34 @@ def call(folder: Path, *arguments: str) -> Cost:
 
 def lay_out(folder: Path, recordings: int, chapters: int) -> None:
     """A project with two cameras a subject in which everything seems to be made."""
-    config, results = folder / "config", folder / "results"
-    config.mkdir(parents=True)
-    (config / "config.yaml").write_text("models: {cnn: {architecture: cnn}}\n")
-    (folder / "sheets").mkdir()
-    with (config / "recordings.tsv").open("w") as table:
+    for name in ("config", "sheets"):
+        (folder / name).mkdir(parents=True)
+    (folder / "config/config.yaml").write_text("models: {cnn: {architecture: cnn}}\n")
+    film(folder / "clip.mp4", Camera(size=(64, 64), codec="mpeg4"), 30)
+    clip = (folder / "clip.mp4").read_bytes()
+    with (folder / "config/recordings.tsv").open("w") as table:
         table.write(TABLE)
         for number in range(recordings):
             subject, camera = f"S{number // 2 + 1}", f"C{number % 2 + 1}"
-            sheet, videos = f"sheets/{subject}.csv", f"videos/{subject}{camera}"
+            sheet, videos = f"sheets/{subject}.csv", folder / f"videos/{subject}{camera}"
             split = SPLITS[number // 2 % len(SPLITS)]
             table.write(f"{subject}\t{camera}\t{split}\t{sheet}\t{videos}\t0\n")
-            (folder / sheet).write_text(sheet)
-            fill(folder / videos, [f"GH{n:02d}0001.MP4" for n in range(1, chapters + 1)], videos)
-            name = f"{subject}{camera}"
-            of_recording = {"index": "parquet", "audit": "json", "framecsv": "csv"}
-            of_recording |= {"labels": "parquet", "video": "mp4"}
-            for kind, suffix in of_recording.items():
-                fill(results / kind, [f"{name}.{suffix}"])
-            (results / "procedures" / name).mkdir(parents=True)
-            for n in range(1, chapters + 1):
-                fill(results / "resized" / name / f"{n:02d}", ["manifest.parquet"])
-    fill(results / "Data", ["labels.csv", "manifest.parquet"])
-    fill(results / "models" / "cnn", MODEL)
-    fill(results / "check", ["report.csv", "accepted.json"])
-
-
-def fill(folder: Path, names: Sequence[str], content: str = "") -> None:
-    """Files in a folder, the path of each in its content."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (folder / name).write_text(f"{content}/{name}" if content else "")
+            (folder / sheet).write_text(SHEET)
+            videos.mkdir(parents=True)
+            for chapter in range(1, chapters + 1):
+                mark = f"{number}-{chapter}".encode()  # no two chapters are the same file
+                box = (8 + len(mark)).to_bytes(4, "big") + b"free" + mark
+                (videos / f"GH{chapter:02d}0001.MP4").write_bytes(clip + box)
+    for line in call(folder, "--summary").screen.splitlines():
+        name = line.split("\t")[0]
+        if name.startswith("results/"):
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.suffix:
+                file.touch()
+            else:
+                file.mkdir(exist_ok=True)
+    call(folder, "--touch", "--forceall", "--cores", "all")
 
 
 def main() -> None:
@@ -105,12 +107,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
-        print("size\twall_s\tabove_start_s\tcpu_s\tcpu_above_start_s\tmemory_MB")
+        rows = []
         for size in options.sizes:
             project = folder / size
             if not project.exists():
                 lay_out(project, *map(int, size.split("x")))
-                call(project, "--touch", "--forceall", "--cores", "1")
             costs, starts = [], []
             for _ in range(REPEATS):
                 starts.append(call(project, "--version"))
@@ -118,11 +119,10 @@ def main() -> None:
                 assert "Nothing to be done" in costs[-1].screen, costs[-1].screen[-2000:]
             wall, start_wall = min(c.wall for c in costs), min(c.wall for c in starts)
             cpu, start_cpu = min(c.cpu for c in costs), min(c.cpu for c in starts)
-            print(
-                f"{size}\t{wall:.2f}\t{wall - start_wall:.2f}\t{cpu:.2f}\t{cpu - start_cpu:.2f}"
-                f"\t{max(c.memory for c in costs):.0f}",
-                flush=True,
-            )
+            memory = f"{max(c.memory for c in costs):.0f}"
+            rows.append([size, wall, wall - start_wall, cpu, cpu - start_cpu, memory])
+        columns = ["recordings x chapters", "wall s", "above start", "CPU s", "above start", "MB"]
+        publish("workflow", f"The least of {REPEATS} runs.\n\n" + table(columns, rows))
 
 
 if __name__ == "__main__":
