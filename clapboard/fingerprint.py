@@ -11,7 +11,7 @@ import ast
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -47,15 +47,20 @@ def code(script: str) -> str:
     state = hashlib.blake2b(digest_size=8)
     for path in sorted(seen, key=lambda path: path.relative_to(PACKAGE.parent).as_posix()):
         state.update(path.relative_to(PACKAGE.parent).as_posix().encode())
-        state.update(path.read_bytes())
+        state.update(_content(path))
     return state.hexdigest()
+
+
+@cache
+def _content(path: Path) -> bytes:
+    return path.read_bytes()
 
 
 @cache
 def _imports(path: Path) -> frozenset[Path]:
     """The package modules that a Python file imports anywhere in its text."""
     found = set[Path]()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _statements(ast.parse(_content(path)).body):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -66,6 +71,14 @@ def _imports(path: Path) -> frozenset[Path]:
         for name in names:
             found.update(_modules(name))
     return frozenset(found)
+
+
+def _statements(block: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """The statements of a block and of all blocks in it; `ast.walk` would visit each expression."""
+    for node in block:
+        yield node
+        for part in ("body", "handlers", "orelse", "finalbody", "cases"):
+            yield from _statements(getattr(node, part, ()))
 
 
 def _modules(name: str) -> set[Path]:
