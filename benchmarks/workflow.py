@@ -96,7 +96,6 @@ def lay_out(folder: Path, recordings: int, chapters: int) -> None:
                 file.touch()
             else:
                 file.mkdir(exist_ok=True)
-    call(folder, "--touch", "--forceall", "--cores", "all")
 
 
 def main() -> None:
@@ -112,6 +111,7 @@ def main() -> None:
             project = folder / size
             if not project.exists():
                 lay_out(project, *map(int, size.split("x")))
+            call(project, "--touch", "--forceall", "--cores", "all")
             costs, starts = [], []
             for _ in range(REPEATS):
                 starts.append(call(project, "--version"))
