@@ -4,17 +4,18 @@ Runs in an environment of its own (`CLAPBOARD_PEERS`, a Python with opencv-pytho
 torch and torchcodec), so that none of them is needed to work on Clapboard.
 
     python peers.py WAY RANGES FOLDER CHAPTER...
+    python peers.py list CHAPTER
 """
 
 from __future__ import annotations
 
 import csv
-import importlib.util
 import sys
+import tempfile
 from pathlib import Path
 
 SIDE = 224
-NEEDS = {"pyav": "av", "opencv": "cv2", "decord": "decord", "torchcodec": "torchcodec"}
+WAYS = ("pyav", "opencv", "decord", "torchcodec")
 
 
 def wanted(ranges: Path, first: int, count: int) -> list[int]:
@@ -89,10 +90,24 @@ def torchcodec(file: str, ranges: Path, first: int, folder: Path) -> int:
     return len(decoder)
 
 
+def usable(file: str) -> list[str]:
+    """The ways whose tool is there and reads a file."""
+    found = []
+    for name in WAYS:
+        try:
+            with tempfile.TemporaryDirectory() as nothing:
+                globals()[name](file, Path(nothing), 1, Path(nothing))
+        except (ImportError, OSError, RuntimeError) as error:
+            print(f"{name} is left out: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+        else:
+            found.append(name)
+    return found
+
+
 if __name__ == "__main__":
     way, *arguments = sys.argv[1:]
     if way == "list":
-        print(" ".join(name for name, need in NEEDS.items() if importlib.util.find_spec(need)))
+        print(" ".join(usable(*arguments)))
     else:
         sheets, output, *chapters = arguments
         offset = 1

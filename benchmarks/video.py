@@ -130,7 +130,9 @@ class Ways:
         interpreter = os.environ.get("CLAPBOARD_PEERS")
         if interpreter:
             program = [interpreter, str(PEERS)]
-            known = subprocess.run([*program, "list"], check=True, capture_output=True)
+            sample = (*clips.clip(), *self.recording.chapters)[0]
+            listing = [*program, "list", sample]
+            known = subprocess.run(listing, check=True, stdout=subprocess.PIPE)
             for way in known.stdout.decode().split():
                 arguments = (way, str(self.recording.ranges), self._work(way))
                 found[way] = self._case(program, *arguments)
