@@ -1,0 +1,67 @@
+"""Pictures fetched by row: the right ones in the right order, decoded once if they are kept."""
+
+from __future__ import annotations
+
+import resource
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from clapboard.learning.sources import Pictures, kept_within
+from clapboard.problems import InputError
+
+ROWS, SIDE = 12, 16
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Pictures whose grey level is ten times their row."""
+    files = [tmp_path / f"{row}.jpg" for row in range(ROWS)]
+    for row, file in enumerate(files):
+        level = np.full((SIDE, SIDE, 3), 10 * row, np.uint8)
+        file.write_bytes(simplejpeg.encode_jpeg(level, quality=95))
+    return Pictures([str(file) for file in files], threads=3)
+
+
+def rows_of(data):
+    return np.rint(data.mean(axis=(1, 2, 3)) / 10).astype(int).tolist()
+
+
+@pytest.mark.parametrize("megabytes", [0, 1])
+def test_rows_come_in_the_order_asked_for(pictures, tmp_path, megabytes):
+    source = kept_within(pictures, ROWS, megabytes, tmp_path / "kept")
+    for rows in ([3, 0, 11], [5, 3, 3, 5, 1], [1, 3, 0], list(range(ROWS)), [7]):
+        assert rows_of(source.fetch(np.array(rows))) == rows
+
+
+def test_what_is_kept_is_not_read_again(pictures, tmp_path):
+    source = kept_within(pictures, ROWS, 1, tmp_path / "kept")
+    source.fetch(np.array([2, 4]))
+    for file in tmp_path.glob("*.jpg"):
+        file.unlink()
+    assert rows_of(source.fetch(np.array([4, 2, 4]))) == [4, 2, 4]
+    with pytest.raises(InputError, match="cannot be read"):
+        source.fetch(np.array([4, 5]))
+    assert "cannot be read" in str(source.error)
+
+
+def test_picture_of_another_size_is_refused(pictures, tmp_path):
+    for side in (SIDE // 2, SIDE * 2):
+        other = np.zeros((side, side, 3), np.uint8)
+        (tmp_path / "9.jpg").write_bytes(simplejpeg.encode_jpeg(other))
+        with pytest.raises(InputError, match=r"9\.jpg"):
+            pictures.fetch(np.arange(ROWS))
+
+
+def test_full_disk_is_an_error_and_no_crash(pictures, tmp_path):
+    source = kept_within(pictures, ROWS, 1, tmp_path / "kept")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIDE * SIDE * 3 * 4, limits[1]))
+    try:
+        assert rows_of(source.fetch(np.array([1, 0]))) == [1, 0]
+        with pytest.raises(InputError, match="cannot be kept"):
+            source.fetch(np.array([8]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "cache_mb" in str(source.error)
