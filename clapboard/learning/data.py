@@ -68,7 +68,7 @@ def _with_data(
 
     def fetch(rows: NDArray[np.int64]) -> NDArray:
         if (rows != NONE).all():
-            return source.fetch(rows)
+            return source.fetch(rows.ravel()).reshape((*rows.shape, *source.shape))
         data = np.zeros((*rows.shape, *source.shape), source.dtype)
         known = rows != NONE
         data[known] = source.fetch(rows[known])
