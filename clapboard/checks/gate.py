@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from clapboard import artifacts
-from clapboard.checks.inputs import check_inputs, save_report
+from clapboard.checks.inputs import check_inputs, save_report, write_report
 from clapboard.problems import Problem, errors, refuse, report
 from clapboard.sessions.recordings import Recording
 
@@ -98,6 +98,6 @@ def accept(
     Raises:
         InputError: it does; carries all problems.
     """
-    save_report(problems, report_file)
+    write_report(problems, report_file)
     refuse(problems)
     artifacts.write_json(accepted, {"errors": 0, "warnings": len(problems)})

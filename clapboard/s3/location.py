@@ -76,11 +76,6 @@ class Location:
         )
 
 
-def is_url(path: str) -> bool:
-    """Whether a path of the table or the configuration is in S3."""
-    return path.startswith(SCHEME)
-
-
 def misplaced(frames: Location, made: Location, column: str) -> list[Problem]:
     """What is wrong with putting things made from `frames` at `made` (config key `column`).
 
