@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env film demo real test test-infra lint lock bench clean
+.PHONY: help env film demo real test test-infra faults lint lock bench clean
 
 BIN := .venv/bin
 # GPU=1 gives the environment TensorFlow with CUDA; later calls keep to what .venv was made for.
@@ -35,6 +35,9 @@ test-infra: env  ## the tests against real servers: S3, Slurm (minutes, not part
 	@envs/sync.sh infra
 	$(BIN)/pytest -rs tests/infra
 
+faults: env  ## break things on purpose, all fault campaigns; hours, goes on after a stop (docs/reliability.md)
+	$(BIN)/python -m tests.faults --jobs 2
+
 real: env  ## lay out the public sets below DATA (../shared/data) in real/ and run everything on them
 	$(BIN)/python examples/real/lay_out.py $(DATA) real
 	for set in weizmann4 gmdcsa24; do \
@@ -55,5 +58,5 @@ lock: env  ## compile envs/requirements-*.txt from pyproject.toml (UPGRADE=1: ne
 bench: env  ## the measurements behind the defaults
 	$(BIN)/python -m benchmarks
 
-clean:  ## remove demo/, real/ and the tools' caches; never results/, never .venv/
-	rm -rf $(DEMO) real .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean:  ## remove demo/, real/, faults/ and the tools' caches; never results/, never .venv/
+	rm -rf $(DEMO) real faults .mypy_cache .ruff_cache .pytest_cache .hypothesis

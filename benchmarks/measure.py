@@ -127,18 +127,18 @@ def machine() -> str:
     )
 
 
-def publish(topic: str, text: str) -> None:
-    """Print a result, and put it in its place in docs/performance.md if that has one.
+def publish(topic: str, text: str, page: Path = DOCUMENT) -> None:
+    """Print a result, and put it in its place in a page of docs/ if that has one.
 
     The place is between ``<!-- topic -->`` and ``<!-- /topic -->``.
     """
     body = f"{text}\n\nMeasured {time.strftime('%-d %B %Y')} on {machine()}."
     print(body)
-    document = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""
+    document = page.read_text(encoding="utf-8") if page.exists() else ""
     place = re.compile(rf"(<!-- {topic} -->\n).*?(<!-- /{topic} -->)", re.DOTALL)
     if place.search(document):
         filled = place.sub(lambda found: f"{found[1]}{body}\n{found[2]}", document)
-        DOCUMENT.write_text(filled, encoding="utf-8")
+        page.write_text(filled, encoding="utf-8")
 
 
 def emptied(folder: Path) -> Callable[[], None]:
