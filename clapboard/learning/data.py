@@ -64,21 +64,21 @@ def _with_data(
     items: NDArray[np.int64],
     targets: NDArray[np.int64],
 ) -> tf.data.Dataset:
-    rows_of_items, target_of_row = tf.constant(items), tf.constant(targets)
-
-    def fetch(rows: NDArray[np.int64]) -> NDArray:
-        if (rows != NONE).all():
-            return source.fetch(rows.ravel()).reshape((*rows.shape, *source.shape))
-        data = np.zeros((*rows.shape, *source.shape), source.dtype)
+    def fetch(numbers: NDArray[np.int64]) -> tuple[NDArray, NDArray[np.int64]]:
+        rows = items[numbers]
         known = rows != NONE
+        if known.all():
+            data = source.fetch(rows.ravel())
+            return data.reshape(*rows.shape, *source.shape), targets[rows]
+        data = np.zeros((*rows.shape, *source.shape), source.dtype)
         data[known] = source.fetch(rows[known])
-        return data
+        return data, np.where(known, targets[rows], NONE)
 
     def load(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = tf.gather(rows_of_items, batch)
-        data = tf.numpy_function(fetch, [rows], source.dtype, stateful=False)
+        types = source.dtype, np.dtype(np.int64)
+        data, target = tf.numpy_function(fetch, [batch], types, stateful=False)
         data.set_shape((None, *items.shape[1:], *source.shape))
-        known = tf.gather(target_of_row, tf.maximum(rows, 0))
-        return data, tf.where(rows == NONE, tf.constant(NONE, tf.int64), known)
+        target.set_shape((None, *items.shape[1:]))
+        return data, target
 
     return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(PREFETCHED_BATCHES)

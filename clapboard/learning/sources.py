@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from math import prod
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from clapboard.problems import InputError, Problem
 
 MEBIBYTE = 2**20
+ALIGNED = 64
 
 
 class Source(Protocol):
@@ -38,6 +40,14 @@ class Source(Protocol):
 
     def fetch(self, rows: NDArray[np.int64]) -> NDArray:
         """The given rows in that order, shape (rows, *shape)."""
+
+
+def _room(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
+    """Memory for an array that TensorFlow takes over without copying it, which needs `ALIGNED`."""
+    size = prod(shape) * dtype.itemsize
+    memory = np.empty(size + ALIGNED, np.uint8)
+    start = -memory.ctypes.data % ALIGNED
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 class Pictures:
@@ -77,7 +87,7 @@ class Pictures:
         Raises:
             InputError: a file is missing, is no JPEG, or differs in size from the first.
         """
-        pictures = np.empty((len(rows), *self.shape), np.uint8)
+        pictures = _room((len(rows), *self.shape), self.dtype)
         parts = (np.array_split(whole, self._threads) for whole in (rows, pictures))
         try:
             list(self._pool.map(self._fill, *parts))
@@ -138,14 +148,20 @@ class Kept:
         """
         known = self._known[rows]
         if known.all():
-            return self._kept[rows]
+            return self._gathered(rows)
         missing = rows[~known]
         fetched = self._source.fetch(missing)
         self._keep(missing, fetched)
         if not known.any():
             return fetched
-        result = np.empty((len(rows), *self.shape), self.dtype)
-        result[known], result[~known] = self._kept[rows[known]], fetched
+        result = _room((len(rows), *self.shape), self.dtype)
+        result[known], result[~known] = self._gathered(rows[known]), fetched
+        return result
+
+    def _gathered(self, rows: NDArray[np.int64]) -> NDArray:
+        result = _room((len(rows), *self.shape), self.dtype)
+        for place, row in zip(result, rows.tolist(), strict=True):
+            place[:] = self._kept[row]
         return result
 
     def _keep(self, rows: NDArray[np.int64], data: NDArray) -> None:

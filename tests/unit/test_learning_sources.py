@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from clapboard.learning.data import ordered_batches, training_batches
 from clapboard.learning.sources import Pictures, kept_within
 from clapboard.problems import InputError
 
@@ -65,3 +66,28 @@ def test_full_disk_is_an_error_and_no_crash(pictures, tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "cache_mb" in str(source.error)
+
+
+@pytest.mark.parametrize("items", [[[0, 1], [2, 3], [9, 8]], [[4, 5], [6, -1]], [3, 1, 11]])
+def test_batches_hold_items_with_their_targets(pictures, items):
+    items, targets = np.array(items), np.arange(ROWS) + 100
+    batches = list(ordered_batches(pictures, items, targets, 2).as_numpy_iterator())
+    shown = np.concatenate([data for data, _ in batches])
+    assert shown.shape == (*items.shape, SIDE, SIDE, 3)
+    levels = np.rint(shown.mean(axis=(-3, -2, -1)) / 10).astype(int)
+    assert levels.tolist() == np.where(items < 0, 0, items).tolist()
+    target = np.concatenate([target for _, target in batches])
+    assert target.tolist() == np.where(items < 0, -1, items + 100).tolist()
+
+
+def test_every_epoch_has_every_item_once_in_an_order_of_its_own(pictures):
+    def targets(epochs, first_epoch=0):
+        numbers = np.arange(ROWS)
+        batches = training_batches(pictures, numbers, numbers, 5, 1, first_epoch).take(3 * epochs)
+        taken = np.concatenate([target for _, target in batches.as_numpy_iterator()])
+        return taken.reshape(epochs, ROWS).tolist()
+
+    first, second = targets(2)
+    assert sorted(first) == sorted(second) == list(range(ROWS))
+    assert first != second
+    assert targets(1, first_epoch=1) == [second]
