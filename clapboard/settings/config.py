@@ -1,8 +1,8 @@
 """The configuration, `config/config.yaml`: every key, its type, default and meaning.
 
-The models here and in `clapboard.settings.model_settings` are the one place where keys are
-defined: JSON schema and key table are made from them (`clapboard.settings.config_reference`), and
-rules get them as plain dictionaries (`Config.section`).
+The models here and in the modules `*_settings` are the one place where keys are defined: JSON
+schema and key table are made from them (`clapboard.settings.config_reference`), and rules get them
+as plain dictionaries (`Config.section`).
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ from pydantic import Field, ValidationError
 
 from clapboard.problems import Problem, did_you_mean, refuse
 from clapboard.s3.settings import S3
+from clapboard.settings.annotation_settings import Annotations
 from clapboard.settings.config_errors import as_problems
 from clapboard.settings.config_types import (
-    Aliases,
-    AnyText,
     Count,
     Every,
     Flag,
     FolderPath,
     Name,
     NotBoolean,
-    Rate,
     Section,
     Seed,
     Text,
@@ -34,65 +32,6 @@ from clapboard.settings.model_settings import Cnn, Model
 from clapboard.settings.prediction_settings import Evaluation, Prediction
 
 CONFIG_FILE = "config/config.yaml"
-
-
-class Columns(Section):
-    """Titles under which the columns of a sheet are found; case and blanks do not matter."""
-
-    label: Annotated[list[Text], Field(min_length=1)] = Field(
-        default=["PROCEDURE"], description="Titles of the column with the label."
-    )
-    start: Annotated[list[Text], Field(min_length=1)] = Field(
-        default=["Original_Start_Time"], description="Titles of the column with the start."
-    )
-    stop: Annotated[list[Text], Field(min_length=1)] = Field(
-        default=["Original_Stop_Time"], description="Titles of the column with the end."
-    )
-    comment: list[Text] = Field(
-        default=["Comments"], description="Titles of the column with remarks; a sheet may lack it."
-    )
-
-
-class Annotations(Section):
-    """How sheets are read and what becomes a class."""
-
-    format: Literal[
-        "auto", "lab", "intervals", "boris", "clips", "elan", "label-studio", "via", "folders"
-    ] = Field(
-        default="auto",
-        description="Format of the sheets: `auto` finds it out; `lab` is a table with wall-clock "
-        "times and a CLAP row; the others are in docs/annotations.md.",
-    )
-    rate: Rate = Field(
-        default="",
-        description="Frames a second by which a program counted that annotates in frames, "
-        "`29.97` or `30000/1001`; sheets in times do not need it.",
-    )
-    columns: Columns = Field(default=Columns(), description="Titles of the columns.")
-    clap: Text = Field(
-        default="CLAP",
-        description="Label of the sync event: the first one is time zero, none is a class.",
-    )
-    aliases: Aliases = Field(
-        default={},
-        description="Spellings and the label they stand for, `BVM: BAGGING`. Case and blanks are "
-        "made equal before.",
-    )
-    ignore: list[Text] = Field(default=[], description="Labels that are left out of the dataset.")
-    overlaps: Literal["refuse", "first", "last", "shortest"] = Field(
-        default="refuse",
-        description="Where two annotations overlap: stop and name both rows, or the annotation "
-        "that starts first, that starts last, or the shortest gets the frames.",
-    )
-    unseen: Literal["refuse", "drop"] = Field(
-        default="refuse",
-        description="A label that no Training subject has: stop, or leave it out of the dataset.",
-    )
-    background: AnyText = Field(
-        default="",
-        description="Name of a class for the frames without a label; empty: they are not in the "
-        "dataset.",
-    )
 
 
 class Video(Section):

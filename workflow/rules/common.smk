@@ -1,10 +1,8 @@
 """What the rules know about the input: read once at every start, no file opened for long."""
 
-import hashlib
 import re
 import sys
 from functools import cache
-from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -118,6 +116,11 @@ def manifests(store, chosen):
     ]
 
 
+def recording_manifests(wildcards):
+    """The manifests of the resized frames of one recording, by chapter."""
+    return manifests("resized", [wildcards.recording])
+
+
 # -- what Snakemake cannot see: passed as parameters ----------------------------------------------
 
 
@@ -199,58 +202,6 @@ def section(name, *keys):
     return {key: whole[key] for key in keys or whole}
 
 
-def model_settings(wildcards):
-    """The section of one model."""
-    return section("models")[wildcards.model]
-
-
-def backbone(model):
-    """What the features that a model learns from depend on; nothing when it learns from frames."""
-    chosen = section("models")[model]
-    if chosen["architecture"] != "transfer" and chosen.get("input") != "features":
-        return {}
-    wanted = {key: chosen[key] for key in ("backbone", "weights", "mixed_precision", "seed")}
-    weights = Path(wanted["weights"])
-    return {**wanted, "file": identity(wanted["weights"]) if weights.is_file() else ""}
-
-
-def backbone_name(settings):
-    """Name of a set of features: the network, and a digest of all that they depend on."""
-    digest = hashlib.blake2b(repr(settings).encode(), digest_size=4).hexdigest()
-    return f"{settings['backbone']}-{digest}"
-
-
-def backbone_settings(wildcards):
-    """What the features of a name depend on."""
-    return BACKBONES[wildcards.backbone]
-
-
-def features(wildcards):
-    """The features that a model learns from, one file per recording; none for most models."""
-    settings = backbone(wildcards.model)
-    if not settings:
-        return []
-    name = backbone_name(settings)
-    return expand("<results>/features/{name}/{recording}.npy", name=name, recording=IN_DATASET)
-
-
-def pictures(*kinds):
-    """The pictures of an evaluation, which go into Snakemake's report with a caption each."""
-    return {
-        kind: report(
-            f"<results>/models/{{model}}/{kind}.png",
-            caption=f"../report/{kind}.rst",
-            category="{model}",
-        )
-        for kind in kinds
-    }
-
-
-def recording_manifests(wildcards):
-    """The manifests of the resized frames of one recording, by chapter."""
-    return manifests("resized", [wildcards.recording])
-
-
 # -- what a job may take --------------------------------------------------------------------------
 
 
@@ -281,9 +232,6 @@ IN_DATASET = [id for id in ANNOTATED if recordings[id].split != "Predict"]
 
 SHEETS = sorted({recordings[id].annotations for id in ANNOTATED})
 CHAPTERS = [path for recording in recordings.values() for path in recording.chapters]
-
-# Features by the name of their folder; several models may share them.
-BACKBONES = {backbone_name(found): found for found in map(backbone, settings.models) if found}
 
 ALL_FRAMECSV = [
     "<results>/audit/sync/cameras.csv",
