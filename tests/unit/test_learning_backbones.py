@@ -42,6 +42,67 @@ def test_every_pretrained_array_is_in_the_network(lite0):
     assert network.count_params() == sum(sizes)
 
 
+def test_every_layer_computes_what_its_stored_arrays_say(lite0):
+    import keras
+
+    network, stored = lite0
+    computed = [layer for layer in network.layers if layer.weights]
+    looked_into = keras.Model(network.input, [layer.output for layer in computed])
+    frames = photographs(224)[:1].astype(np.float32)
+    given = [output.numpy() for output in looked_into(frames, training=False)]
+    expected = forward(stored, frames)
+    assert [layer.name for layer in computed] == list(expected)
+    for layer, values in zip(computed, given, strict=True):
+        wanted = expected[layer.name]
+        np.testing.assert_allclose(values, wanted, atol=1e-4 * np.abs(wanted).max())
+
+
+def forward(stored, frames):
+    """EfficientNet-Lite0 in NumPy, from the arrays as PyTorch keeps them: output by layer name.
+
+    Knows of the network only what the names and shapes of the arrays tell, where it halves the
+    sides, and that borders are padded evenly, the odd pixel behind (TensorFlow's `same`).
+    """
+    halving = {"_conv_stem"} | {f"_blocks.{number}._depthwise_conv" for number in (1, 3, 5, 11)}
+    names = list(dict.fromkeys(name.rpartition(".")[0] for name in stored))
+    outputs, x, shortcut = {}, (frames.astype(np.float64) - 127) / 128, None
+    for name in names:
+        kind = name.rpartition(".")[2]
+        if kind == "_expand_conv" or name.endswith(".0._depthwise_conv"):
+            shortcut = x
+        weight = stored[f"{name}.weight"].astype(np.float64)
+        if name == "_fc":
+            x = x.mean(axis=(1, 2)) @ weight.T + stored["_fc.bias"]
+        elif "_bn" in kind:
+            mean, variance = stored[f"{name}.running_mean"], stored[f"{name}.running_var"]
+            x = (x - mean) / np.sqrt(variance + 1e-3) * weight + stored[f"{name}.bias"]
+        else:
+            x = convolved(x, weight, 2 if name in halving else 1)
+        outputs[name] = x
+        if kind == "_bn2":
+            x = x + shortcut if x.shape == shortcut.shape else x
+        elif "_bn" in kind:
+            x = x.clip(0, 6)
+    return outputs
+
+
+def convolved(x, weight, stride):
+    """Cross-correlation of (batch, height, width, in) with (out, in or 1, side, side)."""
+    side, batch, size = weight.shape[-1], len(x), -(-x.shape[1] // stride)
+    missing = max((size - 1) * stride + side - x.shape[1], 0)
+    border = (missing // 2, missing - missing // 2)
+    padded = np.pad(x, ((0, 0), border, border, (0, 0)))
+    depthwise = weight.shape[1] == 1 and x.shape[-1] > 1
+    total = np.zeros((batch, size, size, len(weight)))
+    for row in range(side):
+        for column in range(side):
+            end = stride * (size - 1) + 1
+            part = padded[:, row : row + end : stride, column : column + end : stride]
+            kernel = weight[:, :, row, column]
+            total += part * kernel[:, 0] if depthwise else part @ kernel.T
+    return total
+
+
 def test_litert_and_half_precision_give_the_features_of_tensorflow(lite0):
     _, stored = lite0
     backbone = make_efficientnet_lite0((64, 64, 3), stored)
