@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from clapboard import running
 from clapboard.problems import InputError
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -22,10 +23,11 @@ def job(path: str | os.PathLike[str]) -> Iterator[None]:
 
     So that long work can be watched, the last line is also shown on the screen every 15 seconds,
     with the name of the job before it. Bad input ends the job with the problems as its last words;
-    any other error keeps its traceback.
+    any other error keeps its traceback. The job ends with its run, and has no twin
+    (`clapboard.running`).
     """
-    screen = send_to(path)
     name = str(Path(path).with_suffix("")).rpartition("logs/")[2]
+    screen = send_to(path, name)
     plain = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (Echo(stream, screen, name) for stream in plain)
     try:
@@ -37,8 +39,10 @@ def job(path: str | os.PathLike[str]) -> Iterator[None]:
         os.close(screen)
 
 
-def send_to(path: str | os.PathLike[str]) -> int:
+def send_to(path: str | os.PathLike[str], name: str) -> int:
     """Send file descriptors 1 and 2 to the log file `path` for the rest of the process.
+
+    The file is emptied when this process is alone at the work of that name.
 
     Done on the level of descriptors, since FFmpeg and TensorFlow write past ``sys.stderr``.
 
@@ -50,7 +54,9 @@ def send_to(path: str | os.PathLike[str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     screen = os.dup(2)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    running.begin_job(descriptor, name, screen)
+    os.ftruncate(descriptor, 0)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)

@@ -17,9 +17,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from clapboard import artifacts
+from clapboard import artifacts, running
 from clapboard.checks.inputs import check_inputs, save_report, write_report
-from clapboard.problems import Problem, errors, refuse, report
+from clapboard.problems import InputError, Problem, errors, refuse, report
 from clapboard.sessions.recordings import Recording
 
 REPORT = "report.csv"
@@ -50,6 +50,14 @@ def look(
             seen = {"key": key, "problems": list(map(asdict, problems))}
             artifacts.write_json(Path(folder, LAST_LOOK), seen)
     return problems
+
+
+def hold_results(results: str | os.PathLike[str]) -> None:
+    """Keep the results folder to this run, or end it because another has it or it is read-only."""
+    try:
+        running.hold(results)
+    except InputError as error:
+        sys.exit(str(error))
 
 
 def open_gate(

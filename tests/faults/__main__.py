@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.faults import campaign
-
 
 def main() -> int:
     """1 when a case of a campaign failed."""
+    from tests.faults import campaign  # not in each of the processes that campaigns start
+
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("campaigns", nargs="*", help=f"of {', '.join(campaign.names())}; all")
     parser.add_argument("--cases", type=int, default=sys.maxsize, help="no more than so many")

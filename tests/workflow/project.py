@@ -18,9 +18,10 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
-import calling
 import yaml
-from filming import Camera, film_recording
+
+from tests.filming import Camera, film_recording
+from tests.workflow import calling
 
 REPOSITORY = Path(__file__).parents[2]
 

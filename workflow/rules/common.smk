@@ -165,9 +165,10 @@ def known_by(wildcards=None):
 
 
 def open_gate():
-    """End the run before its first job if the input has an error."""
+    """End the run before its first job if it is not alone here or the input has an error."""
     from clapboard.checks import gate  # not before it is needed: a dry run need not wait for PyAV
 
+    gate.hold_results(settings.results)
     gate.open_gate(
         folder=f"{settings.results}/check",
         recordings=list(recordings.values()),

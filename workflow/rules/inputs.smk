@@ -1,6 +1,11 @@
 """
-The gate: no job of any target starts while the input has an error (see `clapboard.checks.gate`).
+The gate: no job of any target starts while another run works in the same folder, or the input has
+an error (see `clapboard.running`, `clapboard.checks.gate`).
 """
+
+from clapboard import running
+
+running.lead_jobs()
 
 
 onstart:

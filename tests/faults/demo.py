@@ -1,0 +1,216 @@
+"""A recording session that is small enough to be worked on hundreds of times, and runs to break.
+
+Three subjects, a camera each, a model of two epochs. The way to the result is cut into stages, each
+a call with a target that users have, so that a case starts from the finished stage before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from tests.filming import film_recording
+from tests.workflow import calling, project
+from tests.workflow.project import Project
+
+SUBJECTS = ("S1C1", "S2C1", "S3C1")
+FRAMES = 120
+CONFIG = {
+    "frames": {"size": 32},
+    "models": {
+        "cnn": {
+            "architecture": "cnn",
+            "epochs": 2,
+            "batch_size": 32,
+            "filters": [4],
+            "dense": 8,
+            "augmentation": {"zoom": 0, "rotation": 0},
+        }
+    },
+}
+STAGES: Sequence[tuple[str, ...]] = (
+    ("framecsv",),
+    ("frames",),
+    ("videos", "dataset"),
+    ("results/models/cnn/model.keras",),
+    (),
+)
+TIME_LIMIT = 900
+
+# What may differ between two runs of the same input: what tells of the run itself.
+OF_THE_RUN = {"logs", "benchmarks", ".lock", ".snakemake_timestamp"}
+
+
+def film(folder: Path) -> Project:
+    """Film the session and write its sheets and settings."""
+    for name in ("config", "sheets", "videos"):
+        (folder / name).mkdir(parents=True)
+    demo = Project(folder)
+    demo.configure(**CONFIG)
+    rows = [row for row in project.table() if row["subject"] + row["camera"] in SUBJECTS]
+    demo.write_table(rows)
+    for row in rows:
+        place = folder / row["videos"]
+        place.mkdir()
+        film_recording(place, project.camera(place.name), [FRAMES])
+        project.write_sheet(demo.sheet(row["subject"]), project.ACTS)
+    return demo
+
+
+@dataclass
+class Run:
+    """A call of snakemake that goes on in the background."""
+
+    process: project.SERVER.Process
+    screen: Path
+
+    @property
+    def pid(self) -> int:
+        """Of the process that is snakemake."""
+        return self.process.pid
+
+    @property
+    def text(self) -> str:
+        """What is on the screen."""
+        return self.screen.read_text(errors="replace")
+
+    def wait(self, seconds: float = TIME_LIMIT) -> int | None:
+        """Its exit status; None if it has not ended in that time."""
+        self.process.join(seconds)
+        return self.process.exitcode
+
+    def finish(self) -> None:
+        """Wait for its end.
+
+        Raises:
+            AssertionError: it failed or takes too long.
+        """
+        status = self.wait()
+        if status is None:
+            kill([*descendants(self.pid), self.pid])
+        assert status == 0, f"status {status}:\n{self.text}"
+
+
+def start(folder: Path, *targets: str) -> Run:
+    """Call snakemake plainly in a project's folder."""
+    handle, name = tempfile.mkstemp(prefix="screen-", dir=folder)
+    os.close(handle)
+    arguments = ("--cores", "2", "--", *targets) if targets else ("--cores", "2")
+    call = project.SERVER.Process(
+        target=calling.snakemake, args=(project.REPOSITORY, folder, Path(name), arguments)
+    )
+    call.start()
+    return Run(call, Path(name))
+
+
+def copy(source: Path, folder: Path) -> None:
+    """A project elsewhere; time stamps, links and provenance included."""
+    subprocess.run(["cp", "-a", "--", source, folder], check=True)
+
+
+def make_stages(work: Path) -> None:
+    """Make the result stage by stage and keep each: `0` is only filmed, `1` has the first, ...
+
+    ``seconds.json`` says how long each took. What is there is not made again.
+    """
+    if (work / "seconds.json").exists():
+        return
+    seconds = []
+    if not (work / "0").exists():
+        film(work / "filmed").folder.rename(work / "0")
+    for number, targets in enumerate(STAGES, start=1):
+        making = work / "making"
+        subprocess.run(["rm", "-rf", "--", making], check=True)
+        copy(work / str(number - 1), making)
+        begin = time.monotonic()
+        start(making, *targets).finish()
+        seconds.append(time.monotonic() - begin)
+        subprocess.run(["rm", "-rf", "--", work / str(number)], check=True)
+        making.rename(work / str(number))
+    (work / "seconds.json").write_text(json.dumps(seconds))
+
+
+def seconds(work: Path) -> list[float]:
+    """How long each stage took when `make_stages` made it."""
+    return json.loads((work / "seconds.json").read_text())
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Digest of everything that a project has made, by path below its results.
+
+    Of a model, the date in its archive does not count; of the ledger of a store, the times of the
+    files, which it has to tell whether somebody touched them.
+    """
+    results = folder / "results"
+    return {
+        path.relative_to(results).as_posix(): _digest(path)
+        for path in sorted(results.rglob("*"))
+        if path.is_file() and not OF_THE_RUN & set(path.relative_to(results).parts)
+    }
+
+
+def _digest(path: Path) -> str:
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(set(archive.namelist()) - {"metadata.json"})
+            content = b"".join(archive.read(name) for name in names)
+    elif path.name == "ledger.parquet":
+        table = pq.read_table(path, use_threads=False)
+        content = repr((table.schema.metadata, table.drop_columns("mtime_ns").to_pylist())).encode()
+    else:
+        content = path.read_bytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def differences(folder: Path, undisturbed: Path) -> list[str]:
+    """What a project has made otherwise than another one: missing, too much, different."""
+    made, wanted = digests(folder), digests(undisturbed)
+    found = [f"missing: {name}" for name in wanted if name not in made]
+    found += [f"too much: {name}" for name in made if name not in wanted]
+    return found + [f"different: {name}" for name in made if made[name] != wanted.get(name)]
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes that a process has started and those have started, deepest last."""
+    parents = dict(_parents())
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Every process that has not ended, and its parent."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = status.read_text().rpartition(")")[2].split()[:2]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if state != "Z":
+            yield int(status.parent.name), int(parent)
+
+
+def alive(pids: Sequence[int]) -> list[int]:
+    """Those processes that have not ended."""
+    there = {pid for pid, _ in _parents()}
+    return [pid for pid in pids if pid in there]
+
+
+def kill(pids: Sequence[int], number: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to processes; some may have ended."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
