@@ -1,8 +1,8 @@
 """Writing results so that they appear whole or not at all.
 
 Every file is written under a temporary name in the folder of its final one, flushed to disk and
-renamed over it. A killed job leaves at most a file whose name starts with
-`TEMPORARY_PREFIX`, which nothing reads and the next run removes.
+renamed over it. A killed job leaves at most what has a name that starts with `TEMPORARY_PREFIX`,
+which nothing reads and the next job that writes into the same folder removes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import shutil
+import socket
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +25,10 @@ import pyarrow.parquet as pq
 from clapboard import spreadsheet
 
 TEMPORARY_PREFIX = ".partial-"
+# Pids say nothing about the processes of another machine that writes into the same folder.
+MACHINE = hashlib.blake2b(socket.gethostname().encode(), digest_size=2).hexdigest()
+OWNED = re.compile(re.escape(TEMPORARY_PREFIX) + r"(\d+)-([0-9a-f]{4})-(.*)", re.DOTALL)
+"""Name of a temporary: process and machine that write it, and what it will be."""
 METADATA_KEY = b"clapboard"
 
 
@@ -32,8 +40,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     are made. On an error the temporary is removed and `path` is left as it was.
     """
     final = Path(path)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{final.name}")
+    _tidy(final)
+    temporary = final.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{MACHINE}-{final.name}")
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -41,6 +49,36 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def workshop(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary folder beside `path` for what it is made of; it is removed in the end."""
+    final = Path(path)
+    _tidy(final)
+    prefix = f"{TEMPORARY_PREFIX}{os.getpid()}-{MACHINE}-{final.name}"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=final.parent) as folder:
+        yield Path(folder)
+
+
+def _tidy(final: Path) -> None:
+    """Make a folder, or remove from it what processes that have ended left half-written.
+
+    What another machine left goes when the same artifact is written again.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with os.scandir(final.parent) as entries:
+        for entry in entries:
+            owner = OWNED.fullmatch(entry.name)
+            if not owner:
+                continue
+            pid, machine, name = owner.groups()
+            there = Path("/proc", pid).exists()
+            if not there if machine == MACHINE else name.startswith(final.name):
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    Path(entry.path).unlink(missing_ok=True)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -6,7 +6,6 @@ them under the video and moves the cursor. No label ever stands in a command lin
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import ffmpeg
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from clapboard.artifacts import TEMPORARY_PREFIX, replacing
+from clapboard.artifacts import replacing, workshop
 from clapboard.evaluation.ribbons import colour
 from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
 from clapboard.video.media import local
@@ -70,9 +69,8 @@ def write_overlay(
     """
     shown = [one for one in stretches if one.stop > start and one.start < stop]
     whole = max(stretches[-1].stop, stop) if stretches else stop
-    Path(output).parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=Path(output).parent) as folder:
-        listing = _write_stills(shown, _ribbon(stretches, whole), start, stop, Path(folder))
+    with workshop(output) as folder:
+        listing = _write_stills(shown, _ribbon(stretches, whole), start, stop, folder)
         stills = local_input(listing, format="concat")
         picture = (
             local_input(video, ss=f"{start:.6f}", t=f"{stop - start:.6f}")

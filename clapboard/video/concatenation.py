@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
@@ -20,7 +19,7 @@ import av
 import ffmpeg
 import numpy as np
 
-from clapboard.artifacts import TEMPORARY_PREFIX, replacing
+from clapboard.artifacts import replacing, workshop
 from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
 from clapboard.video.index import RecordingIndex
 from clapboard.video.media import local, media_info, open_video
@@ -59,14 +58,9 @@ def write_video(
     way, reason = _way(chapters, index)
     if reason:
         print(f"{way}: {reason}", file=sys.stderr)  # noqa: T201 - the job's log
-    folder = Path(output).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=folder) as workshop,
-        replacing(output) as temporary,
-    ):
+    with workshop(output) as folder, replacing(output) as temporary:
         # Plain names: whatever a chapter is called, it cannot break out of the list.
-        parts = [Path(workshop) / f"{number:04d}.mp4" for number in range(1, len(chapters) + 1)]
+        parts = [folder / f"{number:04d}.mp4" for number in range(1, len(chapters) + 1)]
         if way == "copy":
             for chapter, part in zip(chapters, parts, strict=True):
                 part.symlink_to(Path(chapter).absolute())

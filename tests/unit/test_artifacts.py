@@ -173,3 +173,29 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     Path(tmp_path, "file").write_text("")
     with pytest.raises(OSError):
         write_text(tmp_path / "file" / "a.txt", "x")
+
+
+def test_what_a_killed_writer_left_is_gone_after_the_next(tmp_path):
+    program = (
+        "import os, signal, sys\n"
+        "from clapboard.artifacts import replacing, workshop\n"
+        "with workshop(sys.argv[1]) as folder, replacing(sys.argv[1]) as temporary:\n"
+        "    (folder / 'part').write_text('part')\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.mp4")], check=False)
+    assert len(names(tmp_path)) == 2
+    write_text(tmp_path / "b.txt", "whole")
+    assert names(tmp_path) == ["b.txt"]
+
+
+def test_what_others_write_at_the_moment_stays(tmp_path):
+    elsewhere = tmp_path / f"{TEMPORARY_PREFIX}4000000-ffff-b.txt"  # of another machine
+    elsewhere.write_text("half")
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        write_text(tmp_path / "c.txt", "whole")
+        assert temporary.exists() and elsewhere.exists()
+    write_text(tmp_path / "b.txt", "again")
+    assert names(tmp_path) == ["a.txt", "b.txt", "c.txt"]
