@@ -35,6 +35,7 @@ from __future__ import annotations
 import csv
 import importlib
 import json
+import multiprocessing
 import random
 import shutil
 import tempfile
@@ -158,7 +159,8 @@ def run(name: str, chosen: Sequence[Case], work: Path, jobs: int = 1, again: boo
     ]
     if missing:
         prepare(name, work)
-    with ProcessPoolExecutor(jobs) as pool, ledger.open("a", encoding="utf-8") as file:
+    fresh = multiprocessing.get_context("spawn")  # with no server of processes of this one
+    with ProcessPoolExecutor(jobs, fresh) as pool, ledger.open("a", encoding="utf-8") as file:
         attempts = [pool.submit(attempt, name, case, work) for case in missing]
         for done in tqdm(as_completed(attempts), name, len(attempts), unit="case"):
             outcome = done.result()
