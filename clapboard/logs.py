@@ -7,12 +7,12 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
-from clapboard import running
-from clapboard.problems import InputError
+from clapboard import disk, running
+from clapboard.problems import InputError, report
 
 SECONDS_BETWEEN_LINES = 15.0
 
@@ -22,8 +22,8 @@ def job(path: str | os.PathLike[str]) -> Iterator[None]:
     """Run the body of a workflow script with all its output in the log `path`.
 
     So that long work can be watched, the last line is also shown on the screen every 15 seconds,
-    with the name of the job before it. Bad input ends the job with the problems as its last words;
-    any other error keeps its traceback. The job ends with its run, and has no twin
+    with the name of the job before it. Bad input and a full disk end the job with what to do as its
+    last words; any other error keeps its traceback. The job ends with its run, and has no twin
     (`clapboard.running`).
     """
     name = str(Path(path).with_suffix("")).rpartition("logs/")[2]
@@ -33,10 +33,31 @@ def job(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        sys.exit(str(error))
+        end(str(error), screen)
+    except Exception as error:
+        problem = disk.explain(error)
+        if problem is None:
+            raise
+        end(report([problem]), screen)
     finally:
         sys.stdout, sys.stderr = plain
         os.close(screen)
+
+
+def end(text: str, screen: int) -> NoReturn:
+    """End the job with `text` as its last words: in the log, or if that is full, on the screen.
+
+    Raises:
+        SystemExit: always.
+    """
+    words = f"{text}\n".encode(errors="replace")
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        words = words[os.write(2, words) :]
+    if words:
+        os.write(screen, f"{text}\n".encode(errors="replace"))
+    sys.exit(1)
 
 
 def send_to(path: str | os.PathLike[str], name: str) -> int:

@@ -150,14 +150,14 @@ def _phase(
     held_out = inputs.make_inputs(work.validation, settings, work.threads, work.features)
     seen = seen.kept(settings["cache_mb"], record.folder / "training.cache")
     held_out = held_out.kept(settings["cache_mb"], record.folder / "validation.cache")
-    with devices.strategy().scope():
-        network = make(seen.shape)
-        counts = class_counts(work.training, work.classes)
-        learner = make_learner(network, settings, counts, seen.batches)
-    if not record.finished(settings["epochs"]):
-        with failures.explained(settings["batch_size"], seen.source, held_out.source):
+    with failures.explained(settings["batch_size"], seen.source, held_out.source):
+        with devices.strategy().scope():
+            network = make(seen.shape)
+            counts = class_counts(work.training, work.classes)
+            learner = make_learner(network, settings, counts, seen.batches)
+        if not record.finished(settings["epochs"]):
             fit(learner, seen, held_out, settings, record)
-    record.restore_best(learner)
+        record.restore_best(learner)
     return network, [record]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -106,6 +108,7 @@ def run_ffmpeg(
 
     Raises:
         FfmpegError: it failed or exceeded the limit.
+        OSError: its output is larger than files may be.
         InputError: there is no FFmpeg.
     """
     quiet = ["-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning"]
@@ -135,6 +138,8 @@ def run_ffmpeg(
         lines = said.read().decode(errors="replace").splitlines()[-SHOWN_LINES:]
     if overdue.is_set():
         raise FfmpegError(f"FFmpeg took over {seconds:g} s: {shlex.join(command)}")
+    if process.returncode == -signal.SIGXFSZ:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     if process.returncode:
         text = "\n".join([f"FFmpeg failed ({process.returncode}): {shlex.join(command)}", *lines])
         raise FfmpegError(text)
