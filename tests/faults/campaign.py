@@ -11,9 +11,12 @@ A campaign is a module beside this one. Its docstring's first line is its title,
                                                 `Failed` (or fail an assertion) if the product
                                                 does not keep what docs/reliability.md promises
 
-and, when its cases share something dear to make,
+and may have
 
-    def prepare(work: Path) -> None             called once before the first case of a run;
+    def quick(case: Case) -> bool               whether the test suite can afford a case
+    def impossible() -> str                     why it cannot be run here; empty when it can
+    def prepare(work: Path) -> None             called once before the first case of a run to make
+                                                what is dear and common to all cases;
                                                 `shared(folder)` gives that place to `attempt`
 
 `Case.name` is unique in the campaign, `Case.kind` groups cases in the table, `Case.values` is
@@ -78,7 +81,7 @@ class Case:
 
 
 class Campaign(Protocol):
-    """What a campaign's module has; `prepare` may be left out."""
+    """What every campaign's module has."""
 
     __name__: str
     __doc__: str
@@ -108,6 +111,18 @@ def sample(name: str, count: int, seed: int = SEED) -> list[Case]:
     if len({case.name for case in whole}) < len(whole):
         raise ValueError(f"{name}: two cases have the same name")
     return random.Random(seed).sample(whole, count) if count < len(whole) else whole
+
+
+def in_tests(name: str) -> list[Case]:
+    """The cases that the test suite tries."""
+    campaign = find(name)
+    quick = getattr(campaign, "quick", lambda case: True)
+    return [case for case in sample(name, campaign.CASES) if quick(case)][: campaign.IN_TESTS]
+
+
+def impossible(name: str) -> str:
+    """Why a campaign cannot be run on this machine; empty when it can."""
+    return getattr(find(name), "impossible", str)()
 
 
 def shared(folder: Path) -> Path:
@@ -150,6 +165,9 @@ def run(name: str, chosen: Sequence[Case], work: Path, jobs: int = 1, again: boo
     Returns:
         Whether all finished cases have passed.
     """
+    if reason := impossible(name):
+        print(f"{name} is left out: {reason}")
+        return True
     work.mkdir(parents=True, exist_ok=True)
     ledger = work / f"{name}.jsonl"
     known = {done["name"]: done for done in _finished(ledger)}

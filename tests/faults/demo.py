@@ -6,9 +6,10 @@ a call with a target that users have, so that a case starts from the finished st
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -46,7 +47,9 @@ STAGES: Sequence[tuple[str, ...]] = (
     ("results/models/cnn/model.keras",),
     (),
 )
-TIME_LIMIT = 900
+# Shares of the stages in the time of all.
+SHARES = (0.38, 0.12, 0.1, 0.24, 0.16)
+TIME_LIMIT = 1800
 
 # What may differ between two runs of the same input: what tells of the run itself.
 OF_THE_RUN = {"logs", "benchmarks", ".lock", ".snakemake_timestamp"}
@@ -119,31 +122,37 @@ def copy(source: Path, folder: Path) -> None:
     subprocess.run(["cp", "-a", "--", source, folder], check=True)
 
 
-def make_stages(work: Path) -> None:
-    """Make the result stage by stage and keep each: `0` is only filmed, `1` has the first, ...
+def stage(folder: Path, number: int) -> Path:
+    """The session after so many stages; 0 is only filmed. Made when it is not there, never changed.
 
-    ``seconds.json`` says how long each took. What is there is not made again.
+    Args:
+        folder: of a case; what it shares with all other cases of all campaigns lies beside it.
+        number: of stages.
     """
-    if (work / "seconds.json").exists():
-        return
-    seconds = []
-    if not (work / "0").exists():
-        film(work / "filmed").folder.rename(work / "0")
-    for number, targets in enumerate(STAGES, start=1):
-        making = work / "making"
-        subprocess.run(["rm", "-rf", "--", making], check=True)
-        copy(work / str(number - 1), making)
+    stages = folder.parents[1] / "stages"
+    stages.mkdir(exist_ok=True)
+    made = stages / str(number)
+    before = stage(folder, number - 1) if number else None
+    with (stages / f"{number}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if made.exists():
+            return made
+        making = stages / f"making-{number}"
+        shutil.rmtree(making, ignore_errors=True)
         begin = time.monotonic()
-        start(making, *targets).finish()
-        seconds.append(time.monotonic() - begin)
-        subprocess.run(["rm", "-rf", "--", work / str(number)], check=True)
-        making.rename(work / str(number))
-    (work / "seconds.json").write_text(json.dumps(seconds))
+        if before is None:
+            film(making)
+        else:
+            copy(before, making)
+            start(making, *STAGES[number - 1]).finish()
+        (making / "seconds").write_text(f"{time.monotonic() - begin}")
+        making.rename(made)
+    return made
 
 
-def seconds(work: Path) -> list[float]:
-    """How long each stage took when `make_stages` made it."""
-    return json.loads((work / "seconds.json").read_text())
+def seconds(folder: Path, number: int) -> float:
+    """How long the stage took by which the session after so many stages was made."""
+    return float((stage(folder, number) / "seconds").read_text())
 
 
 def digests(folder: Path) -> dict[str, str]:
