@@ -129,7 +129,9 @@ def read_parquet(
     path: str | os.PathLike[str], columns: Sequence[str] | None = None
 ) -> tuple[pa.Table, dict[str, Any]]:
     """A Parquet table and the metadata that `write_parquet` stored with it (empty if none)."""
-    table = pq.read_table(path, columns=None if columns is None else list(columns))
+    # Not `pq.read_table`, which imports all of Arrow's data sets and pandas to read one file.
+    with pq.ParquetFile(path) as file:
+        table = file.read(columns=None if columns is None else list(columns))
     stored = (table.schema.metadata or {}).get(METADATA_KEY)
     return table, json.loads(stored) if stored else {}
 

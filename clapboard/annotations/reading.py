@@ -23,8 +23,6 @@ from clapboard.annotations.per_clip import find_per_clip, read_per_clip
 from clapboard.annotations.sheet import Sheet, split_claps
 from clapboard.annotations.tables import Table, read_delimited, read_text
 from clapboard.annotations.via import is_via, read_via
-from clapboard.annotations.workbooks import SUFFIXES as WORKBOOK_SUFFIXES
-from clapboard.annotations.workbooks import read_workbook
 from clapboard.problems import Problem, errors
 
 TABLE_FORMATS: Mapping[str, Callable[[Table, Mapping[str, Any]], tuple[Sheet, list[Problem]]]] = {
@@ -37,6 +35,7 @@ JSON_FORMATS: Mapping[str, Callable[[Any, str, Mapping[str, Any]], tuple[Sheet, 
     "label-studio": read_label_studio,
     "via": read_via,
 }
+WORKBOOK_SUFFIXES = frozenset({".xlsx", ".xlsm", ".ods", ".xls"})
 FORMATS = ("auto", *TABLE_FORMATS, "elan", *JSON_FORMATS, "folders")
 
 # A date before a time, or a colon before the microseconds: no player writes either.
@@ -83,6 +82,8 @@ def _read(
     if wanted in JSON_FORMATS or (wanted == "auto" and suffix == ".json"):
         return _read_json(path, settings)
     if suffix in WORKBOOK_SUFFIXES:
+        from clapboard.annotations.workbooks import read_workbook  # slow, and most sheets are CSV
+
         tables, problems = read_workbook(path)
     else:
         table, problems = read_delimited(path)

@@ -22,8 +22,6 @@ from python_calamine import CalamineError, CalamineWorkbook
 from clapboard.annotations.tables import Row, Table, make_row
 from clapboard.problems import Problem
 
-SUFFIXES = frozenset({".xlsx", ".xlsm", ".ods", ".xls"})
-
 # What openpyxl and calamine raise for damaged files, found by damaging some.
 BROKEN = (
     BadZipFile,

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from clapboard import artifacts
 from clapboard.annotations.labels import folder_name
+from clapboard.arrow import column, numbers, texts
 from clapboard.dataset import linking
 from clapboard.dataset.classes import CLASS_COLUMNS, class_rows, find_classes
 from clapboard.dataset.leakage import DigestBook, find_divided
@@ -66,7 +67,7 @@ class _Chapter:
     def of_class(self, code: int) -> linking.Stock:
         """The files of one class."""
         mask = self.codes == code
-        names = self.files.filter(pa.array(mask)).to_pylist()
+        names = self.files.filter(column(mask)).to_pylist()
         return linking.Stock(self.folder, names, self.inodes[mask])
 
 
@@ -102,7 +103,7 @@ def write_dataset(
     manifest.unlink(missing_ok=True)
 
     chapters, book = list[_Chapter](), DigestBook()
-    numbers = defaultdict[str, list[NDArray[np.int64]]](list)
+    taken = defaultdict[str, list[NDArray[np.int64]]](list)
     with artifacts.replacing(manifest) as temporary:
         with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
             for recording in tqdm(members, desc="manifest", unit="recording"):
@@ -111,10 +112,10 @@ def write_dataset(
                 for chapter, table in rows:
                     writer.write_table(table)
                     chapters.append(chapter)
-                    frames, digests = table["frame"].to_numpy(), table["digest"].to_pylist()
+                    frames, digests = numbers(table["frame"]), table["digest"].to_pylist()
                     book.add(name, chapter.split, frames, digests)
-                    numbers[name].append(frames)
-        frames_of = {name: np.concatenate(parts) for name, parts in numbers.items()}
+                    taken[name].append(frames)
+        frames_of = {name: np.concatenate(parts) for name, parts in taken.items()}
         refuse([*book.find_shared(), *find_clashes(frames_of)])
         _link(root, classes, chapters, [recording["id"] for recording in members])
         artifacts.write_csv(root / "labels.csv", CLASS_COLUMNS, class_rows(classes))
@@ -128,29 +129,29 @@ def _rows(
     Raises:
         InputError: a selected frame is not in the store.
     """
-    names = pa.array(classes, pa.string())
-    folders = pa.array([f"{recording['split']}/{folder_name(label)}" for label in classes])
+    names, slash = texts(classes), texts(["/"])[0]
+    folders = texts([f"{recording['split']}/{folder_name(label)}" for label in classes])
     labels, _ = artifacts.read_parquet(labels_file, ["frame", "label", "selected"])
     labels = labels.filter(pc.and_(labels["selected"], pc.is_in(labels["label"], names)))
-    wanted = labels["frame"].to_numpy()
-    code_of = pc.index_in(labels["label"], names).to_numpy()
+    wanted = numbers(labels["frame"])
+    code_of = numbers(pc.index_in(labels["label"], names))
     found = 0
     for manifest in manifests:
         store, _ = artifacts.read_parquet(manifest, ["frame", "seconds", "file", "digest"])
-        store = store.filter(pa.array(np.isin(store["frame"].to_numpy(), wanted)))
+        store = store.filter(column(np.isin(numbers(store["frame"]), wanted)))
         files = store["file"].combine_chunks()
-        codes = code_of[np.searchsorted(wanted, store["frame"].to_numpy())]
+        codes = code_of[np.searchsorted(wanted, numbers(store["frame"]))]
         found += len(codes)
         columns = {
             **{name: store[name] for name in ("frame", "seconds", "digest")},
             **{
-                name: pa.repeat(pa.scalar(recording[name], pa.string()), len(codes))
+                name: texts([recording[name]] * len(codes))
                 for name in ("split", "subject", "session", "camera")
             },
-            "recording": pa.repeat(recording["id"], len(codes)),
-            "class_index": codes,
-            "label": names.take(pa.array(codes)),
-            "path": pc.binary_join_element_wise(folders.take(pa.array(codes)), files, "/"),
+            "recording": texts([recording["id"]] * len(codes)),
+            "class_index": column(codes),
+            "label": names.take(column(codes)),
+            "path": pc.binary_join_element_wise(folders.take(column(codes)), files, slash),
         }
         inodes = _inodes(manifest, files.to_pylist())
         folder = Path(manifest).parent.resolve()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from clapboard import artifacts
 from clapboard.annotations.labels import normalise
+from clapboard.arrow import column, texts
 from clapboard.labels import sampling
 from clapboard.labels.framecsv import FrameRange, read_framecsv
 from clapboard.problems import Problem, refuse
@@ -179,14 +180,14 @@ def write_labels(
             other_index = RecordingIndex.read(other)
             beside.append((labelled(framecsv, other_index), other_index))
     selected = sampling.select(labels, index, frames, beside)
-    names = pa.array(labels.labels, pa.string())
+    names = texts(labels.labels)
     table = pa.table(
         {
-            "frame": pa.array(labels.frames, pa.int64()),
-            "chapter": pa.array(index.chapter[labels.frames - 1], pa.int16()),
-            "label": pa.DictionaryArray.from_arrays(labels.codes, names).cast(pa.string()),
-            "row": pa.array(labels.rows, pa.int32()),
-            "selected": pa.array(selected, pa.bool_()),
+            "frame": column(labels.frames),
+            "chapter": column(index.chapter[labels.frames - 1]),
+            "label": pa.DictionaryArray.from_arrays(column(labels.codes), names).cast(pa.string()),
+            "row": column(labels.rows),
+            "selected": column(selected),
         }
     )
     artifacts.write_parquet(output, table, {"recording": index.recording})

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from clapboard import artifacts
+from clapboard.arrow import column
 from clapboard.labels.sampling import grid
 from clapboard.video.index import RecordingIndex
 
@@ -26,9 +27,9 @@ def write_sample(
     frames = np.flatnonzero(grid(index, every)) + 1
     table = pa.table(
         {
-            "frame": pa.array(frames, pa.int64()),
-            "chapter": pa.array(index.chapter[frames - 1], pa.int16()),
-            "selected": pa.array(np.ones(len(frames), bool)),
+            "frame": column(frames),
+            "chapter": column(index.chapter[frames - 1]),
+            "selected": column(np.ones(len(frames), bool)),
         }
     )
     artifacts.write_parquet(output, table, {"recording": index.recording})

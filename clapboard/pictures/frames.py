@@ -19,12 +19,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from clapboard import fingerprint
+from clapboard.arrow import numbers
 from clapboard.artifacts import digest, read_parquet, write_parquet
 from clapboard.pictures.store import FrameStore
 from clapboard.problems import InputError, Problem
@@ -105,8 +105,8 @@ def read_manifest(path: str | os.PathLike[str]) -> pa.Table:
 
 def _selected(labels_file: str | os.PathLike[str], chapter: int) -> NDArray[np.int64]:
     labels, _ = read_parquet(labels_file, ["frame", "chapter", "selected"])
-    rows = pc.and_(pc.equal(labels["chapter"], chapter), labels["selected"])
-    return np.unique(labels.filter(rows)["frame"].to_numpy())
+    rows = (numbers(labels["chapter"]) == chapter) & numbers(labels["selected"])
+    return np.unique(numbers(labels["frame"])[rows])
 
 
 def _outputs(

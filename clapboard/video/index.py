@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from clapboard.arrow import column, numbers
 from clapboard.artifacts import read_parquet, write_parquet
 from clapboard.clock import first_tick
 
@@ -129,11 +130,11 @@ class RecordingIndex:
         """Write the index as Parquet, columns and metadata as in docs/architecture.md."""
         table = pa.table(
             {
-                "frame": pa.array(np.arange(1, len(self) + 1, dtype=np.int64)),
-                "pts": pa.array(self.pts),
-                "chapter": pa.array(self.chapter),
-                "key": pa.array(self.key),
-                "source_pts": pa.array(self.source_pts),
+                "frame": column(np.arange(1, len(self) + 1, dtype=np.int64)),
+                "pts": column(self.pts),
+                "chapter": column(self.chapter),
+                "key": column(self.key),
+                "source_pts": column(self.source_pts),
             }
         )
         metadata = {
@@ -165,7 +166,7 @@ class RecordingIndex:
 
 
 def _column(table: pa.Table, name: str, dtype: type[np.generic]) -> NDArray[Any]:
-    return table[name].to_numpy().astype(dtype, copy=False)
+    return numbers(table[name]).astype(dtype, copy=False)
 
 
 def _chapter(fields: dict[str, Any]) -> Chapter:
