@@ -64,8 +64,8 @@ def milliseconds(do: Callable[[VideoFrame], object], pictures: Sequence[VideoFra
     return min(taken)
 
 
-def scaler(flags: Interpolation, pixel_format: str, converted: bool = True) -> Scale:
-    """FFmpeg's scaler with some flags; `converted` to the matrix that JPEG readers assume."""
+def scaler(flags: Interpolation, converted: bool = True) -> Scale:
+    """FFmpeg's scaler with some flags; `converted` by it to the matrix that JPEG readers assume."""
     own = VideoReformatter()
 
     def scale(picture: VideoFrame) -> VideoFrame:
@@ -73,11 +73,31 @@ def scaler(flags: Interpolation, pixel_format: str, converted: bool = True) -> S
             picture,
             SIDE,
             SIDE,
-            pixel_format,
+            "yuvj444p",
             src_colorspace=matrix(picture),
             dst_colorspace=Colorspace.ITU601 if converted else matrix(picture),
             interpolation=flags,
             src_color_range=colour_range(picture),
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
+        )
+
+    return scale
+
+
+def chosen(pixel_format: str) -> Scale:
+    """The pixel definition, and after it the chroma subsampling of a format, if it has any."""
+    resize, own = Resizer(PixelSettings()), VideoReformatter()
+
+    def scale(picture: VideoFrame) -> VideoFrame:
+        small = resize(picture)
+        return own.reformat(
+            small,
+            format=pixel_format,
+            src_colorspace=Colorspace.ITU601,
+            dst_colorspace=Colorspace.ITU601,
+            interpolation=AREA,
+            src_color_range=ColorRange.JPEG,
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
@@ -128,19 +148,21 @@ def scaling(footage: Footage) -> str:
     """Table of scalers; chroma is not subsampled, so that the scaler alone is seen."""
     accurate = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
     kinds = {
-        "area, accurate, full chroma (chosen)": (AREA, True),
-        "area, full chroma": (Interpolation.AREA | Interpolation.FULL_CHR_H_INT, True),
-        "area, accurate": (Interpolation.AREA | Interpolation.ACCURATE_RND, True),
-        "area, matrix left as it is": (AREA, False),
-        "bilinear": (Interpolation.BILINEAR | accurate, True),
-        "bicubic (the original's)": (Interpolation.BICUBIC | accurate, True),
-        "lanczos": (Interpolation.LANCZOS | accurate, True),
-        "fast bilinear": (Interpolation.FAST_BILINEAR | accurate, True),
-        "nearest": (Interpolation.POINT | accurate, True),
+        "area, matrix changed after it (chosen)": Resizer(PixelSettings()),
+        "area, matrix changed by the scaler": scaler(AREA),
+        "the same without accurate rounding": scaler(
+            Interpolation.AREA | Interpolation.FULL_CHR_H_INT
+        ),
+        "the same without full chroma": scaler(Interpolation.AREA | Interpolation.ACCURATE_RND),
+        "area, matrix left as it is": scaler(AREA, converted=False),
+        "bilinear": scaler(Interpolation.BILINEAR | accurate),
+        "bicubic (the original's)": scaler(Interpolation.BICUBIC | accurate),
+        "lanczos": scaler(Interpolation.LANCZOS | accurate),
+        "fast bilinear": scaler(Interpolation.FAST_BILINEAR | accurate),
+        "nearest": scaler(Interpolation.POINT | accurate),
     }
     rows = []
-    for name, (flags, converted) in kinds.items():
-        scale = scaler(flags, "yuvj444p", converted)
+    for name, scale in kinds.items():
         results = [
             to_rgb([plane.copy() for plane in planes(scale(picture))], "601", full=True)
             for picture in footage.pictures
@@ -167,7 +189,7 @@ def encoding(footages: dict[str, Footage]) -> str:
     for name, (pixel_format, encode) in kinds.items():
         row: list[object] = [name]
         for footage in footages.values():
-            scale = scaler(AREA, pixel_format)
+            scale = chosen(pixel_format)
             small = [scale(picture) for picture in footage.pictures]
             files = [encode(picture) for picture in small]
             size = statistics.mean(map(len, files)) / 1000
