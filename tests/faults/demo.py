@@ -21,8 +21,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from tests.faults.limits import NOBODY, NONE, Limits
+from tests.faults.limits import snakemake as limited
 from tests.filming import film_recording
-from tests.workflow import calling, project
+from tests.workflow import project
 from tests.workflow.project import Project
 
 SUBJECTS = ("S1C1", "S2C1", "S3C1")
@@ -41,14 +43,20 @@ CONFIG = {
     },
 }
 STAGES: Sequence[tuple[str, ...]] = (
+    ("check",),
+    ("results/framecsv/S1C1.csv",),
+    ("results/framecsv/S2C1.csv",),
     ("framecsv",),
+    ("results/resized/S1C1/01/manifest.parquet",),
     ("frames",),
-    ("videos", "dataset"),
+    ("videos",),
+    ("dataset",),
     ("results/models/cnn/model.keras",),
     (),
 )
 # Shares of the stages in the time of all.
-SHARES = (0.38, 0.12, 0.1, 0.24, 0.16)
+SHARES = (0.06, 0.12, 0.12, 0.14, 0.06, 0.12, 0.08, 0.05, 0.15, 0.1)
+FRAMES_MADE, DATASET_MADE = 6, 8
 TIME_LIMIT = 1800
 
 # What may differ between two runs of the same input: what tells of the run itself.
@@ -93,28 +101,35 @@ class Run:
         self.process.join(seconds)
         return self.process.exitcode
 
-    def finish(self) -> None:
-        """Wait for its end.
+    def finish(self, well: bool = True) -> str:
+        """Wait for its end; what is on the screen.
 
         Raises:
-            AssertionError: it failed or takes too long.
+            AssertionError: it takes too long or, when it is to end `well`, it failed.
         """
-        status = self.wait()
+        status, text = self.wait(), self.text
         if status is None:
             kill([*descendants(self.pid), self.pid])
-        assert status == 0, f"status {status}:\n{self.text}"
+        assert status is not None and not (well and status), f"status {status}:\n{text}"
+        self.screen.unlink()
+        return text
 
 
-def start(folder: Path, *targets: str) -> Run:
+def start(folder: Path, *targets: str, limits: Limits = NONE) -> Run:
     """Call snakemake plainly in a project's folder."""
+    return call(folder, "--cores", "2", *(["--", *targets] if targets else []), limits=limits)
+
+
+def call(folder: Path, *arguments: str, limits: Limits = NONE) -> Run:
+    """Call snakemake with arguments."""
     handle, name = tempfile.mkstemp(prefix="screen-", dir=folder)
+    if limits.nobody:
+        os.fchown(handle, NOBODY, NOBODY)
     os.close(handle)
-    arguments = ("--cores", "2", "--", *targets) if targets else ("--cores", "2")
-    call = project.SERVER.Process(
-        target=calling.snakemake, args=(project.REPOSITORY, folder, Path(name), arguments)
-    )
-    call.start()
-    return Run(call, Path(name))
+    words = (limits, project.REPOSITORY, folder, Path(name), arguments)
+    process = project.SERVER.Process(target=limited, args=words)
+    process.start()
+    return Run(process, Path(name))
 
 
 def copy(source: Path, folder: Path) -> None:

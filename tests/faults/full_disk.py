@@ -1,0 +1,162 @@
+"""No room to write: a full disk at every rule, and a limit of the size of files.
+
+The run must end with one message that says so, what has been there before must be as it was, and a
+plain call after there is room again must end with what an undisturbed run has made.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.faults import demo
+from tests.faults.campaign import Case, Failed
+from tests.faults.limits import Limits
+
+CASES = 60
+IN_TESTS = 1
+
+# Of every rule: the stage that makes it, and what it makes below results/.
+RULES = {
+    "check_inputs": (1, ["check/report.csv", "check/accepted.json"]),
+    "index_recording": (2, ["index/S1C1.parquet", "audit/S1C1.json"]),
+    "find_clap": (2, ["audit/sync/S1C1.json", "audit/sync/S1C1.png"]),
+    "compare_cameras": (4, ["audit/sync/cameras.csv"]),
+    "compute_framecsv": (2, ["framecsv/S1C1.csv", "procedures/S1C1"]),
+    "label_frames": (5, ["labels/S1C1.parquet"]),
+    "extract_frames": (5, ["resized/S1C1/01"]),
+    "concatenate_chapters": (7, ["video/S1C1.mp4"]),
+    "link_dataset": (8, ["Data"]),
+    "check_leakage": (9, ["check/leakage.csv"]),
+    "train_model": (9, [f"models/cnn/{name}" for name in ("model.keras", "history.csv")]),
+    "evaluate_model": (10, ["models/cnn/metrics.json", "models/cnn/predictions.parquet"]),
+}
+FULL = "disk full: "
+LIMITED = "limit of the size of files"
+WHOLE = "disk full, Snakemake's own records too"
+LARGE = 2**30
+LEAST = 8192  # Snakemake's own records of a job are smaller
+
+
+def cases(chance: random.Random, count: int) -> list[Case]:
+    """All rules in turn with nothing free, with some of what they need, with a limit."""
+    drawn = []
+    for number in range(count):
+        rule = list(RULES)[number % len(RULES)]
+        turn = number // len(RULES)
+        kind = [FULL + rule, FULL + rule, FULL + rule, LIMITED, WHOLE][turn % 5]
+        share = chance.random() if turn % 5 else 0.0
+        drawn.append(Case(f"{number:02d}-{rule}", kind, {"rule": rule, "share": share}))
+    return drawn
+
+
+def quick(case: Case) -> bool:
+    """Whether no model is trained."""
+    return RULES[case.values["rule"]][0] <= 2
+
+
+def impossible() -> str:
+    """Whether this user may mount a file system."""
+    trial = ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    done = subprocess.run(trial, capture_output=True, text=True, check=False)
+    return f"no tmpfs can be mounted here ({done.stderr.strip()})" if done.returncode else ""
+
+
+def attempt(case: Case, folder: Path) -> None:
+    """Take the room away, call, give it back, call, compare."""
+    stage, outputs = RULES[case.values["rule"]]
+    undisturbed, project = demo.stage(folder, stage), folder / "project"
+    results, whole = project / "results", case.kind == WHOLE
+    demo.copy(undisturbed, project)
+    made = [results / output for output in outputs]
+    needed = sum(_bytes(path) for path in made)
+    largest = max(_largest(path) for path in made)
+    for path in made:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    before = demo.digests(project)
+    targets = _targets(case.values["rule"], outputs)
+    if case.kind == LIMITED:
+        limit = max(LEAST, int(largest * case.values["share"]))
+        if limit >= largest:
+            limit = largest // 2
+        said = demo.start(project, *targets, limits=Limits(file_size=limit)).finish(well=False)
+        _judge(case, project, before, undisturbed, said, "File too large")
+        demo.start(project, *targets).finish()
+        _compare(project, undisturbed)
+        return
+    disk = project if whole else results
+    moved = disk.rename(disk.with_name("moved"))
+    disk.mkdir()
+    mount("-t", "tmpfs", "-o", f"size={LARGE}", "tmpfs", str(disk))
+    try:
+        subprocess.run(["cp", "-a", f"{moved}/.", disk], check=True)
+        for share in (case.values["share"], case.values["share"] / 3, 0.0):
+            mount("-o", f"remount,size={_used(disk) + int(share * needed)}", str(disk))
+            said = demo.start(project, *targets).finish(well=False)
+            if "No space left" in said or not share:
+                break
+            for path in made:  # it was enough
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        _judge(case, project, before, undisturbed, said, "No space left on device")
+        mount("-o", f"remount,size={LARGE}", str(disk))
+        demo.start(project, *targets).finish()
+        _compare(project, undisturbed)
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def mount(*arguments: str) -> None:
+    """Call mount."""
+    subprocess.run(["mount", *arguments], check=True)
+
+
+def _targets(rule: str, outputs: list[str]) -> list[str]:
+    """Files by which snakemake is asked for what a rule makes."""
+    inner = {"extract_frames": "manifest.parquet", "link_dataset": "manifest.parquet"}
+    ends = [f"{output}/{inner[rule]}" if rule in inner else output for output in outputs]
+    return [f"results/{end}" for end in ends]
+
+
+def _bytes(path: Path) -> int:
+    """What a file or folder takes on the disk."""
+    return sum(file.stat().st_blocks * 512 for file in [path, *path.rglob("*")])
+
+
+def _largest(path: Path) -> int:
+    """Size of the largest file."""
+    return max(file.stat().st_size for file in [path, *path.rglob("*")] if file.is_file())
+
+
+def _used(disk: Path) -> int:
+    usage = shutil.disk_usage(disk)
+    return usage.total - usage.free
+
+
+def _judge(
+    case: Case,
+    project: Path,
+    before: dict[str, str],
+    undisturbed: Path,
+    said: str,
+    reason: str,
+) -> None:
+    """Whether one message says what is wrong, and nothing half-made is there to be believed."""
+    if reason not in said:
+        raise Failed(f"the reason is not said:\n{said}")
+    if case.kind != WHOLE and f"rule {case.values['rule']}" in said and "[disk]" not in said:
+        raise Failed(f"the remedy is not said:\n{said}")
+    if "Traceback" in said and case.kind != WHOLE:
+        raise Failed(f"more than a message:\n{said}")
+    wanted = demo.digests(undisturbed)
+    for name, digest in demo.digests(project).items():
+        inner = ".partial-" in name or name.endswith("ledger.parquet")
+        believed = not inner and not name.startswith("Data/") and "/cnn/training/" not in name
+        if believed and digest != wanted.get(name, before.get(name)):
+            raise Failed(f"half-made: {name}")
+
+
+def _compare(project: Path, undisturbed: Path) -> None:
+    if found := demo.differences(project, undisturbed):
+        raise Failed("\n".join(found))

@@ -1,0 +1,173 @@
+"""What a run needs is not there: rights, a source, a file that vanishes meanwhile, memory.
+
+The run must end with a message that names the file or the setting, or do its work all the same;
+once the cause is gone, a plain call must end with what an undisturbed run has made.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+
+from tests.faults import demo
+from tests.faults.campaign import Case, Failed
+from tests.faults.full_disk import mount
+from tests.faults.limits import NOBODY, Limits
+
+CASES = 60
+IN_TESTS = 1
+
+KINDS = {
+    "read_only": "results folder mounted read-only",
+    "forbidden": "results folder of another user",
+    "unreadable": "a chapter, sheet or table without the right to read it",
+    "source_gone": "a chapter or sheet vanishes in mid-run",
+    "artifact_gone": "an artifact vanishes in mid-run",
+    "memory": "out of memory in training",
+}
+MEGABYTE = 2**20
+# More than TensorFlow needs to begin, less than it needs to train.
+MEMORY = range(260, 420)
+GROUPS = Path("/sys/fs/cgroup/memory")
+
+
+def cases(chance: random.Random, count: int) -> list[Case]:
+    """All kinds in turn."""
+    kinds = list(KINDS)
+    return [
+        Case(
+            f"{number:02d}-{kind}",
+            KINDS[kind],
+            {
+                "kind": kind,
+                "stage": chance.randrange(demo.FRAMES_MADE),
+                "seed": chance.randrange(2**32),
+            },
+        )
+        for number, kind in zip(range(count), kinds * count, strict=False)
+    ]
+
+
+def quick(case: Case) -> bool:
+    """Whether no model is trained and nothing has to be waited for."""
+    return case.values["kind"] in ("forbidden", "unreadable") and case.values["stage"] == 0
+
+
+def impossible() -> str:
+    """Whether this is a user who may become another one."""
+    return "" if os.geteuid() == 0 else "only root can take rights away from itself"
+
+
+def attempt(case: Case, folder: Path) -> None:
+    """Put an obstacle in the way, call, take it away, call, compare."""
+    kind, chance = case.values["kind"], random.Random(case.values["seed"])
+    stage = demo.DATASET_MADE if kind == "memory" else case.values["stage"]
+    project = folder / "project"
+    demo.copy(demo.stage(folder, stage), project)
+    undisturbed = demo.stage(folder, stage + 1)
+    ways = {
+        "read_only": read_only,
+        "forbidden": forbidden,
+        "unreadable": unreadable,
+        "memory": out_of_memory,
+    }
+    if kind in ways:
+        ways[kind](project, demo.STAGES[stage], chance)
+    else:
+        delay = chance.random() * demo.seconds(folder, stage + 1)
+        vanishing(project, demo.STAGES[stage], kind, delay, chance)
+    demo.start(project, *demo.STAGES[stage]).finish()
+    if found := demo.differences(project, undisturbed):
+        raise Failed("\n".join(found))
+
+
+def read_only(project: Path, targets: tuple[str, ...], chance: random.Random) -> None:
+    """The results folder cannot be written by anybody."""
+    results = project / "results"
+    results.mkdir(exist_ok=True)
+    mount("--bind", str(results), str(results))
+    try:
+        mount("-o", "remount,bind,ro", str(results))
+        said = demo.start(project, *targets).finish(well=False)
+    finally:
+        subprocess.run(["umount", "--lazy", results], check=True)
+    _expect(said, "Read-only file system", "[results-not-writable]", "results")
+
+
+def forbidden(project: Path, targets: tuple[str, ...], chance: random.Random) -> None:
+    """The results folder belongs to somebody else."""
+    results = project / "results"
+    results.mkdir(exist_ok=True)
+    _give(project, NOBODY)
+    _give(results, 0)
+    said = demo.start(project, *targets, limits=Limits(nobody=True)).finish(well=False)
+    _give(project, 0)
+    _expect(said, "Permission denied", "[results-not-writable]", "results")
+
+
+def unreadable(project: Path, targets: tuple[str, ...], chance: random.Random) -> None:
+    """A source cannot be read; nothing may be made."""
+    sources = [
+        *project.glob("videos/*/*"),
+        *project.glob("sheets/*"),
+        *project.glob("config/*.tsv"),
+    ]
+    source = chance.choice(sorted(sources))
+    before = demo.digests(project)
+    _give(project, NOBODY)
+    source.chmod(0)
+    said = demo.start(project, *targets, limits=Limits(nobody=True)).finish(well=False)
+    source.chmod(0o644)
+    _give(project, 0)
+    _expect(said, source.name, "Permission denied")
+    made = [name for name in demo.digests(project) if name not in before]
+    if set(made) - {"check/report.csv"}:
+        raise Failed(f"made all the same: {made}")
+
+
+def vanishing(
+    project: Path, targets: tuple[str, ...], kind: str, delay: float, chance: random.Random
+) -> None:
+    """A source or an artifact is moved away after `delay` seconds."""
+    run = demo.start(project, *targets)
+    run.wait(delay)
+    files = [*project.glob("videos/*/*"), *project.glob("sheets/*")]
+    if kind == "artifact_gone":
+        files = [project / "results" / name for name in demo.digests(project)]
+        while not files and run.process.is_alive():
+            time.sleep(0.01)
+            files = [project / "results" / name for name in demo.digests(project)]
+    gone = chance.choice(sorted(files))
+    gone.rename(project / "gone")
+    said = run.finish(well=False)
+    if run.process.exitcode and gone.name not in said and gone.stem not in said:
+        raise Failed(f"{gone} is not named:\n{said}")
+    if kind == "source_gone":
+        (project / "gone").rename(gone)
+
+
+def out_of_memory(project: Path, targets: tuple[str, ...], chance: random.Random) -> None:
+    """A control group or a limit of the address space has too little for training."""
+    group = GROUPS / f"clapboard-{os.getpid()}"
+    group.mkdir()
+    try:
+        limit = chance.choice(MEMORY) * MEGABYTE
+        (group / "memory.limit_in_bytes").write_text(str(limit))
+        said = demo.start(project, *targets, limits=Limits(group=group)).finish(well=False)
+    finally:
+        group.rmdir()
+    _expect(said, "batch_size")
+
+
+def _expect(said: str, *words: str) -> None:
+    for word in words:
+        if word not in said:
+            raise Failed(f"{word} is not said:\n{said}")
+
+
+def _give(folder: Path, user: int) -> None:
+    """Let a folder and all in it belong to a user."""
+    subprocess.run(["chown", "-R", f"{user}:{user}", folder], check=True)
