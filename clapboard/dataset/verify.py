@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from clapboard import running
 from clapboard.checks.inputs import save_report
 from clapboard.dataset.proof_links import linked_recordings, prove_classes, prove_links
 from clapboard.pictures.proof import Finding, command, prove_folder
@@ -88,6 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Print what is wrong and the command that puts it right; 1 when something is."""
     results = arguments.results or read_project(arguments.configfile).config.results
+    if arguments.repair:
+        running.hold(results)
     threads = len(os.sched_getaffinity(0))
     verdict = verify(Path(results), arguments.quick, threads)
     problems = [finding.problem for finding in verdict.findings]
@@ -105,5 +108,8 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
         say(f"{len(damaged)} damaged pictures removed")
     targets = {target for finding in verdict.findings for target in finding.targets}
     if targets:
-        say(f"to put it right: {command(targets)}")
+        first = any(finding.damaged for finding in verdict.findings) and not arguments.repair
+        say("to put it right:")
+        for line in [*(["clapboard verify --repair"] if first else []), command(targets)]:
+            say(f"  {line}")
     return 1 if errors(problems) else 0

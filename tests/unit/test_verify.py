@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import av
 import numpy as np
@@ -9,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from clapboard import artifacts
+from clapboard.cli import main
 from clapboard.dataset.tree import write_dataset
 from clapboard.dataset.verify import verify
 from clapboard.pictures.store import FrameStore
@@ -210,3 +213,24 @@ def test_after_the_repair_everything_is_right_again(results):
             finding.file.unlink()
     results.make()
     assert verify(results.root).findings == ()
+
+
+def test_repair_is_named_before_what_makes_the_pictures_again(results, capsys):
+    flip(results.file("S1", 3))
+    assert main(["verify", "--results", str(results.root)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    commands = [line.strip() for line in lines[lines.index("to put it right:") + 1 :]]
+    assert [command.split()[0] for command in commands] == ["clapboard", "snakemake"]
+
+
+def test_nothing_is_repaired_while_a_run_works_there(results, capsys):
+    flip(results.file("S1", 3))
+    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
+    command = [sys.executable, "-c", f"{program}", str(results.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as run:
+        while not (results.root / ".lock").exists() or not (results.root / ".lock").read_text():
+            assert run.poll() is None
+        assert main(["verify", "--repair", "--results", str(results.root)]) == 1
+        run.communicate(b"\n")
+    assert "Another run works in this folder" in capsys.readouterr().err
+    assert results.file("S1", 3).exists()
