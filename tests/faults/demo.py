@@ -59,6 +59,8 @@ SHARES = (0.06, 0.12, 0.12, 0.14, 0.06, 0.12, 0.08, 0.05, 0.15, 0.1)
 FRAMES_MADE, DATASET_MADE = 6, 8
 TIME_LIMIT = 1800
 
+SOURCES = ("config", "sheets", "videos")
+
 # What may differ between two runs of the same input: what tells of the run itself.
 OF_THE_RUN = {"logs", "benchmarks", ".lock", ".snakemake_timestamp"}
 
@@ -171,17 +173,19 @@ def seconds(folder: Path, number: int) -> float:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Digest of everything that a project has made, by path below its results.
+    """Digest of everything that a project has made, by path below its results, and of its sources.
 
     Of a model, the date in its archive does not count; of the ledger of a store, the times of the
     files, which it has to tell whether somebody touched them.
     """
     results = folder / "results"
-    return {
+    made = {
         path.relative_to(results).as_posix(): _digest(path)
         for path in sorted(results.rglob("*"))
         if path.is_file() and not OF_THE_RUN & set(path.relative_to(results).parts)
     }
+    sources = [path for name in SOURCES for path in (folder / name).rglob("*") if path.is_file()]
+    return made | {f"../{path.relative_to(folder)}": _digest(path) for path in sorted(sources)}
 
 
 def _digest(path: Path) -> str:

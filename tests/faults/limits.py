@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.workflow import calling
@@ -18,12 +18,14 @@ class Limits:
     """What a run may have.
 
     Attributes:
+        environment: added to its environment.
         file_size: most bytes in a file; 0 for no limit.
         address_space: most bytes of memory that a process may ask for; 0 for no limit.
         group: control group whose limits hold.
         nobody: whether it is the user without rights.
     """
 
+    environment: Mapping[str, str] = field(default_factory=dict)
     file_size: int = 0
     address_space: int = 0
     group: Path | None = None
@@ -37,6 +39,7 @@ def snakemake(
     limits: Limits, repository: Path, folder: Path, screen: Path, arguments: Sequence[str]
 ) -> None:
     """As `calling.snakemake`, within limits."""
+    os.environ.update(limits.environment)
     if limits.group:
         (limits.group / "cgroup.procs").write_text(str(os.getpid()))
     for kind, limit in (

@@ -1,4 +1,4 @@
-"""What a run needs is not there: rights, a source, a file that vanishes meanwhile, memory.
+"""Obstacles: no rights, no source, a file that vanishes meanwhile, no memory, a second run.
 
 The run must end with a message that names the file or the setting, or do its work all the same;
 once the cause is gone, a plain call must end with what an undisturbed run has made.
@@ -17,16 +17,19 @@ from tests.faults.campaign import Case, Failed
 from tests.faults.full_disk import mount
 from tests.faults.limits import NOBODY, Limits
 
-CASES = 60
+CASES = 54
 IN_TESTS = 1
 
 KINDS = {
+    "sources": "sources mounted read-only: no obstacle",
     "read_only": "results folder mounted read-only",
     "forbidden": "results folder of another user",
     "unreadable": "a chapter, sheet or table without the right to read it",
     "source_gone": "a chapter or sheet vanishes in mid-run",
     "artifact_gone": "an artifact vanishes in mid-run",
     "memory": "out of memory in training",
+    "second": "a second run in the same folder at the same time",
+    "elsewhere": "in another place, time zone and language, on one core: no obstacle",
 }
 MEGABYTE = 2**20
 # More than TensorFlow needs to begin, less than it needs to train.
@@ -69,19 +72,37 @@ def attempt(case: Case, folder: Path) -> None:
     demo.copy(demo.stage(folder, stage), project)
     undisturbed = demo.stage(folder, stage + 1)
     ways = {
+        "sources": sources,
         "read_only": read_only,
         "forbidden": forbidden,
         "unreadable": unreadable,
         "memory": out_of_memory,
+        "elsewhere": elsewhere,
     }
+    delay = chance.random() * demo.seconds(folder, stage + 1)
     if kind in ways:
         ways[kind](project, demo.STAGES[stage], chance)
+    elif kind == "second":
+        second(project, demo.STAGES[stage], delay)
     else:
-        delay = chance.random() * demo.seconds(folder, stage + 1)
         vanishing(project, demo.STAGES[stage], kind, delay, chance)
-    demo.start(project, *demo.STAGES[stage]).finish()
+    everything = [target for targets in demo.STAGES[: stage + 1] for target in targets]
+    demo.start(project, *everything).finish()
     if found := demo.differences(project, undisturbed):
         raise Failed("\n".join(found))
+
+
+def sources(project: Path, targets: tuple[str, ...], chance: random.Random) -> None:
+    """Nobody can write where videos and sheets are, and nobody has to."""
+    places = [project / name for name in demo.SOURCES]
+    try:
+        for place in places:
+            mount("--bind", str(place), str(place))
+            mount("-o", "remount,bind,ro", str(place))
+        demo.start(project, *targets).finish()
+    finally:
+        for place in places:
+            subprocess.run(["umount", "--lazy", place], check=False)
 
 
 def read_only(project: Path, targets: tuple[str, ...], chance: random.Random) -> None:
@@ -136,10 +157,8 @@ def vanishing(
     run.wait(delay)
     files = [*project.glob("videos/*/*"), *project.glob("sheets/*")]
     if kind == "artifact_gone":
-        files = [project / "results" / name for name in demo.digests(project)]
-        while not files and run.process.is_alive():
+        while not (files := _artifacts(project)) and run.process.is_alive():
             time.sleep(0.01)
-            files = [project / "results" / name for name in demo.digests(project)]
     gone = chance.choice(sorted(files))
     gone.rename(project / "gone")
     said = run.finish(well=False)
@@ -160,6 +179,34 @@ def out_of_memory(project: Path, targets: tuple[str, ...], chance: random.Random
     finally:
         group.rmdir()
     _expect(said, "batch_size")
+
+
+def elsewhere(project: Path, targets: tuple[str, ...], chance: random.Random) -> None:
+    """What should not matter is otherwise."""
+    zone = chance.choice(["Pacific/Kiritimati", "America/St_Johns", "UTC"])
+    words = {"TZ": zone, "LC_ALL": chance.choice(["C", "tr_TR.UTF-8"]), "PYTHONHASHSEED": "random"}
+    demo.call(project, "--cores", "1", "--", *targets, limits=Limits(environment=words)).finish()
+
+
+def second(project: Path, targets: tuple[str, ...], delay: float) -> None:
+    """Two runs at once: one does the work, the other is told so or finds it done."""
+    runs = [demo.start(project, *targets)]
+    runs[0].wait(delay)
+    runs.append(demo.start(project, *targets))
+    said = [run.finish(well=False) for run in runs]
+    failed = [text for run, text in zip(runs, said, strict=True) if run.process.exitcode]
+    if len(failed) > 1:
+        raise Failed("neither has done the work:\n" + "\n".join(failed))
+    for text in failed:
+        _expect(text, "[results-in-use]", "Another run works in this folder")
+
+
+def _artifacts(project: Path) -> list[Path]:
+    """What has been made so far and Snakemake looks at; for the rest there is `damage`."""
+    results, inner = project / "results", demo.OF_THE_RUN | {"resized", "procedures"}
+    paths = [*results.rglob("*.csv"), *results.rglob("*.parquet"), *results.rglob("S*.json")]
+    known = [path for path in paths if not inner & set(path.relative_to(results).parts)]
+    return [path for path in known if not path.name.startswith(".")]
 
 
 def _expect(said: str, *words: str) -> None:
