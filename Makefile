@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env film demo real test test-infra faults lint lock bench clean
+.PHONY: help env film demo real cloud test test-infra faults lint lock bench clean
 
 BIN := .venv/bin
 # GPU=1 gives the environment TensorFlow with CUDA; later calls keep to what .venv was made for.
@@ -28,11 +28,16 @@ demo: film  ## film a small two-camera recording, run the whole pipeline on it, 
 	$(BIN)/snakemake --snakefile Snakefile --directory $(DEMO) --cores $(CORES)
 	@$(BIN)/python examples/demo/tour.py $(DEMO)
 
+cloud: env  ## rent a GPU machine on EC2, run there, show the log, give it back (docs/ec2.md)
+	@envs/sync.sh sky
+	$(BIN)/clapboard cloud --launch
+
 test: env  ## the whole test suite
 	$(BIN)/pytest -n 2
 
 test-infra: env  ## the tests against real servers: S3, Slurm (minutes, not part of `make test`)
 	@envs/sync.sh infra
+	@envs/sync.sh sky
 	$(BIN)/pytest -rs tests/infra
 
 faults: env  ## break things on purpose, all fault campaigns; hours, goes on after a stop (docs/reliability.md)

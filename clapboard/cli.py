@@ -19,7 +19,13 @@ COMMANDS = {
         "clapboard.dataset.verify",
         "Prove that results are what their manifests say.",
     ),
+    "cloud": ("clapboard.cloud.task", "Write the task that rents a GPU machine for a run."),
+    "node": ("clapboard.cloud.node", "Run snakemake on a machine that may be taken away."),
+    "remote": ("clapboard.cloud.remote", "Run on another machine over ssh, and fetch the results."),
 }
+
+# Commands that run snakemake: what stands behind `--` is for it, `arguments.snakemake`.
+RUNNERS = ("node", "remote")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -33,14 +39,18 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done, 1 the input is wrong, 2 the command line is wrong (by argparse).
     """
-    words = sys.argv[1:] if words is None else words
+    words = list(sys.argv[1:] if words is None else words)
+    passed_on = list[str]()
+    if words[:1] and words[0] in RUNNERS and "--" in words:
+        border = words.index("--")
+        words, passed_on = words[:border], words[border + 1 :]
     parser = argparse.ArgumentParser(prog="clapboard", description=__doc__.partition(":")[0] + ".")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (module, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         if name in words:
             import_module(module).add_arguments(command)
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(words, argparse.Namespace(snakemake=passed_on))
     try:
         return import_module(COMMANDS[arguments.command][0]).run(arguments, print)
     except InputError as error:

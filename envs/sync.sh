@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Make or refresh an environment from its hash-pinned lock; does nothing when it is in step already.
-# usage: envs/sync.sh cpu|gpu|infra|lock
+# usage: envs/sync.sh cpu|gpu|infra|sky|lock
 #   cpu, gpu  .venv, from requirements-cpu.txt or requirements-gpu.txt
 #   infra     .infra, the servers and tools that `make test-infra` runs
+#   sky       .sky, SkyPilot, which rents machines
 #   lock      compile the requirements files from pyproject.toml
 # PYTHON=... chooses the interpreter.
 set -euo pipefail
@@ -72,12 +73,14 @@ compile() {
         "$uv" pip compile pyproject.toml "${options[@]}" \
             --extra "$kind" --extra pretrained --extra s3 --extra slurm --extra dev -o "envs/requirements-$kind.txt"
     done
-    "$uv" pip compile "${options[@]}" --group pyproject.toml:infra -o envs/requirements-infra.txt
+    for kind in infra sky; do
+        "$uv" pip compile "${options[@]}" --group "pyproject.toml:$kind" -o "envs/requirements-$kind.txt"
+    done
 }
 
 sync() {
     local kind=$1 venv=.venv lock=envs/requirements-$1.txt python uv
-    [[ $kind != infra ]] || venv=.infra
+    [[ $kind != infra && $kind != sky ]] || venv=.$kind
     local stamp=$venv/in-step-with.txt
     if fits $venv && cat "$lock" pyproject.toml | cmp -s - $stamp; then
         return
@@ -87,7 +90,7 @@ sync() {
     fits $venv || "$uv" venv -q --clear --python "$python" $venv
     rm -f $stamp
     VIRTUAL_ENV=$PWD/$venv "$uv" pip sync --compile-bytecode --require-hashes "$lock"
-    if [[ $kind != infra ]]; then
+    if [[ $venv == .venv ]]; then
         VIRTUAL_ENV=$PWD/$venv "$uv" pip install -q --no-deps --no-build-isolation -e .
     fi
     cat "$lock" pyproject.toml > $stamp
@@ -95,7 +98,7 @@ sync() {
 }
 
 case ${1-} in
-    cpu | gpu | infra) sync "$1" ;;
+    cpu | gpu | infra | sky) sync "$1" ;;
     lock) compile "$(find_uv "$(find_python)")" "${@:2}" ;;
-    *) fail "usage: envs/sync.sh cpu|gpu|infra|lock" ;;
+    *) fail "usage: envs/sync.sh cpu|gpu|infra|sky|lock" ;;
 esac

@@ -106,6 +106,10 @@ class Bucket:
             chosen["sse_kms_key_id"] = self.settings["kms_key"]
         return chosen
 
+    def arguments_of_uploads(self) -> dict[str, str]:
+        """`ExtraArgs` of boto3's uploads: encryption by the server, and a checksum it verifies."""
+        return {"ChecksumAlgorithm": "SHA256", **self._encryption_of_control()}
+
     def _encryption_of_control(self) -> dict[str, str]:
         if self.settings["encryption"] == "none":
             return {}
@@ -144,8 +148,7 @@ class Bucket:
                 Bucket=self.name,
                 Key=key,
                 Body=data,
-                ChecksumAlgorithm="SHA256",
-                **self._encryption_of_control(),
+                **self.arguments_of_uploads(),
             )
 
     def delete(self, keys: Sequence[str]) -> None:

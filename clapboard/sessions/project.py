@@ -37,13 +37,22 @@ def add_config_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--configfile", default=CONFIG_FILE, help="default: %(default)s")
 
 
+def read_config(config_file: str) -> Config:
+    """The configuration alone.
+
+    Raises:
+        InputError: it is wrong.
+    """
+    return load(_read_yaml(config_file), config_file)
+
+
 def read_project(config_file: str) -> Project:
     """The configuration and the recordings that it names.
 
     Raises:
         InputError: the configuration is wrong; what is wrong with the table is in the result.
     """
-    config = load(_read_yaml(config_file), config_file)
+    config = read_config(config_file)
     return Project(config, *examine_recordings(config.recordings))
 
 

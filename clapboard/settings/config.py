@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from clapboard.problems import Problem, did_you_mean, refuse
 from clapboard.s3.settings import S3
 from clapboard.settings.annotation_settings import Annotations
+from clapboard.settings.cloud_settings import Cloud
 from clapboard.settings.config_errors import as_problems
 from clapboard.settings.config_types import (
     Count,
@@ -140,6 +141,7 @@ class Config(Section):
         default=Prediction(), description="What is made for recordings with the split Predict."
     )
     s3: S3 = Field(default=S3(), description="Frames that are in a bucket.")
+    cloud: Cloud = Field(default=Cloud(), description="A machine that is rented for a run.")
 
     def section(self, name: str) -> dict[str, Any]:
         """A section as builtins with sorted keys, the form in which a rule takes parameters."""

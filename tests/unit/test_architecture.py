@@ -51,4 +51,9 @@ def test_what_is_heavy_is_imported_by_nobody_else(package):
         for path in PACKAGE.rglob("*.py")
         if path.parent.name != package and package in imported_packages(path)
     }
-    assert users <= {"settings/config.py"}
+    assert users <= {
+        "settings/config.py",
+        "settings/cloud_settings.py",
+        "cloud/node.py",
+        "cloud/unfinished.py",
+    }

@@ -1,0 +1,133 @@
+"""A machine over ssh: commands and copies, with host-key checking and without a shell in between.
+
+ssh hands a command to the shell of the other side as one text, so every word is quoted. Nothing is
+forwarded: no agent, no port, no window.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clapboard.problems import InputError, Problem
+
+ADDRESS = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.:\]-]*", re.ASCII)
+LOST = 255
+"""Exit status of ssh itself: no connection, or a lost one."""
+
+OPTIONS = (
+    "BatchMode=yes",
+    "StrictHostKeyChecking=yes",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "ClearAllForwardings=yes",
+    "ConnectTimeout=20",
+    "ServerAliveInterval=15",
+    "ServerAliveCountMax=4",
+)
+
+IN_FOLDER = 'cd -- "$1" && shift && exec "$@"'
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where to connect to, and the folder to work in there.
+
+    Attributes:
+        address: ``user@host``, or a name from ``~/.ssh/config``.
+        folder: absolute, or below the user's home.
+        port: of the ssh server; None as configured.
+        identity: file with the private key; None as configured.
+        known_hosts: file with the keys of hosts; None as configured.
+
+    Raises:
+        InputError: the address could be taken for something else.
+    """
+
+    address: str
+    folder: str
+    port: int | None = None
+    identity: str | None = None
+    known_hosts: str | None = None
+
+    def __post_init__(self) -> None:
+        if not ADDRESS.fullmatch(self.address):
+            message = "this is no address of a machine"
+            problem = Problem("bad-address", message, "Write user@host.", value=self.address)
+            raise InputError([problem])
+
+    @property
+    def ssh(self) -> list[str]:
+        """The program and its options."""
+        words = ["ssh", "-T"]
+        for option in OPTIONS:
+            words += ["-o", option]
+        if self.port is not None:
+            words += ["-p", str(self.port)]
+        if self.identity is not None:
+            words += ["-i", str(Path(self.identity).absolute()), "-o", "IdentitiesOnly=yes"]
+        if self.known_hosts is not None:
+            # ssh takes blanks for the end of a name unless there are quotes, and % for a token.
+            known = str(Path(self.known_hosts).absolute()).replace("%", "%%")
+            words += ["-o", f'UserKnownHostsFile="{known}"', "-o", "GlobalKnownHostsFile=none"]
+        return words
+
+    def command(self, words: Sequence[str], *, inside: bool = True) -> list[str]:
+        """The command line that runs `words` there, in the folder or in the user's home."""
+        if inside:
+            words = ["sh", "-c", IN_FOLDER, "sh", self.folder, *words]
+        return [*self.ssh, "--", self.address, shlex.join(words)]
+
+    def run(self, words: Sequence[str], *, inside: bool = True) -> None:
+        """Run `words` there, output on the screen.
+
+        Raises:
+            InputError: there is no connection, or the command failed.
+        """
+        self._check(subprocess.run(self.command(words, inside=inside), stdin=subprocess.DEVNULL))
+
+    def send(self, files: Iterable[str], screen: bool) -> None:
+        """Bring files of the working directory to the folder, under the same relative names.
+
+        Raises:
+            InputError: there is no connection, or a file could not be sent.
+        """
+        names = "\0".join(files).encode("utf-8", "surrogateescape")
+        words = [*self._rsync(screen), "--copy-links", "--from0", "--files-from=-", "./"]
+        self._check(subprocess.run([*words, self._remote(self.folder)], input=names))
+
+    def fetch(self, path: str, into: Path, options: Sequence[str], screen: bool) -> None:
+        """Bring what is in a folder there into a folder here.
+
+        Raises:
+            InputError: there is no connection, or a file could not be fetched.
+        """
+        source = self._remote(path if Path(path).is_absolute() else f"{self.folder}/{path}")
+        into.mkdir(parents=True, exist_ok=True)
+        words = [*self._rsync(screen), *options, source, f"{into.absolute()}/"]
+        self._check(subprocess.run(words, stdin=subprocess.DEVNULL))
+
+    def _rsync(self, screen: bool) -> list[str]:
+        # rsync splits the remote shell at blanks, and knows quotes, which are doubled inside.
+        shell = " ".join("'{}'".format(word.replace("'", "''")) for word in self.ssh)
+        words = ["rsync", "--archive", "--secluded-args", "--partial-dir=.rsync-partial"]
+        return [*words, *(["--info=progress2"] if screen else []), "--rsh", shell]
+
+    def _remote(self, path: str) -> str:
+        # A relative path that begins with a dash or holds a colon is still a path.
+        return f"{self.address}:{path if path.startswith('/') else f'./{path}'}/"
+
+    def _check(self, done: subprocess.CompletedProcess[bytes]) -> None:
+        if done.returncode == 0:
+            return
+        if done.returncode == LOST:
+            message = "there is no connection (ssh says why, above)"
+            remedy = "Check address and key; the machine's host key must be known (docs/ec2.md)."
+        else:
+            message = f"a step there ended with status {done.returncode} (it says why, above)"
+            remedy = "Correct that and run it again: it goes on where it stopped."
+        raise InputError([Problem("remote", message, remedy, value=self.address)])

@@ -1,0 +1,206 @@
+"""`clapboard cloud`: the task file for SkyPilot, which rents the machine and runs Clapboard there.
+
+The file holds no secret: on the node, credentials come from the role of the instance, and
+`.sky.yaml` in the repository keeps SkyPilot from copying those of the laptop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clapboard import artifacts
+from clapboard.cloud.needs import Needs, needs_of
+from clapboard.planning.plan import make_plan
+from clapboard.problems import InputError, Problem, refuse
+from clapboard.sessions.project import add_config_argument, read_project
+from clapboard.sessions.recordings import Recording
+from clapboard.settings.config import Config
+
+TASK_FILE = "train.sky.yaml"
+SKY = Path(".sky/bin/sky")
+NAME = "clapboard"
+MEMORY_GB = 16
+
+HEAD = """\
+# Written by `clapboard cloud` from the configuration; change the section `cloud` there.
+# docs/ec2.md: what it costs, how to watch it, how to stop it.
+# Launch: {launch}
+"""
+
+SETUP = "bash cloud/setup.sh\n"
+
+
+def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
+    """Write the task file, and say what was asked for and how to launch it."""
+    project = read_project(arguments.configfile)
+    refuse(project.problems)
+    needs = _plan(project.config, project.recordings)
+    artifacts.write_text(arguments.output, task_text(project.config, needs, arguments.targets))
+    _tell_unsent(project.recordings, say)
+    say(f"disk   {needs.disk} GB")
+    say(f"gpu    {', or '.join(f'{count} x {name}' for name, count in needs.gpus.items())}")
+    say(f"cores  at least {needs.cores}")
+    words = launch_words(project.config, arguments.output)
+    if not arguments.launch:
+        say(f"launch {shlex.join(words)}")
+        return 0
+    return subprocess.run([_program(), *words[1:]], check=False).returncode
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `clapboard cloud`."""
+    add_config_argument(parser)
+    parser.add_argument("-o", "--output", default=TASK_FILE, help="default: %(default)s")
+    parser.add_argument(
+        "--launch", action="store_true", help="also launch it: SkyPilot shows the price and asks"
+    )
+    parser.add_argument("targets", nargs="*", help="what snakemake is to make; default: all")
+
+
+def _plan(config: Config, recordings: Sequence[Recording]) -> Needs:
+    """What the run needs; nothing is measured when the disk is configured."""
+    if config.cloud.disk:
+        return needs_of(config)
+    plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
+    chapters = [file for one in recordings for file in one.chapters if one.kind == "video"]
+    size = sum(Path(file).stat().st_size for file in chapters)
+    return needs_of(config, None if plan.table.empty else plan.price, size)
+
+
+def _tell_unsent(recordings: Sequence[Recording], say: Callable[[str], None]) -> None:
+    """Say which inputs the machine will not have: SkyPilot sends this folder."""
+    here = Path.cwd()
+    sources = {path for one in recordings for path in (one.annotations, *one.chapters) if path}
+    for path in sorted(sources):
+        if "://" not in path and not Path(path).resolve().is_relative_to(here):
+            say(f"not sent, put it into the bucket: {path}")
+
+
+def task_text(config: Config, needs: Needs, targets: list[str] | None = None) -> str:
+    """The task file.
+
+    Args:
+        config: the configuration.
+        needs: what the machine must have.
+        targets: what snakemake is to make; none is all.
+
+    Raises:
+        InputError: the settings contradict each other.
+    """
+    refuse(_clashes(config))
+    text = yaml.dump(
+        task(config, needs, targets or []),
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=False,
+        allow_unicode=True,
+        width=100,
+    )
+    return HEAD.format(launch=shlex.join(launch_words(config, TASK_FILE))) + text
+
+
+def launch_words(config: Config, path: str) -> list[str]:
+    """The command that rents the machine, runs, shows the log and gives the machine back.
+
+    A managed job goes on on another machine when a spot machine is taken away; it needs a small
+    machine that watches over it. Without spot that would be money for nothing.
+    """
+    if config.cloud.spot:
+        return ["sky", "jobs", "launch", "--name", NAME, path]
+    return ["sky", "launch", "--cluster", NAME, path]
+
+
+def _program() -> str:
+    """SkyPilot of `make cloud`, or one on the PATH.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = str(SKY.absolute()) if SKY.exists() else shutil.which("sky")
+    if found is None:
+        message = "SkyPilot is not installed"
+        raise InputError([Problem("no-skypilot", message, "Run `make cloud`.")])
+    return found
+
+
+def task(config: Config, needs: Needs, targets: list[str]) -> dict[str, Any]:
+    """The task as SkyPilot's schema has it."""
+    cloud = config.cloud
+    resources: dict[str, Any] = {
+        "infra": f"aws/{cloud.region}" if cloud.region else "aws",
+        "accelerators": dict(needs.gpus),
+        "cpus": f"{needs.cores}+",
+        "memory": f"{max(MEMORY_GB, 4 * needs.cores)}+",
+        "disk_size": needs.disk,
+        "disk_tier": "medium",
+        "use_spot": cloud.spot,
+        "autostop": {"idle_minutes": cloud.idle_minutes, "down": not cloud.keep_disk},
+    }
+    if cloud.image:
+        resources["image_id"] = cloud.image
+    command = [".venv/bin/clapboard", "node"]
+    if cloud.results:
+        command += ["--keep", cloud.results]
+    command += ["--", "--profile", "profiles/ec2", *targets]
+    return {
+        "name": NAME,
+        "resources": resources,
+        "workdir": ".",
+        "setup": SETUP,
+        "run": f"exec {shlex.join(command)}\n",
+    }
+
+
+def _clashes(config: Config) -> list[Problem]:
+    """What is wrong between the settings."""
+    cloud, problems = config.cloud, list[Problem]()
+    if cloud.keep_disk and cloud.spot:
+        problems.append(
+            Problem(
+                "spot-with-disk",
+                "a spot machine cannot be stopped, only removed with its disk",
+                "Set cloud.spot or cloud.keep_disk to false.",
+                column="cloud.keep_disk",
+            )
+        )
+    if cloud.image and not cloud.region:
+        problems.append(
+            Problem(
+                "image-without-region",
+                "an image belongs to one region",
+                "Name the region: cloud.region.",
+                column="cloud.image",
+                value=cloud.image,
+            )
+        )
+    if cloud.spot and not cloud.results:
+        problems.append(
+            Problem(
+                "spot-without-bucket",
+                "a spot machine can be taken away with everything on its disk",
+                "Name a place for the results, cloud.results, or set cloud.spot to false.",
+                column="cloud.results",
+            )
+        )
+    return problems
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Make a Debian or Ubuntu machine ready: packages, data disk, environment. Then run COMMAND, if any.
+# usage: cloud/setup.sh [COMMAND...]
+#   GPU=0|1            overrules whether a GPU was found
+#   DATA_DISK=/dev/... overrules which disk is the data disk; DATA_DISK=none: there is none
+# What is done already is not done again.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+DATA=/data
+PACKAGES=(ca-certificates e2fsprogs git make python3 python3-venv rsync)
+
+say() {
+    printf 'clapboard: %s\n' "$@" >&2
+}
+
+as_root() {
+    if ((EUID)); then sudo -n -- "$@"; else "$@"; fi
+}
+
+installed() {
+    [[ $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) == "install ok installed" ]]
+}
+
+need() {
+    local package missing=()
+    for package in "$@"; do
+        installed "$package" || missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+    say "installing ${missing[*]}"
+    # A machine that has just started may be at its own updates.
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+    as_root "${apt[@]}" update
+    as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
+}
+
+in_range() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+}
+
+# Ubuntu 22.04 calls 3.10 python3, and has 3.11 beside it.
+install_python() {
+    local version
+    for version in "" 3.13 3.12 3.11; do
+        if in_range "python3${version#3}"; then return; fi
+    done
+    for version in 3.12 3.11 3.13; do
+        if apt-cache show "python$version" >/dev/null 2>&1; then
+            need "python$version" "python$version-venv"
+            return
+        fi
+    done
+    say "this system has no Python 3.11, 3.12 or 3.13" "Take Debian 12 or newer, Ubuntu 22.04 or newer."
+    exit 1
+}
+
+find_gpu() {
+    if nvidia-smi -L >/dev/null 2>&1; then
+        echo 1
+        return
+    fi
+    if grep -qs 0x10de /sys/bus/pci/devices/*/vendor; then
+        say "there is a GPU, but no driver for it: training will use the CPU" \
+            "Take an image with NVIDIA drivers (docs/ec2.md)."
+    fi
+    echo 0
+}
+
+# Results and Snakemake's own files go to the data disk, unless there are some here already.
+use_data_disk() {
+    local name status=0
+    [[ ${DATA_DISK-} != none ]] || return 0
+    as_root bash cloud/data_disk.sh "$DATA" ${DATA_DISK:+"$DATA_DISK"} || status=$?
+    ((status == 0)) || { ((status == 3)) && return || exit "$status"; }
+    for name in results .snakemake; do
+        [[ -e $name || -L $name ]] || {
+            as_root install -d -o "$(id -u)" -g "$(id -g)" "$DATA/clapboard/${name#.}"
+            ln -s "$DATA/clapboard/${name#.}" "$name"
+        }
+    done
+}
+
+need "${PACKAGES[@]}"
+install_python
+use_data_disk
+make env GPU="${GPU-$(find_gpu)}"
+if (($#)); then exec "$@"; fi

@@ -1,0 +1,192 @@
+"""`clapboard remote` against a real ssh server, behind which runs the real `clapboard node`."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sshd
+
+REPOSITORY = Path(__file__).parents[2]
+PROGRAM = Path(sys.executable).with_name("clapboard")
+
+# Every line is shown once, whatever happens to the connection.
+SNAKEFILE = """
+rule all:
+    input: "results/models/a model's.txt"
+
+rule work:
+    output: "results/models/a model's.txt", "results/resized/S1C1/01/S1C1000001.jpg"
+    shell:
+        "for i in $(seq {config[ticks]}); do echo tick $i; sleep 0.2; done; "
+        "echo done > {output[0]:q}; touch {output[1]}; test {config[ends]} = well"
+"""
+
+SETUP = """#!/usr/bin/env bash
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ln -sfn {venv} .venv
+exec "$@"
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    reason = sshd.missing()
+    if reason:
+        pytest.skip(reason)
+    with sshd.Server(tmp_path_factory.mktemp("ssh") / "a server") as server:
+        yield server
+
+
+class Laptop:
+    """A checkout, and the folder on the machine that it is sent to."""
+
+    def __init__(self, folder, server):
+        self.server = server
+        self.folder = folder / "my project"
+        self.there = folder / "a node's $HOME"
+        files = {
+            "Snakefile": SNAKEFILE,
+            "cloud/setup.sh": SETUP.format(venv=REPOSITORY / ".venv"),
+            "config/config.yaml": "models: {}\n",
+            "config/recordings.tsv": "subject\tcamera\tsplit\tannotations\tvideos\n"
+            "S1\tC1\tTraining\tsheets/S1's $(x).csv\tvideos/S 1\n",
+            "sheets/S1's $(x).csv": "sheet",
+            "videos/S 1/a `b`.mp4": "video",
+            "credentials": "secret",
+            "results/models/a model's.txt": "of an earlier run",
+        }
+        for name, text in files.items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(text)
+        shutil.copy(REPOSITORY / "cloud" / "session.sh", self.folder / "cloud")
+        for profile in ("default", "ec2"):
+            shutil.copytree(REPOSITORY / "profiles" / profile, self.folder / "profiles" / profile)
+        subprocess.run(["git", "init", "-q"], cwd=self.folder, check=True)
+        tracked = ["Snakefile", "cloud", "profiles", "config"]
+        subprocess.run(["git", "add", *tracked], cwd=self.folder, check=True)
+
+    def start(self, *arguments, options=None):
+        words = [PROGRAM, "remote", self.server.address]
+        words += self.server.options if options is None else options
+        return subprocess.Popen(
+            [*words, "--folder", self.there, *arguments],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def call(self, *arguments, options=None):
+        process = self.start(*arguments, options=options)
+        screen, _ = process.communicate(timeout=300)
+        return process.returncode, screen
+
+
+@pytest.fixture
+def laptop(tmp_path, server):
+    return Laptop(tmp_path, server)
+
+
+def work(ticks, ends="well"):
+    return ["--", "--config", f"ticks={ticks}", f"ends={ends}"]
+
+
+def ticks(screen):
+    return [int(number) for number in re.findall(r"^tick (\d+)$", screen, re.MULTILINE)]
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_run_is_sent_watched_and_fetched(laptop):
+    status, screen = laptop.call(*work(3))
+    assert status == 0, screen
+    assert ticks(screen) == [1, 2, 3]
+    sent = {str(path.relative_to(laptop.there)) for path in laptop.there.rglob("*")}
+    assert {"sheets/S1's $(x).csv", "videos/S 1/a `b`.mp4", "config/recordings.tsv"} <= sent
+    assert not {"credentials", ".git"} & sent
+    result = laptop.folder / "results" / "models" / "a model's.txt"
+    assert result.read_text() == "done\n"
+    assert not (laptop.folder / "results" / "resized").exists(), "pictures stay there"
+    kept = list(laptop.folder.glob("results-replaced-*/models/a model's.txt"))
+    assert [path.read_text() for path in kept] == ["of an earlier run"]
+
+    status, screen = laptop.call("--fetch", "--pictures")
+    assert status == 0, screen
+    assert (laptop.folder / "results/resized/S1C1/01/S1C1000001.jpg").exists()
+
+
+def test_a_failure_there_is_a_failure_here(laptop):
+    status, screen = laptop.call(*work(1, ends="badly"))
+    assert status == 1, screen
+    assert "Error in rule work" in screen
+
+
+@pytest.mark.parametrize("known", ["another key", "no key"])
+def test_a_machine_that_is_not_known_gets_nothing(laptop, tmp_path, known):
+    known_hosts = tmp_path / "known hosts"
+    known_hosts.touch()
+    if known == "another key":
+        laptop.server.remember(sshd.make_key(tmp_path / "key"), known_hosts)
+    options = [*laptop.server.options[:-1], str(known_hosts)]
+    before = known_hosts.read_text()
+    status, screen = laptop.call(*work(1), options=options)
+    assert status == 1
+    assert "Host key verification failed" in screen
+    assert "there is no connection" in screen
+    assert not laptop.there.exists()
+    assert known_hosts.read_text() == before, "no key is taken on trust"
+
+
+def test_a_lost_connection_loses_neither_the_run_nor_a_line(laptop):
+    process = laptop.start(*work(30))
+    log = laptop.there / ".clapboard" / "log"
+    for tick in (3, 10):
+        wait_for(lambda tick=tick: log.exists() and f"tick {tick}\n" in log.read_text())
+        wait_for(laptop.server.hang_up)
+    screen, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, screen
+    assert ticks(screen) == list(range(1, 31))
+
+
+def test_one_run_at_a_time_which_can_be_watched_again_and_stopped(laptop):
+    process = laptop.start(*work(2000))
+    log = laptop.there / ".clapboard" / "log"
+    wait_for(lambda: log.exists() and "tick 2\n" in log.read_text())
+    process.kill()  # the laptop is closed
+    process.communicate()
+
+    status, screen = laptop.call(*work(1))
+    assert status == 1
+    assert "a run is going on here" in screen
+
+    watching = laptop.start("--attach")
+    assert next(line for line in watching.stdout if line == "tick 1\n")
+    status, screen = laptop.call("--stop")
+    assert (status, screen) == (0, "stopped\n")
+    watching.communicate(timeout=60)
+    assert watching.returncode == 128 + 15
+
+    status, screen = laptop.call("--attach")
+    assert status == 128 + 15
+    assert "stopping: SIGTERM" in screen
+    assert laptop.call("--stop")[0] == 1
+
+
+@pytest.mark.parametrize("address", ["x;touch y", "me@-oProxyCommand=touch y", "a b"])
+def test_what_is_no_address_is_refused(tmp_path, address):
+    process = subprocess.run(
+        [PROGRAM, "remote", address], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 1
+    assert "no address" in process.stderr
+    assert not list(tmp_path.iterdir())

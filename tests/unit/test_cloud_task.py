@@ -1,0 +1,128 @@
+"""The task file: what it asks for follows from configuration and plan, and it holds no secret."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clapboard.cli import main
+from clapboard.cloud.needs import GPUS, Needs, disk_of, gpus_of, memory_of, needs_of
+from clapboard.cloud.task import task_text
+from clapboard.planning.price import Price
+from clapboard.problems import InputError
+from clapboard.settings.config import load
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE_FILE = ROOT / "cloud" / "train.sky.yaml"
+
+# What cloud/train.sky.yaml is an example of: a night's worth of sessions, all settings as they are.
+EXAMPLE = load({"cloud": {"results": "s3://your-bucket/run1", "region": "us-east-1"}})
+EXAMPLE_NEEDS = needs_of(EXAMPLE, Price(bytes=12 * 10**9, core_seconds=30_000), 60 * 10**9)
+
+
+def checks(raised: pytest.ExceptionInfo[InputError]) -> set[str]:
+    return {problem.check for problem in raised.value.problems}
+
+
+def test_the_example_is_in_step():
+    remedy = "write task_text(EXAMPLE, EXAMPLE_NEEDS) to it"
+    assert EXAMPLE_FILE.read_text() == task_text(EXAMPLE, EXAMPLE_NEEDS), remedy
+
+
+def test_no_credentials_are_in_it_and_none_are_copied(monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    text = task_text(EXAMPLE, EXAMPLE_NEEDS)
+    assert "very-secret" not in text
+    assert "AWS_" not in text
+    identity = yaml.safe_load((ROOT / ".sky.yaml").read_text())["aws"]["remote_identity"]
+    assert identity not in ("LOCAL_CREDENTIALS", "NO_UPLOAD", "SERVICE_ACCOUNT")
+
+
+def test_a_hostile_name_stays_one_word():
+    target = "$(touch x); 'y'\n#"
+    text = yaml.safe_load(task_text(EXAMPLE, EXAMPLE_NEEDS, [target]))["run"]
+    words = ["sh", "-c", f"printf '%s\\0' {text.removeprefix('exec ')}"]
+    read = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split("\0")
+    assert read[-2] == target
+
+
+def test_more_to_store_is_a_larger_disk_and_more_to_decode_are_more_cores():
+    small = needs_of(EXAMPLE, Price(bytes=10**9, core_seconds=100), 10**9)
+    large = needs_of(EXAMPLE, Price(bytes=10**11, core_seconds=200_000), 10**12)
+    assert small.disk >= 100
+    assert large.disk > 2 * 1000 + 100, "videos, and the joined ones"
+    joined = load({"video": {"concatenate": False}})
+    assert disk_of(joined, Price(), 10**12) < disk_of(EXAMPLE, Price(), 10**12) - 1000
+    assert (small.cores, large.cores) == (4, 32)
+    assert disk_of(load({"cloud": {"disk": 321}}), None, 0) == 321
+
+
+def test_memory_grows_with_what_grows():
+    def memory(size=224, **settings):
+        config = load({"models": {"m": {"architecture": "cnn", **settings}}})
+        return memory_of(config.section("models")["m"], size)
+
+    base = memory()
+    assert base < min(GPUS.values())
+    assert memory(batch_size=320) > base + 5 * (memory(batch_size=64) - base)
+    assert memory(size=448) > base
+    assert memory(filters=[64, 128, 256]) > base
+    sequence = {"architecture": "lstm", "input": "frames", "batch_size": 8}
+    assert memory(**sequence, window=64) > memory(**sequence, window=16) > memory(batch_size=8)
+
+
+def test_the_gpu_fits_the_largest_model():
+    heavy = {"architecture": "lstm", "input": "frames", "window": 32, "batch_size": 40}
+    config = load({"models": {"a": {"architecture": "cnn"}, "b": heavy}})
+    wanted = memory_of(config.section("models")["b"], 224)
+    chosen = gpus_of(config)
+    assert chosen
+    assert min(GPUS[name] for name in chosen) >= wanted > min(GPUS.values())
+    heavy["batch_size"] = 4000
+    with pytest.raises(InputError, match="batch_size") as raised:
+        gpus_of(load({"models": {"b": heavy}}))
+    assert checks(raised) == {"too-big-for-gpu"}
+    named = {"models": {"b": heavy}, "cloud": {"gpu": "A10G:4"}}
+    assert gpus_of(load(named)) == {"A10G": 4}
+
+
+def test_contradictions_are_told_together():
+    config = load({"cloud": {"keep_disk": True, "image": "ami-12ab"}})
+    with pytest.raises(InputError) as raised:
+        task_text(config, Needs({"T4": 1}, 100, 4))
+    assert checks(raised) == {"spot-with-disk", "image-without-region", "spot-without-bucket"}
+
+
+def test_without_spot_the_disk_can_be_kept_and_nothing_watches_over_the_run():
+    config = load({"cloud": {"spot": False, "keep_disk": True, "idle_minutes": 5}})
+    text = task_text(config, Needs({"T4": 1}, 100, 4))
+    resources = yaml.safe_load(text)["resources"]
+    assert resources["autostop"] == {"idle_minutes": 5, "down": False}
+    assert resources["use_spot"] is False
+    assert re.search("sky launch ", text)
+    assert "sky jobs launch" in task_text(EXAMPLE, EXAMPLE_NEEDS)
+
+
+def test_without_recordings_the_size_must_be_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "table.tsv").write_text(
+        "subject\tcamera\tsplit\tannotations\tvideos\nS1\tC1\tPredict\t\ta.mp4\n"
+    )
+    config = {"recordings": "table.tsv", "cloud": {"results": "s3://lab/x"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    words = ["cloud", "--configfile", "config.yaml", "-o", "task.yaml"]
+    assert main(words) == 1
+    assert "cloud.disk" in capsys.readouterr().err
+    assert not (tmp_path / "task.yaml").exists()
+    config["cloud"]["disk"] = 300
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    assert main([*words, "models"]) == 0
+    assert "300 GB" in capsys.readouterr().out
+    written = yaml.safe_load((tmp_path / "task.yaml").read_text())
+    assert written["resources"]["disk_size"] == 300
+    assert written["run"].split()[-1] == "models"
