@@ -26,7 +26,7 @@ from clapboard.problems import InputError, Problem
 
 LOCK = ".lock"
 RUN = "CLAPBOARD_RUN"
-"""Environment variable of all jobs: the process that started them."""
+"""Environment variable of all jobs: the process that started them, and where its number counts."""
 
 _UNSUPPORTED = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
 _held: list[int] = []
@@ -34,7 +34,7 @@ _held: list[int] = []
 
 def lead_jobs() -> None:
     """Let the jobs that this process starts know whose they are."""
-    os.environ[RUN] = str(os.getpid())
+    os.environ[RUN] = f"{os.getpid()} {_namespace()}"
 
 
 def hold(results: str | os.PathLike[str]) -> None:
@@ -85,8 +85,8 @@ def begin_job(log: int, name: str, screen: int) -> None:
 
 def _run() -> int | None:
     """A descriptor of the process that started this one; None where nobody can tell."""
-    leader = os.environ.get(RUN)
-    if not leader:
+    leader, _, namespace = os.environ.get(RUN, "").partition(" ")
+    if not leader or namespace != _namespace():  # a container counts its processes by itself
         return None
     try:
         return os.pidfd_open(int(leader))
@@ -94,6 +94,14 @@ def _run() -> int | None:
         _end()
     except OSError:  # an old kernel
         return None
+
+
+def _namespace() -> str:
+    """Name of the namespace of this process's number; empty where there are none."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _over(run: int, milliseconds: int | None = None) -> bool:

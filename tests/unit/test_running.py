@@ -106,13 +106,27 @@ def test_a_job_and_its_tools_end_with_the_run(tmp_path, start):
     wait_for(lambda: not alive(job) and not alive(tool))
 
 
-def test_a_job_that_begins_after_its_run_was_killed_does_nothing(tmp_path, monkeypatch):
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    monkeypatch.setenv(running.RUN, str(ended.pid))
-    command = [sys.executable, "-c", JOB, str(tmp_path / "log"), str(tmp_path / "said")]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    assert not (tmp_path / "said").exists()
+LATE = """
+import os, subprocess, sys
+from clapboard import logs, running
+running.lead_jobs()
+ended = subprocess.Popen(["true"])
+ended.wait()
+os.environ[running.RUN] = os.environ[running.RUN].replace(str(os.getpid()), str(ended.pid), 1)
+os.environ[running.RUN] += sys.argv[2]
+with logs.job(sys.argv[1]):
+    print("at work")
+"""
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "status"), [("", -signal.SIGKILL), (" of another container", 0)]
+)
+def test_a_job_that_begins_after_its_run_was_killed_does_nothing(tmp_path, elsewhere, status):
+    log = tmp_path / "job.log"
+    done = subprocess.run([sys.executable, "-c", LATE, str(log), elsewhere], check=False)
+    assert done.returncode == status
+    assert log.read_text() == ("" if status else "at work\n")
 
 
 def test_the_same_job_of_another_run_waits_and_the_log_stays_whole(tmp_path, start):
