@@ -67,7 +67,15 @@ rule dataset:
     """The labelled pictures, sorted by split and label."""
     input:
         rules.check_inputs.output,
-        rules.link_dataset.output,
+        DATASET["manifest"],
+        DATASET["labels"],
+
+
+rule shards:
+    """The labelled pictures as one WebDataset tar per recording."""
+    input:
+        rules.check_inputs.output,
+        expand(rules.pack_shards.output, recording=IN_DATASET),
 
 
 rule models:

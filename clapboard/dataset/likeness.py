@@ -19,6 +19,8 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
+from clapboard.pictures.addresses import read_picture
+
 SIDE = 28
 FREQUENCIES = 6
 SIGNATURE = FREQUENCIES * FREQUENCIES - 1
@@ -35,14 +37,14 @@ ROUNDING = 12.0
 """Longest error of a distance between signatures of 16-bit numbers."""
 
 
-def thumbnail(path: Path) -> NDArray[np.float32]:
+def thumbnail(path: str | Path) -> NDArray[np.float32]:
     """A JPEG as grey values without their mean, shape (784,).
 
     Raises:
         OSError: the file cannot be read.
         ValueError: it cannot be decoded.
     """
-    data = path.read_bytes()
+    data = read_picture(path)
     grey = simplejpeg.decode_jpeg(data, "GRAY", min_height=SIDE, min_width=SIDE)[:, :, 0]
     height, width = grey.shape
     rows, columns = _edges(height), _edges(width)
@@ -52,10 +54,10 @@ def thumbnail(path: Path) -> NDArray[np.float32]:
     return values - values.mean()
 
 
-def signatures(paths: Sequence[Path], threads: int) -> NDArray[np.float16]:
+def signatures(paths: Sequence[str | Path], threads: int) -> NDArray[np.float16]:
     """Signatures of pictures, shape (pictures, `SIGNATURE`); a flat picture's is all NaN."""
 
-    def block(part: Sequence[Path]) -> NDArray[np.float16]:
+    def block(part: Sequence[str | Path]) -> NDArray[np.float16]:
         values = np.stack([thumbnail(path) for path in part])
         result = (values @ _basis()).astype(np.float16)
         result[values.std(axis=1) < FLAT] = np.nan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from clapboard import artifacts
 from clapboard.dataset import likeness
+from clapboard.pictures.addresses import find_in_shards
 from clapboard.problems import Problem, refuse
 
 CACHE = ".signatures.parquet"
@@ -37,18 +38,16 @@ class Pictures:
     """The pictures of the dataset, one a row.
 
     Attributes:
-        table: columns ``path, split, subject, recording, frame, digest``.
+        table: columns ``path`` (address), ``split, subject, recording, frame, digest``.
         signatures: shape (rows, `likeness.SIGNATURE`).
-        folder: what the paths are relative to.
     """
 
     table: pa.Table
     signatures: NDArray[np.float16]
-    folder: Path
 
     def thumbnail(self, row: int) -> NDArray[np.float32]:
         """The thumbnail of a row's picture."""
-        return likeness.thumbnail(self.folder / self.table["path"][row].as_py())
+        return likeness.thumbnail(self.table["path"][row].as_py())
 
 
 def write_leakage(
@@ -57,6 +56,7 @@ def write_leakage(
     limit: float,
     report: str | os.PathLike[str],
     threads: int = 1,
+    shards: Mapping[str, str] | None = None,
 ) -> None:
     """Look for pictures that two splits share by their looks, and report them.
 
@@ -68,23 +68,31 @@ def write_leakage(
         limit: distance in grey levels up to which pictures are the same; 0 looks for none.
         report: CSV file to write, columns as the fields of `Problem`.
         threads: pictures read side by side.
+        shards: ``shards/{id}.parquet`` by recording id, where pictures are in shards.
 
     Raises:
         InputError: there is leakage.
     """
     problems = []
     if limit > 0:
-        pictures = load(Path(manifest), Path(report).with_name(CACHE), threads)
+        pictures = load(Path(manifest), Path(report).with_name(CACHE), threads, shards)
         problems = find_lookalikes(pictures, apart, limit)
     columns = [field.name for field in fields(Problem)]
     artifacts.write_csv(report, columns, map(astuple, problems))
     refuse(problems)
 
 
-def load(manifest: Path, cache: Path, threads: int) -> Pictures:
+def load(
+    manifest: Path, cache: Path, threads: int, shards: Mapping[str, str] | None = None
+) -> Pictures:
     """The pictures of a manifest with their signatures, from the cache where it has them."""
     columns = ["path", "split", "subject", "recording", "frame", "digest"]
     table = pq.read_table(manifest, columns=columns, read_dictionary=columns[1:4])
+    if shards:
+        places = find_in_shards(shards, table["recording"].to_pylist(), table["frame"].to_pylist())
+    else:
+        places = [str(manifest.parent / path) for path in table["path"].to_pylist()]
+    table = table.set_column(0, "path", pa.array(places, pa.string()))
     result = np.empty((len(table), likeness.SIGNATURE), np.float16)
     missing = np.arange(len(table))
     if cache.exists():
@@ -94,7 +102,7 @@ def load(manifest: Path, cache: Path, threads: int) -> Pictures:
         known = np.frombuffer(raw, np.float16).reshape(-1, likeness.SIGNATURE)
         result[place >= 0] = known[place[place >= 0]]
         missing = np.flatnonzero(place < 0)
-    paths = [manifest.parent / path for path in table["path"].take(pa.array(missing)).to_pylist()]
+    paths = table["path"].take(pa.array(missing)).to_pylist()
     for start in tqdm(range(0, len(missing), PORTION), desc="signatures", unit="portion"):
         part = slice(start, start + PORTION)
         result[missing[part]] = likeness.signatures(paths[part], threads)
@@ -102,7 +110,7 @@ def load(manifest: Path, cache: Path, threads: int) -> Pictures:
         kind = pa.binary(result.itemsize * likeness.SIGNATURE)
         values = pa.Array.from_buffers(kind, len(result), [None, pa.py_buffer(result)])
         artifacts.write_parquet(cache, pa.table([table["digest"], values], ["digest", "signature"]))
-    return Pictures(table, result, manifest.parent)
+    return Pictures(table, result)
 
 
 def find_lookalikes(pictures: Pictures, apart: str, limit: float) -> list[Problem]:

@@ -1,7 +1,8 @@
 """`clapboard verify`: prove that the pictures on disk are what the manifests say.
 
 Snakemake looks at manifests, never into folders. This looks at every picture: in the frame store
-by size, digest and decoding, in ``Data/`` by being the very file of the store. Nothing is changed
+by size, digest and decoding, in ``Data/`` by being the very file of the store, in a shard by the
+digest of the whole. Nothing is changed
 unless asked to; then damaged pictures are removed, so that the named command makes them again.
 """
 
@@ -21,6 +22,8 @@ from tqdm import tqdm
 from clapboard import running
 from clapboard.checks.inputs import save_report
 from clapboard.dataset.proof_links import linked_recordings, prove_classes, prove_links
+from clapboard.dataset.proof_shards import prove_shard
+from clapboard.dataset.tree import LEDGER
 from clapboard.pictures.proof import Finding, command, prove_folder
 from clapboard.problems import errors
 from clapboard.sessions.project import add_config_argument, read_project
@@ -34,7 +37,7 @@ class Verdict:
     """What has been looked at and what is wrong.
 
     Attributes:
-        pictures: number of pictures in the stores.
+        pictures: number of pictures in stores and shards.
         links: number of recordings in ``Data/``.
         findings: everything that is wrong.
     """
@@ -57,9 +60,15 @@ def verify(results: Path, quick: bool = False, threads: int = 1) -> Verdict:
         for folder in sorted(results.glob(f"{store}/*/*")):
             if folder.is_dir():
                 stores[folder.parent.name].append(folder)
-    linked, findings = linked_recordings(data)
+    shards = sorted(results.glob("shards/*.parquet"))
+    # With shards there is a manifest of the dataset, and no tree that it could be true of.
+    in_folders = not shards or (data / LEDGER).exists()
+    linked, findings = linked_recordings(data) if in_folders else ([], [])
     pictures = 0
     with ThreadPoolExecutor(threads) as pool:
+        for count, found in pool.map(partial(prove_shard, quick=quick), shards):
+            pictures += count
+            findings += found
         for recording in tqdm(sorted({*stores, *linked}), desc="verify", unit="recording"):
             targets = [data / "manifest.parquet"] if recording in linked else []
             prove = partial(prove_folder, targets=targets, quick=quick)

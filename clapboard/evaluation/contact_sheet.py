@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 
 from clapboard.artifacts import replacing
 from clapboard.evaluation.plots import DPI, shortened
+from clapboard.pictures.addresses import read_picture
 
 COLUMNS = 6
 
@@ -20,7 +22,7 @@ class Mistake:
     """A frame that was taken for something else.
 
     Attributes:
-        file: its picture.
+        file: address of its picture.
         frame: "S1C2 frame 123".
         true: label.
         predicted: label.
@@ -42,7 +44,7 @@ def draw_contact_sheet(mistakes: Sequence[Mistake], path: str | Path) -> None:
         figure.text(0.5, 0.5, "no mistake", ha="center", va="center")
     for place, mistake in enumerate(mistakes, start=1):
         axes = figure.add_subplot(rows, COLUMNS, place)
-        with Image.open(mistake.file) as picture:
+        with Image.open(io.BytesIO(read_picture(mistake.file))) as picture:
             axes.imshow(picture.convert("RGB"))
         axes.set_title(
             f"{shortened(mistake.frame)}\ntrue: {shortened(mistake.true)}\n"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import simplejpeg
 from numpy.typing import NDArray
+
+from clapboard.pictures.addresses import read_picture
 
 PARTS = 50
 """Parts of a recording that the time prior tells apart."""
@@ -69,7 +70,7 @@ def _thumbnails(files: pd.Series) -> NDArray[np.float32]:
 def _thumbnail(file: str) -> NDArray[np.float32]:
     # The decoder halves the sides as often as it can by itself, which costs next to nothing.
     grey = simplejpeg.decode_jpeg(
-        Path(file).read_bytes(), "GRAY", min_height=THUMBNAIL, min_width=THUMBNAIL, min_factor=2
+        read_picture(file), "GRAY", min_height=THUMBNAIL, min_width=THUMBNAIL, min_factor=2
     )[..., 0]
     rows = np.linspace(0, grey.shape[0], THUMBNAIL + 1).astype(int)
     columns = np.linspace(0, grey.shape[1], THUMBNAIL + 1).astype(int)

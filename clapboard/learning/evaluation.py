@@ -33,6 +33,7 @@ def evaluate(
     test_subject: str | None = None,
     background: str = "",
     pictures: Mapping[str, str | Path] | None = None,
+    shards: Mapping[str, str] | None = None,
 ) -> None:
     """Recognise every frame of the Test split and say how good that is, beside the baselines.
 
@@ -52,13 +53,16 @@ def evaluate(
         test_subject: test on this subject instead of the Test split of the manifest.
         background: label of the class for unlabelled frames, if there is one.
         pictures: more pictures to write, see `clapboard.learning.pictures.draw`.
+        shards: manifest of every recording's shard, to read pictures from those.
 
     Raises:
         InputError: there is no test frame, or frames cannot be read.
     """
     devices.prepare(settings["seed"], threads)
     classes = read_classes(labels)
-    examples = read_examples(manifest, labels, data_folder, test_subject=test_subject)
+    examples = read_examples(
+        manifest, labels, data_folder, test_subject=test_subject, shards=shards
+    )
     test = examples[examples["split"] == "Test"].reset_index(drop=True)
     training = examples[examples["split"] == "Training"].reset_index(drop=True)
     refuse(_check(test, str(manifest)))

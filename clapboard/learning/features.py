@@ -8,16 +8,16 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from clapboard.artifacts import read_parquet, replacing
+from clapboard.artifacts import replacing
 from clapboard.learning import devices
 from clapboard.learning.backbones import make_backbone
 from clapboard.learning.sources import Pictures, index_file
+from clapboard.pictures.addresses import read_stored
 from clapboard.settings.model_checks import SMALLEST
 
 CPU_BATCH, GPU_BATCH = 8, 64
@@ -50,7 +50,8 @@ def compute_features(
     """Write the features of every stored frame of one recording.
 
     Args:
-        manifests: the recording's chapters in order, ``resized/{recording}/{chapter}/manifest``.
+        manifests: the recording's chapters in order, ``resized/{recording}/{chapter}/manifest``,
+            or the manifest of its shard.
         settings: ``backbone``, ``weights``, ``mixed_precision`` and ``seed`` of a model.
         features: written; float16 array of shape (frames, size). Beside it
             (`clapboard.learning.sources.index_file`) the frame number of every row, int64.
@@ -60,7 +61,8 @@ def compute_features(
         InputError: a frame cannot be read, or the backbone cannot be had.
     """
     devices.prepare(settings["seed"], threads)
-    frames, files = _stored(manifests)
+    stored = read_stored(manifests)
+    frames, files = stored["frame"].to_numpy(np.int64), stored["file"].tolist()
     pictures = Pictures(files, threads) if files else None
     shape = pictures.shape if pictures else (SMALLEST, SMALLEST, 3)
     extract = make_extractor(make_backbone(shape, settings), settings, threads)
@@ -143,14 +145,3 @@ def _extracted(
             rows = np.arange(start, min(start + extract.batch, count))
             yield rows, extract(pictures.fetch(rows))
             progress.update(len(rows))
-
-
-def _stored(manifests: Sequence[str | Path]) -> tuple[NDArray[np.int64], list[str]]:
-    """Numbers and files of the frames that the chapters' manifests list, ascending."""
-    tables = []
-    for manifest in manifests:
-        table = read_parquet(manifest, ["frame", "file"])[0].to_pandas()
-        table["file"] = [str(Path(manifest).parent / name) for name in table["file"]]
-        tables.append(table)
-    frames = pd.concat(tables).sort_values("frame")
-    return frames["frame"].to_numpy(np.int64), frames["file"].tolist()

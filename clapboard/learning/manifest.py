@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from clapboard.artifacts import read_csv, read_parquet
 from clapboard.learning.folds import leave_out
+from clapboard.pictures.addresses import find_in_shards
 from clapboard.problems import InputError, Problem
 
 COLUMNS = (
@@ -53,6 +55,7 @@ def read_examples(
     data_folder: str | Path,
     split: str | None = None,
     test_subject: str | None = None,
+    shards: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """One row per frame of `split` (None: of all), ordered by recording and frame.
 
@@ -62,10 +65,12 @@ def read_examples(
         data_folder: the folder that the paths of the manifest start from.
         split: take only this one.
         test_subject: divide anew first, see `clapboard.learning.folds.leave_out`.
+        shards: read pictures from these instead of the folders: ``shards/{id}.parquet`` by
+            recording id.
 
     Returns:
-        Columns `file` (path to open), `class_index` (from `labels`), and as in the manifest
-        `label`, `split`, `recording`, `subject`, `session`, `camera`, `frame`, `seconds`.
+        Columns `file` (address of the picture), `class_index` (from `labels`), and as in the
+        manifest `label`, `split`, `recording`, `subject`, `session`, `camera`, `frame`, `seconds`.
 
     Raises:
         InputError: a label of the manifest is not in `labels`, or there is no such subject.
@@ -95,7 +100,11 @@ def read_examples(
     index = {label: number for number, label in enumerate(classes)}
     examples = examples.sort_values(["recording", "frame"], ignore_index=True)
     examples["class_index"] = examples["label"].map(index).astype(np.int64)
-    examples["file"] = [str(Path(data_folder) / path) for path in examples.pop("path")]
+    paths = examples.pop("path")
+    if shards:
+        examples["file"] = find_in_shards(shards, examples["recording"], examples["frame"])
+    else:
+        examples["file"] = [str(Path(data_folder) / path) for path in paths]
     return examples
 
 

@@ -15,6 +15,7 @@ from clapboard.learning import devices
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import read_classes
 from clapboard.learning.recognition import load, recognise
+from clapboard.pictures.addresses import read_stored
 
 
 def predict(
@@ -63,11 +64,6 @@ def predict(
 
 def stored_frames(recording: str, manifests: Sequence[str | Path]) -> pd.DataFrame:
     """The frames in a recording's store, in the form of the dataset's examples, of no class."""
-    tables = []
-    for manifest in manifests:
-        table = artifacts.read_parquet(manifest, ["frame", "seconds", "file"])[0].to_pandas()
-        table["file"] = [str(Path(manifest).parent / name) for name in table["file"]]
-        tables.append(table)
-    frames = pd.concat(tables).sort_values("frame", ignore_index=True)
+    frames = read_stored(manifests)
     frames["recording"], frames["split"], frames["class_index"] = recording, "Predict", 0
     return frames

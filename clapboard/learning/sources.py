@@ -1,4 +1,4 @@
-"""What models see, fetched by row number: pictures from JPEG files, features from arrays."""
+"""What models see, fetched by row number: pictures from JPEGs, features from arrays."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pandas as pd
 import simplejpeg
 from numpy.typing import NDArray
 
+from clapboard.pictures.addresses import read_picture
 from clapboard.problems import InputError, Problem
 
 MEBIBYTE = 2**20
@@ -51,7 +52,7 @@ def _room(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
 
 
 class Pictures:
-    """The decoded pictures of a list of JPEG files, uint8 of shape (height, width, 3)."""
+    """The decoded pictures of a list of JPEGs, uint8 of shape (height, width, 3)."""
 
     dtype = np.dtype(np.uint8)
 
@@ -59,7 +60,7 @@ class Pictures:
         """Take the shape from the first file.
 
         Args:
-            files: paths in row order.
+            files: addresses in row order, see `clapboard.pictures.addresses`.
             threads: that decode, 0 for one per core.
 
         Raises:
@@ -105,7 +106,7 @@ class Pictures:
     def _decode(self, row: int, place: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """A picture, in `place` if it has the size for it."""
         try:
-            return simplejpeg.decode_jpeg(Path(self._files[row]).read_bytes(), buffer=place)
+            return simplejpeg.decode_jpeg(read_picture(self._files[row]), buffer=place)
         except (OSError, ValueError) as error:
             raise InputError([self._problem(row, f"frame cannot be read: {error}")]) from error
 

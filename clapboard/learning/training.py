@@ -40,6 +40,7 @@ def train(
     threads: int = 0,
     features: Mapping[str, str] | None = None,
     test_subject: str | None = None,
+    shards: Mapping[str, str] | None = None,
 ) -> None:
     """Train on the Training split, stop by the Validation split, keep the best weights.
 
@@ -57,6 +58,8 @@ def train(
         threads: cores to use, 0 for all.
         features: feature file of every recording, for models that learn from features.
         test_subject: leave this subject out instead of using the splits of the manifest.
+        shards: manifest of every recording's shard, to read pictures from those; the model is the
+            same.
 
     Raises:
         InputError: a class without a training frame, no validation frame, frames that cannot be
@@ -64,7 +67,9 @@ def train(
     """
     devices.prepare(settings["seed"], threads)
     classes = read_classes(labels)
-    examples = read_examples(manifest, labels, data_folder, test_subject=test_subject)
+    examples = read_examples(
+        manifest, labels, data_folder, test_subject=test_subject, shards=shards
+    )
     training = _of_split(examples, "Training")
     validation = _of_split(examples, "Validation")
     refuse(_check(training, validation, classes, str(manifest), test_subject))

@@ -118,6 +118,16 @@ class Frames(Section):
     )
 
 
+class Dataset(Section):
+    """How the labelled pictures are kept for training."""
+
+    storage: Literal["folders", "shards"] = Field(
+        default="folders",
+        description="`folders`: links in `Data/{split}/{label}/`; `shards`: one tar per recording, "
+        "after which the pictures in `resized/` may go. Models are the same.",
+    )
+
+
 class Config(Section):
     """Everything that can be set."""
 
@@ -132,6 +142,7 @@ class Config(Section):
     video: Video = Field(default=Video(), description="How videos are read and joined.")
     sync: Sync = Field(default=Sync(), description="How sheet and recording are brought together.")
     frames: Frames = Field(default=Frames(), description="Which frames are taken and how.")
+    dataset: Dataset = Field(default=Dataset(), description="How the labelled pictures are kept.")
     models: dict[Name, Model] = Field(
         default={"cnn": Cnn(architecture="cnn")},
         description="The models to train: any number, each a name with its settings.",

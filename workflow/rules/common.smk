@@ -116,9 +116,16 @@ def manifests(store, chosen):
     ]
 
 
-def recording_manifests(wildcards):
+def stored_manifests(wildcards):
     """The manifests of the resized frames of one recording, by chapter."""
     return manifests("resized", [wildcards.recording])
+
+
+def recording_manifests(wildcards):
+    """Where the frames of one recording are listed: by chapter, or of its shard."""
+    if SHARDED and wildcards.recording in IN_DATASET:
+        return f"<results>/shards/{wildcards.recording}.parquet"
+    return stored_manifests(wildcards)
 
 
 # -- what Snakemake cannot see: passed as parameters ----------------------------------------------
@@ -239,5 +246,13 @@ ALL_FRAMECSV = [
     *expand("<results>/framecsv/{recording}.csv", recording=ANNOTATED),
 ]
 ALL_VIDEOS = expand("<results>/video/{recording}.mp4", recording=FILMED)
+SHARDED = settings.dataset.storage == "shards"
+# What says where the pictures of the dataset are; no rule but the one that packs asks for a shard.
+SHARDS = expand("<results>/shards/{recording}.parquet", recording=IN_DATASET)
+DATASET = {
+    "manifest": "<results>/Data/manifest.parquet",
+    "labels": "<results>/Data/labels.csv",
+    "shards": SHARDS if SHARDED else [],
+}
 ALL_MANIFESTS = manifests("resized", IN_DATASET)
 ALL_FULL_SIZE = manifests("frames", IN_DATASET) if settings.frames.full_size else []

@@ -1,24 +1,36 @@
-"""The dataset: pictures of the store, linked into Data/{split}/{label}/."""
+"""
+The dataset: labelled pictures as links in Data/{split}/{label}/, or as one shard per recording.
+
+Either way there are Data/labels.csv and Data/manifest.parquet, the same to the last byte. With
+shards nothing behind these rules asks for a folder of pictures.
+"""
 
 
-rule link_dataset:
-    """Bring Data/ in line with labels and store: new links, no stale ones, one manifest."""
+include: "dataset_shards.smk" if SHARDED else "dataset_folders.smk"
+
+
+rule pack_shards:
+    """Pack the labelled pictures of one recording into a WebDataset tar, with a manifest."""
     input:
-        labels=expand("<results>/labels/{recording}.parquet", recording=IN_DATASET),
-        manifests=ALL_MANIFESTS,
+        labels="<results>/labels/{recording}.parquet",
+        manifests=stored_manifests,
+        classes=DATASET["labels"],
     output:
-        labels="<results>/Data/labels.csv",
-        manifest="<results>/Data/manifest.parquet",
+        shard="<results>/shards/{recording}.tar",
+        manifest="<results>/shards/{recording}.parquet",
     log:
-        "<logs>/link_dataset.log",
+        "<logs>/pack_shards/{recording}.log",
+    benchmark:
+        "<benchmarks>/pack_shards/{recording}.tsv"
+    wildcard_constraints:
+        recording="|".join(map(re.escape, IN_DATASET)) or "(?!)",
     conda:
         "../../envs/media.yaml"
     resources:
-        mem_mb=growing(4_000),
-        runtime=growing(120),
+        mem_mb=growing(2_000),
+        runtime=growing(60),
     params:
-        recordings=membership(IN_DATASET),
-        settings=section("annotations", "unseen"),
-        code=fingerprint.code("link_dataset"),
+        recording=row("id", "subject", "session", "camera", "split"),
+        code=fingerprint.code("pack_shards"),
     script:
-        "../scripts/link_dataset.py"
+        "../scripts/pack_shards.py"

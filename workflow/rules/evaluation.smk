@@ -22,9 +22,8 @@ use rule train_model as train_fold with:
 
 use rule evaluate_model as evaluate_fold with:
     input:
+        **DATASET,
         model=rules.train_fold.output.model,
-        manifest=rules.link_dataset.output.manifest,
-        labels=rules.link_dataset.output.labels,
         features=features,
     output:
         confusion="<results>/models/{model}/without/{subject}/confusion.png",

@@ -83,7 +83,8 @@ rule compute_features:
 rule check_leakage:
     """Look for pictures of one split (or subject) that look the same in another; fail if so."""
     input:
-        manifest=rules.link_dataset.output.manifest,
+        manifest=DATASET["manifest"],
+        shards=DATASET["shards"],
     output:
         report="<results>/check/leakage.csv",
     log:
@@ -105,9 +106,8 @@ rule check_leakage:
 rule train_model:
     """Train on Training, stop by Validation, keep the best weights."""
     input:
+        **DATASET,
         leakage=rules.check_leakage.output.report,
-        manifest=rules.link_dataset.output.manifest,
-        labels=rules.link_dataset.output.labels,
         features=features,
     output:
         model="<results>/models/{model}/model.keras",
@@ -139,9 +139,8 @@ rule train_model:
 rule evaluate_model:
     """Recognise the frames of the test subjects and compare with trivial baselines."""
     input:
+        **DATASET,
         model=rules.train_model.output.model,
-        manifest=rules.link_dataset.output.manifest,
-        labels=rules.link_dataset.output.labels,
         features=features,
     output:
         **pictures("confusion", "ribbons", "bars", "calibration", "mistakes"),
@@ -168,7 +167,7 @@ rule export_model:
     """Write a model in the forms that other programs read, each checked against the model."""
     input:
         model=rules.train_model.output.model,
-        labels=rules.link_dataset.output.labels,
+        labels=DATASET["labels"],
     output:
         folder=directory("<results>/models/{model}/export"),
     log:

@@ -14,7 +14,7 @@ rule predict_recording:
         unpack(own_features),
         manifests=recording_manifests,
         model=rules.train_model.output.model,
-        labels=rules.link_dataset.output.labels,
+        labels=DATASET["labels"],
     output:
         probabilities="<results>/predictions/{model}/{recording}/probabilities.parquet",
     log:
@@ -42,8 +42,8 @@ rule write_timeline:
     input:
         probabilities=rules.predict_recording.output.probabilities,
         index=rules.index_recording.output.index,
-        manifest=rules.link_dataset.output.manifest,
-        labels=rules.link_dataset.output.labels,
+        manifest=DATASET["manifest"],
+        labels=DATASET["labels"],
         other_probabilities=other_probabilities,
         other_indexes=other_indexes,
     output:

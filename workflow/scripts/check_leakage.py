@@ -1,5 +1,7 @@
 """Look for pictures that two splits share by their looks."""
 
+from pathlib import Path
+
 from clapboard import logs
 from clapboard.dataset.lookalikes import write_leakage
 
@@ -11,4 +13,5 @@ if __name__ == "__main__":
             limit=snakemake.params.limit,
             report=snakemake.output.report,
             threads=snakemake.threads,
+            shards={Path(file).stem: file for file in snakemake.input.shards},
         )

@@ -21,6 +21,7 @@ if __name__ == "__main__":
             confusion=snakemake.output.confusion,
             threads=snakemake.threads,
             features={Path(file).stem: file for file in snakemake.input.features},
+            shards={Path(file).stem: file for file in snakemake.input.shards},
             test_subject=snakemake.wildcards.get("subject"),
             background=snakemake.params.annotations["background"],
             pictures={

@@ -19,5 +19,6 @@ if __name__ == "__main__":
             summary=snakemake.output.summary,
             threads=snakemake.threads,
             features={Path(file).stem: file for file in snakemake.input.features},
+            shards={Path(file).stem: file for file in snakemake.input.shards},
             test_subject=snakemake.wildcards.get("subject"),
         )
