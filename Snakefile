@@ -13,7 +13,9 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/mirror.smk"
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/sources.smk"
 include: "workflow/rules/video.smk"
 include: "workflow/rules/annotations.smk"
 include: "workflow/rules/frames.smk"
@@ -30,7 +32,7 @@ rule all:
     input:
         rules.check_inputs.output,
         ALL_FRAMECSV,
-        ALL_VIDEOS if settings.video.concatenate else [],
+        ALL_VIDEOS if settings.video.concatenate and not settings.s3.results else [],
         ALL_FULL_SIZE,
         ALL_FIGURES,
 

@@ -15,6 +15,8 @@ COMMANDS = {
     "check": ("clapboard.checks.check", "Print every problem of table, sheets and videos."),
     "plan": ("clapboard.planning.plan", "Print what the sheets hold and what a run will cost."),
     "export": ("clapboard.annotations.export", "Write a sheet or predictions in another form."),
+    "pull": ("clapboard.s3.pull", "Bring results down from S3, as another machine has made them."),
+    "push": ("clapboard.s3.push", "Bring results up to S3."),
     "verify": (
         "clapboard.dataset.verify",
         "Prove that results are what their manifests say.",

@@ -94,9 +94,18 @@ def check_inputs(
 
 
 def look_at_chapters(recording: Recording) -> tuple[list[MediaInfo], list[Problem]]:
-    """The headers of a recording's chapters and everything wrong with them."""
+    """The headers of a recording's chapters and everything wrong with them.
+
+    Of a chapter in S3 that has not been fetched, the bucket's listing has said all that is known;
+    its header is read once it is here, by the index.
+    """
     if recording.kind == "video":
-        return probe(recording.chapters)
+        awaited = {
+            path
+            for path, origin in zip(recording.chapters, recording.origins, strict=False)
+            if origin and not Path(path).exists()
+        }
+        return probe([path for path in recording.chapters if path not in awaited])
     infos, problems = list[MediaInfo](), list[Problem]()
     for folder in recording.chapters:
         try:

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from clapboard.artifacts import replacing
 from clapboard.learning import devices
 from clapboard.learning.backbones import make_backbone
+from clapboard.learning.manifest import read_stored
 from clapboard.learning.sources import Pictures, index_file
-from clapboard.pictures.addresses import read_stored
 from clapboard.settings.model_checks import SMALLEST
 
 CPU_BATCH, GPU_BATCH = 8, 64

@@ -13,9 +13,8 @@ import pyarrow as pa
 from clapboard import artifacts
 from clapboard.learning import devices
 from clapboard.learning.inputs import make_inputs
-from clapboard.learning.manifest import read_classes
+from clapboard.learning.manifest import read_classes, read_stored
 from clapboard.learning.recognition import load, recognise
-from clapboard.pictures.addresses import read_stored
 
 
 def predict(

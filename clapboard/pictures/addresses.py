@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from clapboard.artifacts import read_parquet
 from clapboard.problems import InputError, Problem
@@ -48,27 +47,6 @@ def shard_of(manifest: str | os.PathLike[str]) -> Path:
     """The shard that a manifest ``shards/{recording}.parquet`` lists."""
     path = Path(manifest)
     return path.with_name(f"{path.name.removesuffix('.parquet')}.tar")
-
-
-def read_stored(manifests: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
-    """The pictures of one recording, ascending: columns `frame`, `seconds`, `file` (address).
-
-    Args:
-        manifests: of the chapters' folders in the frame store, or of the recording's shard.
-    """
-    tables = []
-    for manifest in manifests:
-        table, facts = read_parquet(manifest)
-        frames = table.select(["frame", "seconds"]).to_pandas()
-        if "shard" in facts:
-            shard = shard_of(manifest)
-            places = zip(table["offset"].to_pylist(), table["bytes"].to_pylist(), strict=True)
-            frames["file"] = [part_of(shard, start, size) for start, size in places]
-        else:
-            folder = Path(manifest).parent
-            frames["file"] = [str(folder / name) for name in table["file"].to_pylist()]
-        tables.append(frames)
-    return pd.concat(tables).sort_values("frame", ignore_index=True)
 
 
 def find_in_shards(

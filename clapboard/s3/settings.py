@@ -1,4 +1,4 @@
-"""Section `s3` of the configuration: frames that are in a bucket."""
+"""Section `s3` of the configuration: results and frames that are in a bucket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ Folder = Annotated[AnyText, AfterValidator(_check_url)]
 
 
 class S3(Section):
-    """Frames that are in a bucket: labelled, resized and brought up and down there."""
+    """What is in a bucket: results that machines share; frames that are labelled there."""
+
+    results: Folder = Field(
+        default="",
+        description="Where results are kept beside the local folder, `s3://bucket/results`: taken "
+        "up by a machine that has none, handed over at the end of a run. Needs "
+        "`dataset.storage: shards`.",
+    )
 
     frames: Folder = Field(
         default="",

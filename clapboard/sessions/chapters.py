@@ -97,7 +97,8 @@ def find_chapters(videos: str) -> Chapters:
     if not is_safe_path(videos):
         return _unusable("unsafe-name", "the path holds control characters", "Rename the file.")
     if "://" in videos:
-        return _unusable("unknown-place", "this is not a local path", "Give a file or folder.")
+        remedy = "Give a file or folder, or s3://bucket/folder."
+        return _unusable("unknown-place", "this is neither a local path nor in S3", remedy)
     try:
         if Path(videos).is_dir():
             return _in_folder(Path(videos))
@@ -159,8 +160,20 @@ def _matching(pattern: str) -> Chapters:
 
 
 def _ordered(files: Sequence[str], from_first: bool) -> Chapters:
-    """Chapters in order, or why one is unusable, their order unknown or their chain broken."""
+    """Chapters on disk in order, or why one is unusable or the order unknown."""
     problems = [problem for file in sorted(files) for problem in _unreadable(file)]
+    found = in_order(files, from_first)
+    return Chapters(problems=(*problems, *found.problems)) if problems else found
+
+
+def in_order(files: Sequence[str], from_first: bool) -> Chapters:
+    """Chapters in order by their names, or why it is unknown or their chain broken.
+
+    Args:
+        files: wherever they are; the disk is not looked at.
+        from_first: whether a GoPro's first chapter must be among them.
+    """
+    problems = list[Problem]()
     chain = _chain(files)
     strangers = sorted(set(files) - {file for _, file in chain})
     if chain and strangers:

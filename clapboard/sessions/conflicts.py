@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,10 @@ def shared_files(recordings: Sequence[Recording]) -> list[Problem]:
     problems = list[Problem]()
     seen: dict[object, tuple[str, Recording]] = {}
     for recording in recordings:
-        for chapter in recording.chapters:
+        for chapter, origin in zip_longest(recording.chapters, recording.origins):
             try:
-                status = Path(chapter).stat()
+                # An object is one by its address; its copy may not be here yet.
+                file: tuple[object, ...] = (origin.url,) if origin else _inode(chapter)
             except OSError as error:
                 message, remedy = f"the file cannot be read: {error.strerror}", "Put it back."
                 problems.append(
@@ -69,7 +71,7 @@ def shared_files(recordings: Sequence[Recording]) -> list[Problem]:
                 continue
             # What is predicted is compared with itself alone.
             alone = recording.id if recording.split == "Predict" else None
-            known = seen.setdefault((alone, status.st_dev, status.st_ino), (chapter, recording))
+            known = seen.setdefault((alone, *file), (chapter, recording))
             if known != (chapter, recording):
                 message = f"the file is {known[0]} of row {known[1].row} already"
                 remedy = "Remove one; a frame has one subject and one label."
@@ -77,6 +79,12 @@ def shared_files(recordings: Sequence[Recording]) -> list[Problem]:
                     _problem("shared-video", message, remedy, recording, "videos", chapter)
                 )
     return problems
+
+
+def _inode(path: str) -> tuple[int, int]:
+    """What two names of one file have in common."""
+    status = Path(path).stat()
+    return status.st_dev, status.st_ino
 
 
 def _problem(

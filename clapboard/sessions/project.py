@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from clapboard.problems import InputError, Problem, errors
-from clapboard.sessions.recordings import Recording, examine_recordings
+from clapboard.sessions.recordings import Recording, Remote, examine_recordings
 from clapboard.sessions.splits import split_problems
 from clapboard.settings.config import CONFIG_FILE, Config, load
 from clapboard.settings.model_checks import setting_problems
@@ -53,7 +53,23 @@ def read_project(config_file: str) -> Project:
         InputError: the configuration is wrong; what is wrong with the table is in the result.
     """
     config = read_config(config_file)
-    return Project(config, *examine_recordings(config.recordings))
+    return Project(config, *examine(config))
+
+
+def examine(config: Config, fresh: bool = True) -> tuple[list[Recording], list[Problem]]:
+    """The usable recordings and what is wrong with their table, places in S3 included.
+
+    Args:
+        config: the configuration.
+        fresh: ask the bucket what is there; else what was there when it was asked last.
+    """
+
+    def in_s3() -> Remote:
+        from clapboard.s3.sources import Sources  # takes a second; most tables name no bucket
+
+        return Sources(config.section("s3"), f"{config.results}/sources", fresh)
+
+    return examine_recordings(config.recordings, in_s3)
 
 
 def known_at_start(

@@ -9,8 +9,9 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from clapboard.clock import parse_rate
 from clapboard.problems import Problem, did_you_mean, refuse
@@ -33,6 +34,14 @@ TABLE_REMEDY = "Write a row per recording, or let `clapboard scan FOLDER --force
 RATE_REMEDY = "Write frames a second, such as 25 or 30000/1001."
 
 
+class Origin(NamedTuple):
+    """An object that is fetched when a job needs it: its address, size and entity tag."""
+
+    url: str
+    bytes: int
+    etag: str
+
+
 @dataclass(frozen=True)
 class Recording:
     """What one camera saw of one subject in one session.
@@ -49,6 +58,7 @@ class Recording:
         clap: where the sync event is: seconds (`12.5`), `frame 375`, `auto` or `auto 12.5`.
         rate: frames a second of pictures, as `25` or `30000/1001`; empty for videos.
         row: line of the table, as an editor counts.
+        origins: of every chapter that is fetched from S3 when a job needs it; empty without S3.
     """
 
     id: str
@@ -62,6 +72,25 @@ class Recording:
     clap: str
     rate: str
     row: int
+    origins: tuple[Origin | None, ...] = ()
+
+
+class Remote(Protocol):
+    """Where the files of rows are that name places in S3."""
+
+    def chapters(self, url: str) -> Chapters:
+        """The chapters behind a `videos` entry, as the local files that they will be."""
+
+    def sheet(self, url: str) -> tuple[str, list[Problem]]:
+        """The local copy of a sheet, brought here if need be, and what is wrong with it."""
+
+    def origin(self, file: str) -> Origin | None:
+        """Where a local file comes from."""
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is in S3."""
+    return place.startswith("s3://")
 
 
 def chapter_name(number: int) -> str:
@@ -69,19 +98,29 @@ def chapter_name(number: int) -> str:
     return f"{number:02d}"
 
 
-def read_recordings(path: str | os.PathLike[str]) -> list[Recording]:
-    """The recordings of a table, in its order.
+def read_recordings(
+    path: str | os.PathLike[str], in_s3: Callable[[], Remote] | None = None
+) -> list[Recording]:
+    """The recordings of a table, in its order; for the arguments see `examine_recordings`.
 
     Raises:
         InputError: anything is wrong with any row; carries all problems.
     """
-    recordings, problems = examine_recordings(path)
+    recordings, problems = examine_recordings(path, in_s3)
     refuse(problems)
     return recordings
 
 
-def examine_recordings(path: str | os.PathLike[str]) -> tuple[list[Recording], list[Problem]]:
-    """The usable recordings of a table and everything that is wrong with it."""
+def examine_recordings(
+    path: str | os.PathLike[str], in_s3: Callable[[], Remote] | None = None
+) -> tuple[list[Recording], list[Problem]]:
+    """The usable recordings of a table and everything that is wrong with it.
+
+    Args:
+        path: the table.
+        in_s3: makes what looks up places in S3; called when the table names one.
+    """
+    remote = cache(in_s3) if in_s3 else None
     table = read_table(Path(path), REQUIRED_COLUMNS, OPTIONAL_COLUMNS)
     problems = [
         replace(problem, remedy=TABLE_REMEDY) if problem.check in NO_TABLE else problem
@@ -89,7 +128,7 @@ def examine_recordings(path: str | os.PathLike[str]) -> tuple[list[Recording], l
     ]
     every, usable = list[Recording](), list[Recording]()
     for row in table.rows:
-        recording, found = _recording(row)
+        recording, found = _recording(row, remote)
         problems += found
         every.append(recording)
         usable += [] if found else [recording]
@@ -98,10 +137,16 @@ def examine_recordings(path: str | os.PathLike[str]) -> tuple[list[Recording], l
     return usable, [replace(problem, file=os.fspath(path)) for problem in problems]
 
 
-def _recording(row: Row) -> tuple[Recording, list[Problem]]:
+def _recording(row: Row, in_s3: Callable[[], Remote] | None) -> tuple[Recording, list[Problem]]:
     """A row as a recording, usable only when there are no problems; no split counts as Predict."""
-    problems = [*_name_problems(row), *_sheet_problems(row)]
+    problems = _name_problems(row)
     cells = dict(row.cells)
+    remote = in_s3() if in_s3 and any(map(is_url, cells.values())) else None
+    if remote and is_url(cells["annotations"]):
+        cells["annotations"], found_wrong = remote.sheet(cells["annotations"])
+        problems += [row.at("annotations", problem) for problem in found_wrong]
+    else:
+        problems += _sheet_problems(row)
 
     def normalised(column: str, normalise: Callable[[str], str], remedy: str) -> str:
         try:
@@ -112,7 +157,9 @@ def _recording(row: Row) -> tuple[Recording, list[Problem]]:
 
     clap = normalised("clap", normalise_clap, CLAP_REMEDY)
     rate = normalised("rate", lambda text: text and str(parse_rate(text)), RATE_REMEDY)
-    if cells["videos"]:
+    if remote and is_url(cells["videos"]):
+        found = remote.chapters(cells["videos"])
+    elif cells["videos"]:
         found = find_chapters(cells["videos"])
     else:
         remedy = "Give a file, a folder or a glob."
@@ -136,6 +183,7 @@ def _recording(row: Row) -> tuple[Recording, list[Problem]]:
         clap=clap,
         rate=rate,
         row=row.line,
+        origins=tuple(map(remote.origin, found.files)) if remote else (),
     )
     return recording, problems
 

@@ -217,4 +217,18 @@ def _clashes(config: Config, file: str) -> list[Problem]:
         for name in config.prediction.models
         if name not in config.models
     ]
-    return problems
+    return [*problems, *_not_in_s3(config, file)]
+
+
+def _not_in_s3(config: Config, file: str) -> list[Problem]:
+    """What cannot be where results are in S3: folders of pictures do not travel."""
+    wrong = {
+        "dataset.storage: shards": config.dataset.storage != "shards",
+        "frames.full_size: false": config.frames.full_size,
+    }
+    message = "folders of pictures do not travel to S3, where s3.results is"
+    return [
+        Problem("not-in-s3", message, f"Set {right}.", file, column=right.partition(":")[0])
+        for right, found in wrong.items()
+        if config.s3.results and found
+    ]

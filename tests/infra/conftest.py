@@ -1,10 +1,13 @@
 """Real servers for the tests of this folder; each is stopped by its process id."""
 
+import subprocess
+import sys
 import uuid
 
 import boto3
 import pytest
 import seaweed
+from project import REPOSITORY, make_project
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +17,21 @@ def server(tmp_path_factory):
     server = seaweed.Server(tmp_path_factory.mktemp("seaweed") / "server").start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory):
+    """The project, made on this machine; what others make is compared with it."""
+    project = make_project(tmp_path_factory.mktemp("local") / "project")
+    snakefile = REPOSITORY / "Snakefile"
+    subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--cores", "2"],
+        cwd=project.folder,
+        check=True,
+        capture_output=True,
+        timeout=1800,
+    )
+    return project
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from test_dataset import Results
 from clapboard import artifacts
 from clapboard.dataset.shards import list_dataset, number_classes, pack_shard
 from clapboard.dataset.verify import verify
-from clapboard.learning.manifest import read_examples
-from clapboard.pictures.addresses import part_of, read_picture, read_stored
+from clapboard.learning.manifest import read_examples, read_stored
+from clapboard.pictures.addresses import part_of, read_picture
 from clapboard.problems import InputError
 
 HOSTILE = "../../x'; rm -rf ~\n\"/\x1b[31m=1+1"

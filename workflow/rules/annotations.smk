@@ -10,6 +10,7 @@ rule find_clap:
     input:
         sheet=ancient(sheet_file),
         index=rules.index_recording.output.index,
+        fetched=ancient(fetched_chapters),
     output:
         sync="<results>/audit/sync/{recording}.json",
         plot="<results>/audit/sync/{recording}.png",

@@ -10,15 +10,15 @@ import clapboard.settings.config
 from clapboard import fingerprint
 from clapboard.settings import model_checks
 from clapboard.problems import InputError, refuse
-from clapboard.sessions.project import known_at_start
-from clapboard.sessions.recordings import chapter_name, examine_recordings
+from clapboard.sessions.project import examine, known_at_start
+from clapboard.sessions.recordings import chapter_name
 
 
 def read_input():
     """The configuration and the recordings by id; ends with all that is wrong in one message."""
     try:
         settings = clapboard.settings.config.load(config)
-        recordings, problems = examine_recordings(settings.recordings)
+        recordings, problems = examine(settings, fresh=workflow.is_main_process)
         refuse([*problems, *known_at_start(settings, recordings, problems)])
     except InputError as error:
         sys.exit(str(error))
@@ -65,6 +65,11 @@ def chapter_file(wildcards):
     if wildcards.chapter not in files:
         raise WorkflowError(f"{wildcards.recording} has no chapter {wildcards.chapter}")
     return files[wildcards.chapter]
+
+
+def fetched_chapters(wildcards):
+    """The chapters of a recording that come from S3."""
+    return [path for path in chapter_files(wildcards) if path in ORIGINS]
 
 
 def sheet_file(wildcards):
@@ -134,6 +139,8 @@ def recording_manifests(wildcards):
 @cache
 def identity(path):
     """Digest of a source file; unlike a time stamp it is the same after a touch or a copy."""
+    if path in ORIGINS:
+        return f"s3 {ORIGINS[path].bytes} {ORIGINS[path].etag}"
     try:
         return fingerprint.source(path, memory=".snakemake/clapboard")
     except OSError as error:
@@ -210,6 +217,40 @@ def section(name, *keys):
     return {key: whole[key] for key in keys or whole}
 
 
+# -- results in S3 --------------------------------------------------------------------------------
+
+
+def take_up():
+    """Before anything is planned: what another machine has made, if nothing is here yet."""
+    from clapboard.s3 import results  # takes a second, and most projects have no bucket
+
+    try:
+        results.take_up(section("s3"), Path(settings.results))
+    except InputError as error:
+        sys.exit(str(error))
+
+
+def take_shards():
+    """Before the first job: the shards that jobs of this run read and none of them makes."""
+    if not settings.s3.results:
+        return
+    from clapboard.s3 import results
+
+    jobs = list(workflow.dag.needrun_jobs())
+    shards = {f"{settings.results}/shards/{id}.parquet" for id in IN_DATASET}
+    read = shards & {path for job in jobs for path in job.input}
+    made = {path for job in jobs for path in job.output}
+    results.take_shards(section("s3"), Path(settings.results), read - made)
+
+
+def hand_over():
+    """At the end of a run, however it ended."""
+    if settings.s3.results:
+        from clapboard.s3 import results
+
+        results.hand_over(section("s3"), Path(settings.results))
+
+
 # -- what a job may take --------------------------------------------------------------------------
 
 
@@ -240,6 +281,13 @@ IN_DATASET = [id for id in ANNOTATED if recordings[id].split != "Predict"]
 
 SHEETS = sorted({recordings[id].annotations for id in ANNOTATED})
 CHAPTERS = [path for recording in recordings.values() for path in recording.chapters]
+# Where the chapters come from that are in S3, by the path of their copy.
+ORIGINS = {
+    path: origin
+    for recording in recordings.values()
+    for path, origin in zip(recording.chapters, recording.origins)
+    if origin
+}
 
 ALL_FRAMECSV = [
     "<results>/audit/sync/cameras.csv",

@@ -10,6 +10,7 @@ running.lead_jobs()
 
 onstart:
     open_gate()
+    take_shards()
 
 
 rule check_inputs:
@@ -17,7 +18,7 @@ rule check_inputs:
     input:
         table=ancient(settings.recordings),
         sheets=ancient(SHEETS),
-        chapters=ancient(CHAPTERS),
+        chapters=ancient([path for path in CHAPTERS if path not in ORIGINS]),
     output:
         report="<results>/check/report.csv",
         accepted="<results>/check/accepted.json",

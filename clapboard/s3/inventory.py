@@ -1,0 +1,126 @@
+"""Which results travel, and the manifest in the bucket that lists them.
+
+``manifest.parquet`` has size, digest, entity tag and time stamp of every artifact. A row whose
+object is not exactly the one that it names is not believed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from clapboard import artifacts
+from clapboard.s3.bucket import Bucket
+from clapboard.s3.location import Location
+from clapboard.s3.provenance import Records
+from clapboard.s3.receipt import Receipt, read_receipt, write_receipt
+
+STAYS = ("resized", "frames", "framedata", "video", "sources", "Data", "s3")
+"""Folders of results that do not travel: pictures, and copies of the raw material."""
+
+TRAVELS = ("Data/labels.csv", "Data/manifest.parquet")
+DIRECTORY_STAMP = ".snakemake_timestamp"
+CACHE = ".cache"
+
+PROVENANCE = "provenance.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A row of the manifest.
+
+    Attributes:
+        path: below the results folder.
+        bytes: its size.
+        digest: of its content.
+        etag: entity tag of the object.
+        mtime_ns: when it was made.
+    """
+
+    path: str
+    bytes: int
+    digest: str
+    etag: str
+    mtime_ns: int
+
+
+def travels(name: str) -> bool:
+    """Whether a file of this name below the results folder is brought to the bucket and back."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.parts or {"..", "."} & set(path.parts) or "\\" in name:
+        return False
+    hidden = any(part.startswith(".") and part != DIRECTORY_STAMP for part in path.parts)
+    if hidden or path.suffix == CACHE or not name.isprintable():
+        return False
+    return name in TRAVELS or (len(path.parts) > 1 and path.parts[0] not in STAYS)
+
+
+def is_shard(name: str) -> bool:
+    """Whether a name is of a shard, which comes down only when it is read."""
+    return name.startswith("shards/") and name.endswith(".tar")
+
+
+def local_artifacts(results: Path) -> dict[str, os.stat_result]:
+    """Every artifact that is here, by its name, the small ones first."""
+    found = {}
+    for folder, folders, files in os.walk(results):
+        place = Path(folder).relative_to(results)
+        if folder == str(results):
+            folders[:] = [name for name in folders if name not in STAYS or name == "Data"]
+        elif place == Path("Data"):
+            folders.clear()
+        for file in files:
+            name = (place / file).as_posix()
+            path = Path(folder, file)
+            if travels(name) and path.is_file() and not path.is_symlink():
+                with suppress(FileNotFoundError):
+                    found[name] = path.stat()
+    return dict(sorted(found.items(), key=lambda item: (item[1].st_size, item[0])))
+
+
+def read_manifest(
+    bucket: Bucket, location: Location
+) -> tuple[dict[str, Artifact], dict[str, dict[str, Any]]]:
+    """What is whole at a location, and Snakemake's records of it; nothing when nothing is there."""
+    receipt = read_receipt(bucket, location)
+    if receipt is None:
+        return {}, {}
+    there = {location.name(one.key): one for one in bucket.objects(location.prefix)}
+    rows = dict[str, Artifact]()
+    for row in receipt.table.to_pylist():
+        one = Artifact(row["path"], row["bytes"], row["source_etag"], row["etag"], row["mtime_ns"])
+        found = there.get(one.path)
+        whole = found is not None and (found.bytes, found.etag) == (one.bytes, one.etag)
+        if whole and (travels(one.path) or one.path == PROVENANCE):
+            rows[one.path] = one
+    if rows.pop(PROVENANCE, None) is None:
+        return rows, {}
+    return rows, json.loads(bucket.read(location.key(PROVENANCE)) or b"{}")
+
+
+def write_manifest(
+    bucket: Bucket, target: Location, rows: Mapping[str, Artifact], records: Records
+) -> None:
+    """Write provenance, then the manifest that names it."""
+    data = json.dumps(records, sort_keys=True).encode()
+    bucket.write(target.key(PROVENANCE), data)
+    found = next(one for one in bucket.objects(target.key(PROVENANCE)))
+    described = Artifact(PROVENANCE, len(data), artifacts.digest(data), found.etag, 0)
+    whole = [*rows.values(), described]
+    table = pa.table(
+        {
+            "path": [one.path for one in whole],
+            "bytes": pa.array([one.bytes for one in whole], pa.int64()),
+            "source_etag": [one.digest for one in whole],
+            "etag": [one.etag for one in whole],
+            "mtime_ns": pa.array([one.mtime_ns for one in whole], pa.int64()),
+        }
+    )
+    write_receipt(bucket, target, Receipt.of(table, {}))

@@ -1,0 +1,199 @@
+"""Results in a bucket: what is chunky travels, with its time stamps and Snakemake's provenance.
+
+`push` brings up what is new, `pull` brings down what is not here or older, so that a run on an
+empty machine finds everything as it was left and does what is missing. Folders of pictures never
+travel: training reads the shards. A shard itself comes only when a job is going to read it.
+
+The manifest is written last, and before an artifact is replaced its row is taken out. So a killed
+push costs work, and never makes a wrong result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import obstore
+
+from clapboard import artifacts
+from clapboard.problems import InputError, Problem
+from clapboard.s3 import concurrency, provenance
+from clapboard.s3.bucket import Bucket, Object, explained
+from clapboard.s3.fetching import fetch
+from clapboard.s3.inventory import (
+    Artifact,
+    is_shard,
+    local_artifacts,
+    read_manifest,
+    write_manifest,
+)
+from clapboard.s3.location import Location
+
+LARGEST_PART, MOST_PARTS = 16 * 2**20, 9_000
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a push or pull did, counted in artifacts.
+
+    Attributes:
+        moved: names of those that were transferred.
+        bytes: in all of them.
+        kept: those that were right already.
+        newer: names left alone because the other side's is newer.
+    """
+
+    moved: tuple[str, ...]
+    bytes: int
+    kept: int
+    newer: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        text = f"{len(self.moved):,} artifacts, {self.bytes:,} bytes; {self.kept:,} in place"
+        if self.newer:
+            text += f"; {len(self.newer):,} not replaced, since they are newer"
+        return text
+
+
+def push(bucket: Bucket, target: Location, results: Path) -> Moved:
+    """Bring up what is new here; nothing is deleted, nothing newer is replaced.
+
+    May run while a run goes on: a file that changes meanwhile is left for the next push.
+
+    Raises:
+        InputError: a request failed for good.
+    """
+    known, records = read_manifest(bucket, target)
+    local = local_artifacts(results)
+    rows, todo, newer = dict(known), list[Artifact](), list[str]()
+    for name, status in local.items():
+        there = known.get(name)
+        if there and (there.bytes, there.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            continue
+        try:
+            digest = artifacts.digest_file(results / name)
+        except FileNotFoundError:
+            continue
+        mine = Artifact(name, status.st_size, digest, "", status.st_mtime_ns)
+        if there and there.digest == digest:
+            rows[name] = replace(there, mtime_ns=max(there.mtime_ns, mine.mtime_ns))
+        elif there and there.mtime_ns > mine.mtime_ns:
+            newer.append(name)
+        else:
+            todo.append(mine)
+    for name in _finished_states(known, results):
+        rows.pop(name)
+    own = provenance.read_records(results, [name for name in local if name not in newer])
+    merged = {**records, **own}
+    same = not todo and rows == known and merged == records
+    if same:
+        return Moved((), 0, len(local) - len(newer), tuple(newer))
+
+    replaced = {one.path for one in todo} & set(rows)
+    if replaced:
+        for name in replaced:
+            rows.pop(name)
+        write_manifest(bucket, target, rows, records)
+    sent = list[Artifact]()
+
+    async def send(one: Artifact) -> None:
+        path = results / one.path
+        part = max(LARGEST_PART, -(-one.bytes // MOST_PARTS))
+        try:
+            answer = await obstore.put_async(
+                bucket.store, target.key(one.path), path, chunk_size=part
+            )
+            after = path.stat()
+        except FileNotFoundError:
+            return
+        if (after.st_size, after.st_mtime_ns) == (one.bytes, one.mtime_ns):
+            sent.append(replace(one, etag=(answer["e_tag"] or "").strip('"')))
+
+    with explained(bucket.name):
+        connections = bucket.settings["connections"]
+        concurrency.run(todo, send, connections, "pushing", lambda one: one.bytes)
+    rows |= {one.path: one for one in sent}
+    write_manifest(bucket, target, rows, merged)
+    moved = tuple(one.path for one in sent)
+    size = sum(one.bytes for one in sent)
+    return Moved(moved, size, len(local) - len(todo) - len(newer), tuple(newer))
+
+
+def pull(
+    bucket: Bucket,
+    source: Location,
+    results: Path,
+    wanted: Callable[[str], bool] = lambda name: not is_shard(name),
+) -> Moved:
+    """Bring down what is not here or older, with its time stamp and provenance.
+
+    Args:
+        bucket: of the location.
+        source: where the results are.
+        results: the folder, as the configuration names it.
+        wanted: which names to bring; those of shards only when asked for.
+
+    Raises:
+        InputError: a request failed for good, or an object is not what the manifest says.
+    """
+    known, records = read_manifest(bucket, source)
+    todo, newer, kept, taken = list[Artifact](), list[str](), 0, list[str]()
+    for name, there in known.items():
+        path = results / name
+        if not path.is_file():
+            taken.append(name)
+            if wanted(name):
+                todo.append(there)
+            continue
+        status = path.stat()
+        if (status.st_size, status.st_mtime_ns) == (there.bytes, there.mtime_ns):
+            kept += 1
+        elif artifacts.digest_file(path) == there.digest:
+            os.utime(path, ns=(there.mtime_ns, there.mtime_ns))
+            kept += 1
+        elif status.st_mtime_ns > there.mtime_ns:
+            newer.append(name)
+        else:
+            todo.append(there)
+            taken.append(name)
+    large = [one for one in todo if one.bytes > LARGEST_PART]
+
+    async def bring(one: Artifact) -> None:
+        answer = await obstore.get_async(bucket.store, source.key(one.path))
+        data = bytes(await answer.bytes_async())
+        if artifacts.digest(data) != one.digest:
+            raise InputError([_not_as_listed(one.path, source)])
+        artifacts.write_bytes(results / one.path, data)
+        os.utime(results / one.path, ns=(one.mtime_ns, one.mtime_ns))
+
+    with explained(bucket.name):
+        small = [one for one in todo if one.bytes <= LARGEST_PART]
+        connections = bucket.settings["connections"]
+        concurrency.run(small, bring, connections, "pulling", lambda one: one.bytes)
+    for one in large:
+        path = results / one.path
+        moment = next(bucket.objects(source.key(one.path))).modified
+        fetch(bucket, Object(source.key(one.path), one.bytes, one.etag, moment), path)
+        os.utime(path, ns=(one.mtime_ns, one.mtime_ns))
+    provenance.write_records(results, records, taken)
+    moved = tuple(one.path for one in todo)
+    return Moved(moved, sum(one.bytes for one in todo), kept, tuple(newer))
+
+
+def _finished_states(known: Iterable[str], results: Path) -> Collection[str]:
+    """Rows of the state of trainings that have ended here since: their model is written."""
+    return [
+        name
+        for name in known
+        if PurePosixPath(name).parent.name in ("training", "fine-tuning")
+        and not (results / name).exists()
+        and (results / name).parent.with_name("model.keras").exists()
+    ]
+
+
+def _not_as_listed(name: str, location: Location) -> Problem:
+    message = f"{name} is not what the manifest says"
+    remedy = "Run it again; if it stays, push the artifact anew from where it was made."
+    return Problem("s3-changed", message, remedy, location.url)

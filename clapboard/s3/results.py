@@ -1,0 +1,94 @@
+"""The results folder and its copy in S3 (`s3.results`), as a run and the commands use them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from clapboard import artifacts
+from clapboard.problems import InputError, Problem
+from clapboard.s3 import mirror
+from clapboard.s3.bucket import Bucket
+from clapboard.s3.location import Location
+
+STAMP = ".mirror.json"
+"""A results folder with this file has been brought in line with the bucket once."""
+
+Settings = Mapping[str, Any]
+
+
+def push(settings: Settings, results: Path) -> mirror.Moved:
+    """Bring up what is new; `settings` is the section ``s3``.
+
+    Raises:
+        InputError: ``s3.results`` is not set, or a request failed for good.
+    """
+    place = _place(settings)
+    moved = mirror.push(Bucket(place.bucket, settings), place, results)
+    _stamp(results, place)
+    return moved
+
+
+def pull(settings: Settings, results: Path, shards: bool = False) -> mirror.Moved:
+    """Bring down what is not here or older; shards themselves only with `shards`.
+
+    Raises:
+        InputError: as `push`.
+    """
+    place = _place(settings)
+    bucket = Bucket(place.bucket, settings)
+    if shards:
+        moved = mirror.pull(bucket, place, results, lambda name: True)
+    else:
+        moved = mirror.pull(bucket, place, results)
+    _stamp(results, place)
+    return moved
+
+
+def take_up(settings: Settings, results: Path) -> None:
+    """Pull into a results folder in which nothing has been made yet, and say so.
+
+    Raises:
+        InputError: as `push`.
+    """
+    if not (results / STAMP).exists():
+        moved = pull(settings, results)
+        sys.stderr.write(f"from {_place(settings).url}: {moved}\n")
+
+
+def take_shards(settings: Settings, results: Path, manifests: Collection[str]) -> None:
+    """Fetch the shards that some manifests ``shards/{id}.parquet`` list and that are not here.
+
+    Raises:
+        InputError: as `push`.
+    """
+    names = {f"shards/{Path(manifest).stem}.tar" for manifest in manifests}
+    missing = {name for name in names if not (results / name).exists()}
+    if missing:
+        place = _place(settings)
+        moved = mirror.pull(
+            Bucket(place.bucket, settings), place, results, lambda name: name in missing
+        )
+        sys.stderr.write(f"from {place.url}: {moved}\n")
+
+
+def hand_over(settings: Settings, results: Path) -> None:
+    """Push at the end of a run; what goes wrong is said and does not undo the run."""
+    try:
+        moved = push(settings, results)
+        sys.stderr.write(f"to {_place(settings).url}: {moved}\n")
+    except InputError as error:
+        sys.stderr.write(f"{error}\nThe results are here; `clapboard push` brings them up.\n")
+
+
+def _place(settings: Settings) -> Location:
+    if not settings["results"]:
+        remedy = "Write s3://bucket/results or the like."
+        raise InputError([Problem("not-set", "this is not set", remedy, column="s3.results")])
+    return Location.parse(settings["results"])
+
+
+def _stamp(results: Path, place: Location) -> None:
+    artifacts.write_json(results / STAMP, {"results": place.url})

@@ -1,0 +1,174 @@
+"""Videos and sheets that the table of recordings names in S3.
+
+Chapters are known by one listing: name, size and entity tag, which is all that a dry run needs.
+They are fetched by a job of their own (`fetch_chapter`) when another job reads them. Sheets are
+small and come at once. Copies lie at ``{folder}/{bucket}/{key}`` and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clapboard.problems import InputError, Problem
+from clapboard.s3.location import Location
+from clapboard.sessions.chapters import Chapters, in_order, is_safe_path
+from clapboard.sessions.recordings import Origin
+from clapboard.sessions.suffixes import is_image, is_video
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from clapboard.s3.bucket import Bucket, Object
+
+MEMORY = Path(".snakemake", "clapboard", "s3-sources.json")
+
+
+class Sources:
+    """What a bucket has of the recordings, and where the copies of it are.
+
+    Args:
+        settings: section ``s3`` of the configuration.
+        folder: for the copies.
+        fresh: ask the bucket; else believe the memory, as the jobs of a run do.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], folder: str, fresh: bool = True) -> None:
+        self._settings, self._folder, self._fresh = settings, folder, fresh
+        self._buckets: dict[str, Bucket] = {}
+        self._memory = _read_memory()
+        self._origins: dict[str, Origin] = {}
+
+    def chapters(self, url: str) -> Chapters:
+        """The chapters behind ``s3://bucket/`` and a file, a folder or a glob."""
+        if not is_safe_path(url):
+            return _unusable("unsafe-name", "the address holds control characters", "Rename it.")
+        bucket, _, path = url.removeprefix("s3://").partition("/")
+        if is_video(path) and not glob.has_magic(path):
+            folder, chosen, whole = path, lambda key: key == path, False
+        elif glob.has_magic(path):
+            fixed = path[: min(path.find(sign) for sign in "*?[" if sign in path)]
+            folder, whole = fixed, False
+            chosen = lambda key: fnmatch.fnmatchcase(key, path)  # noqa: E731
+        else:
+            folder, whole = f"{path.rstrip('/')}/" if path.strip("/") else "", True
+            chosen = lambda key: "/" not in key[len(folder) :]  # noqa: E731
+        try:
+            found = {key: origin for key, origin in self._listed(bucket, folder) if chosen(key)}
+            videos = [self._here(bucket, key, found[key]) for key in found if is_video(key)]
+        except (InputError, ValueError) as error:
+            return _failed(error)
+        if videos:
+            return in_order(videos, from_first=whole)
+        if any(map(is_image, found)):
+            remedy = "Download them (sync_frames), and give the local folder."
+            return _unusable("pictures-in-s3", "pictures are not read from S3", remedy)
+        remedy = "Correct it; capitals count, and a folder is not searched below."
+        return _unusable("missing-video", "there is no video in S3", remedy)
+
+    def sheet(self, url: str) -> tuple[str, list[Problem]]:
+        """The local copy of a sheet; fetched when the object is not the one it was made from."""
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        try:
+            found = dict(self._listed(bucket, key)).get(key)
+            if found is None:
+                remedy = "Correct it; capitals count."
+                return "", [Problem("missing-sheet", "there is no such object", remedy)]
+            here = Path(self._here(bucket, key, found))
+            if not here.is_file() or self._memory["sheets"].get(str(here)) != found.etag:
+                from clapboard.s3.fetching import fetch  # brings the clients
+
+                fetch(self._bucket(bucket), _as_object(key, found), here)
+                self._memory["sheets"][str(here)] = found.etag
+                _write_memory(self._memory)
+        except (InputError, ValueError) as error:
+            return "", list(_failed(error).problems)
+        return str(here), []
+
+    def origin(self, file: str) -> Origin | None:
+        """Where a local file comes from; None for one that is not from S3."""
+        return self._origins.get(file)
+
+    def _listed(self, bucket: str, prefix: str) -> list[tuple[str, Origin]]:
+        """Keys below a prefix with their origins, from the bucket or the memory of it."""
+        place = f"s3://{bucket}/{prefix}"
+        if self._fresh or place not in self._memory["listed"]:
+            objects = self._bucket(bucket).objects(prefix)
+            self._memory["listed"][place] = [[one.key, one.bytes, one.etag] for one in objects]
+            _write_memory(self._memory)
+        return [
+            (key, Origin(f"s3://{bucket}/{key}", size, etag))
+            for key, size, etag in self._memory["listed"][place]
+        ]
+
+    def _here(self, bucket: str, key: str, origin: Origin) -> str:
+        """The path of the copy of an object.
+
+        Raises:
+            ValueError: the key has a part that cannot be in a path.
+        """
+        here = f"{self._folder}/{bucket}/{Location(bucket, '').key(key)}"
+        self._origins[here] = origin
+        return here
+
+    def _bucket(self, name: str) -> Bucket:
+        if name not in self._buckets:
+            from clapboard.s3.bucket import Bucket  # takes a second
+
+            self._buckets[name] = Bucket(name, self._settings)
+        return self._buckets[name]
+
+
+def remembered(folder: str | os.PathLike[str]) -> Callable[[], Sources]:
+    """Makes a `Sources` that asks nobody: for a job, which is told by the run that started it."""
+    return lambda: Sources({}, os.fspath(folder), fresh=False)
+
+
+def fetch_chapter(origin: Origin, endpoint: str, target: str | Path) -> None:
+    """Bring one chapter here, as it was when the run was planned: the rule `fetch_chapter`.
+
+    Raises:
+        InputError: it cannot be fetched, or is another one now.
+    """
+    from clapboard.s3.bucket import Bucket
+    from clapboard.s3.fetching import fetch
+    from clapboard.s3.settings import S3
+
+    bucket, _, key = origin.url.removeprefix("s3://").partition("/")
+    settings = S3(endpoint=endpoint).model_dump(mode="json")
+    fetch(Bucket(bucket, settings), _as_object(key, origin), Path(target))
+
+
+def _as_object(key: str, origin: Origin) -> Object:
+    from datetime import UTC, datetime
+
+    from clapboard.s3.bucket import Object
+
+    return Object(key, origin.bytes, origin.etag, datetime.fromtimestamp(0, UTC))
+
+
+def _read_memory() -> dict[str, dict[str, Any]]:
+    try:
+        return json.loads(MEMORY.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"listed": {}, "sheets": {}}
+
+
+def _write_memory(memory: Mapping[str, Any]) -> None:
+    from clapboard import artifacts
+
+    artifacts.write_json(MEMORY, memory)
+
+
+def _failed(error: InputError | ValueError) -> Chapters:
+    if isinstance(error, InputError):
+        return Chapters(problems=tuple(error.problems))
+    return _unusable("unsafe-name", str(error), "Rename the object.")
+
+
+def _unusable(check: str, message: str, remedy: str) -> Chapters:
+    return Chapters(problems=(Problem(check, message, remedy),))

@@ -1,0 +1,139 @@
+"""One large object to a file, against a real server."""
+
+import random
+
+import pytest
+import seaweed
+from faults import Proxy
+from lab import connect
+
+from clapboard.problems import InputError
+from clapboard.s3 import fetching
+from clapboard.s3.fetching import fetch
+from clapboard.s3.sources import Sources
+from clapboard.sessions.recordings import Origin
+
+PARTS, PART = 20, 32_768
+DATA = random.Random(1).randbytes(PARTS * PART - 1000)
+
+
+@pytest.fixture
+def bucket(server, bucket_name, as_writer):
+    return connect(bucket_name, server.endpoint)
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(fetching, "PART_BYTES", PART)
+
+
+@pytest.fixture
+def video(bucket, request):
+    bucket.write(f"{request.node.name}/GH010123.MP4", DATA)
+    (found,) = bucket.objects(f"{request.node.name}/")
+    return found
+
+
+def gets(proxy):
+    return [path for method, path in proxy.requests if method == "GET"]
+
+
+def test_an_interrupted_fetch_goes_on_where_it_stopped(bucket, video, server, tmp_path):
+    target, left = tmp_path / "sources" / "GH010123.MP4", iter(range(8))
+
+    def fault(method, path):
+        return "drop" if method == "GET" and next(left, None) is None else None
+
+    with (
+        Proxy(server.endpoint, fault) as proxy,
+        pytest.raises(InputError, match="goes on where it stopped"),
+    ):
+        fetch(connect(bucket.name, proxy.endpoint, tries=0), video, target)
+    assert not target.exists()
+    with Proxy(server.endpoint, lambda method, path: None) as proxy:
+        fetch(connect(bucket.name, proxy.endpoint), video, target)
+        assert len(gets(proxy)) == PARTS - 8
+    assert target.read_bytes() == DATA
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_cut_throttled_and_slow_answers_are_outlasted(bucket, video, server, tmp_path):
+    count = iter(range(1000))
+    kinds = {0: "cut", 3: "503", 6: "drop", 9: 0.3}
+    with Proxy(server.endpoint, lambda method, path: kinds.get(next(count) % 12)) as proxy:
+        fetch(connect(bucket.name, proxy.endpoint), video, tmp_path / "x.MP4")
+    assert (tmp_path / "x.MP4").read_bytes() == DATA
+
+
+def test_a_server_killed_in_the_middle_and_back(as_writer, tmp_path):
+    if not seaweed.available():
+        pytest.skip("no .infra/bin/weed: run `make test-infra`")
+    server = seaweed.Server(tmp_path / "server").start()
+    try:
+        bucket = connect("lab-kill", server.endpoint)
+        bucket.control.create_bucket(Bucket=bucket.name)
+        bucket.write("raw/GH010123.MP4", DATA)
+        (video,) = bucket.objects("raw/")
+        seen = []
+
+        def fault(method, path):
+            seen.append(path)
+            if len(seen) == 6:
+                server.kill()
+            return "drop" if len(seen) >= 6 else None
+
+        with Proxy(server.endpoint, fault) as proxy, pytest.raises(InputError):
+            fetch(connect(bucket.name, proxy.endpoint, tries=0), video, tmp_path / "x.MP4")
+        server.start()
+        fetch(bucket, video, tmp_path / "x.MP4")
+        assert (tmp_path / "x.MP4").read_bytes() == DATA
+    finally:
+        server.stop()
+
+
+def test_another_version_is_never_mixed_in(bucket, video, tmp_path):
+    bucket.write(video.key, DATA[::-1])
+    with pytest.raises(InputError, match="was replaced"):
+        fetch(bucket, video, tmp_path / "x.MP4")
+    assert not (tmp_path / "x.MP4").exists()
+
+
+def test_damage_on_the_way_is_noticed(bucket, video, tmp_path, monkeypatch):
+    taken = fetching._part
+
+    async def damaged(bucket, source, part):
+        data = await taken(bucket, source, part)
+        return data if part else b"?" + data[1:]
+
+    monkeypatch.setattr(fetching, "_part", damaged)
+    with pytest.raises(InputError, match="entity tag"):
+        fetch(bucket, video, tmp_path / "x.MP4")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_uploaded_in_parts_is_checked_too(bucket, tmp_path, request):
+    data, key = random.Random(2).randbytes(11 * 2**20), f"{request.node.name}/x.MP4"
+    bucket.store.put(key, data, chunk_size=5 * 2**20)
+    (video,) = bucket.objects(key)
+    assert video.etag.endswith("-3")
+    fetch(bucket, video, tmp_path / "x.MP4")
+    assert (tmp_path / "x.MP4").read_bytes() == data
+
+
+def test_chapters_are_found_by_file_folder_and_glob(bucket, request, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    prefix = request.node.name
+    for name in ("GH010123.MP4", "GH020123.MP4", "GL010123.LRV", "old/GH010123.MP4"):
+        bucket.write(f"{prefix}/S1C2/{name}", name.encode())
+    sources = Sources(bucket.settings, "results/sources")
+    place = f"s3://{bucket.name}/{prefix}/S1C2"
+    here = f"results/sources/{bucket.name}/{prefix}/S1C2"
+    both = (f"{here}/GH010123.MP4", f"{here}/GH020123.MP4")
+    assert sources.chapters(place).files == sources.chapters(f"{place}/").files == both
+    assert sources.chapters(f"{place}/G*0123.MP4").files == both
+    assert sources.chapters(f"{place}/GH020123.MP4").files == both[1:]
+    (first, *_) = bucket.objects(f"{prefix}/S1C2/GH01")
+    assert sources.origin(both[0]) == Origin(f"{place}/GH010123.MP4", first.bytes, first.etag)
+    assert sources.chapters(f"{place}/none/").problems[0].check == "missing-video"
+    asking_nobody = Sources({}, "results/sources", fresh=False)
+    assert asking_nobody.chapters(f"{place}/").files == both

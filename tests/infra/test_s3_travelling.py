@@ -1,0 +1,292 @@
+"""Raw material and results in a bucket: every machine does what is missing and nothing else."""
+
+import os
+import uuid
+
+import pytest
+import seaweed
+from comparing import tables
+from faults import Proxy
+from lab import connect
+from project import ACTS, write_sheet
+from travelling import Machine, in_bucket, jobs
+
+from clapboard.problems import InputError
+from clapboard.s3 import mirror
+from clapboard.s3.inventory import read_manifest
+from clapboard.s3.location import Location
+from clapboard.s3.receipt import NAME, Receipt, read_receipt, write_receipt
+
+
+class Site:
+    """A bucket with raw material, and one machine that has made and handed over everything."""
+
+    def __init__(self, folder, server, bucket, local):
+        self.folder, self.server, self.bucket, self.local = folder, server, bucket, local
+        self.prefix = f"site-{uuid.uuid4().hex[:6]}"
+        self.rows = in_bucket(local, bucket, self.prefix)
+        self.place = Location(bucket.name, f"{self.prefix}/results/")
+        self.first = self.machine("first")
+        self.planned = self.first.snakemake("--dry-run")
+        self.fetched_by_plan = list(self.first.results.glob("sources/*/*/videos/*/*"))
+        self.made = self.first.snakemake()
+
+    def machine(self, name, **sections):
+        """A new empty machine with the repository, configuration and table only."""
+        folder = self.folder / f"{name}-{uuid.uuid4().hex[:4]}"
+        return Machine(folder, self.rows, self.server.endpoint, self.place.url, **sections)
+
+    def key(self, name):
+        return self.place.key(name)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, server, bucket_name, local):
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in seaweed.WRITER.items():
+            environment.setenv(name, value)
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        bucket = connect(bucket_name, server.endpoint)
+        yield Site(tmp_path_factory.mktemp("site"), server, bucket, local)
+
+
+def test_a_dry_run_downloads_no_video_and_the_run_leaves_the_bucket_as_it_was(site):
+    assert jobs(site.planned)["fetch_chapter"] == 12
+    assert site.fetched_by_plan == []
+    raw = {one.key: one for one in site.bucket.objects(f"{site.prefix}/videos/")}
+    assert len(raw) == 12
+    for path in site.first.results.glob("sources/*/*/videos/*/*"):
+        original = site.local.folder / path.relative_to(site.first.results).relative_to(
+            f"sources/{site.bucket.name}/{site.prefix}"
+        )
+        assert path.read_bytes() == original.read_bytes()
+
+
+def test_everything_in_a_bucket_gives_the_tables_of_one_machine(site):
+    assert tables(site.first.results) == tables(site.local.results)
+    names = {site.place.name(one.key) for one in site.bucket.objects(site.place.prefix)}
+    assert not any(name.endswith(".jpg") for name in names)
+    assert {"shards/S1C1.tar", "shards/S1C1.parquet", "models/cnn/model.keras"} <= names
+
+
+def test_an_empty_second_checkout_has_nothing_to_do_and_fetches_neither_video_nor_shard(site):
+    second = site.machine("second")
+    assert "Nothing to be done" in second.snakemake()
+    assert tables(second.results) == tables(site.local.results)
+    assert not list(second.results.glob("**/*.tar")) + list(second.results.glob("**/*.MP4"))
+    assert not (second.results / "resized").exists()
+
+
+def test_only_what_is_missing_in_the_bucket_is_made(site):
+    site.bucket.delete([site.key("models/cnn/metrics.json")])
+    third = site.machine("third")
+    assert jobs(third.snakemake()) == {"evaluate_model": 1, "all": 1}
+    assert tables(third.results) == tables(site.local.results)
+    assert not list(third.results.glob("sources/*/*/videos"))
+    assert "models/cnn/metrics.json" in read_manifest(site.bucket, site.place)[0]
+
+
+def test_what_has_changed_is_noticed_on_a_machine_that_made_nothing(site):
+    models = {"cnn": {"architecture": "cnn", "epochs": 2, "batch_size": 32}}
+    other = site.machine("other", models=models)
+    assert jobs(other.snakemake("--dry-run")) == {"train_model": 1, "evaluate_model": 1, "all": 1}
+
+    sheet = site.folder / "S3.csv"
+    (one, start, stop), *rest = ACTS
+    write_sheet(sheet, [(one, start + 1, stop), *rest])
+    key = f"{site.prefix}/sheets/S3.csv"
+    before = site.bucket.read(key)
+    try:
+        site.bucket.write(key, sheet.read_bytes())
+        planned = jobs(site.machine("relabelled").snakemake("--dry-run"))
+    finally:
+        site.bucket.write(key, before)
+    assert planned["pack_shards"] == planned["label_frames"] == 2, "the two cameras of S3 alone"
+    assert planned["fetch_chapter"] == planned["extract_frames"] == 4
+
+    video = f"{site.prefix}/videos/S2C1/GH020123.MP4"
+    before = site.bucket.read(video)
+    try:
+        site.bucket.write(video, before[:-1] + b"?")
+        planned = jobs(site.machine("replaced").snakemake("--dry-run"))
+    finally:
+        site.bucket.write(video, before)
+    assert planned["index_recording"] == 1
+    assert "Nothing to be done" in site.machine("again").snakemake("--dry-run")
+
+
+def test_what_is_not_in_the_bucket_is_said_with_its_row(site):
+    rows = [dict(row) for row in site.rows]
+    rows[0]["videos"] = rows[0]["videos"].replace("S1C1", "S1C9")
+    rows[1]["annotations"] = rows[1]["annotations"].replace("S1.csv", "S9.csv")
+    wrong = Machine(site.folder / "wrong", rows, site.server.endpoint, site.place.url)
+    screen = wrong.snakemake("--dry-run", check=False)
+    assert "row 2, column videos: there is no video in S3" in screen
+    assert "row 3, column annotations: there is no such object" in screen
+
+
+# -- push and pull by themselves ------------------------------------------------------------------
+
+
+@pytest.fixture
+def place(bucket, request):
+    return Location(bucket.name, f"{request.node.name}/results/")
+
+
+@pytest.fixture
+def bucket(server, bucket_name, as_writer):
+    return connect(bucket_name, server.endpoint)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "check/report.csv": b"check\n",
+        "models/cnn/model.keras": b"weights" * 1000,
+        "models/cnn/training/state.json": b"{}",
+        "models/cnn/training/training.cache": b"never",
+        "shards/S1C1.tar": b"pictures" * 1000,
+        "shards/S1C1.parquet": b"listed",
+        "resized/S1C1/01/S1C1000001.jpg": b"never",
+        "Data/Training/x/S1C1000001.jpg": b"never",
+        "Data/labels.csv": b"index,label,folder\n",
+        "audit/.partial-1-x.json": b"never",
+    }
+    for name, data in files.items():
+        path = tmp_path / "results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return tmp_path / "results"
+
+
+def content(folder):
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_there_and_back_with_time_stamps_and_no_folder_of_pictures(
+    bucket, place, results, tmp_path
+):
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, tmp_path / "other", lambda name: True)
+    brought = content(tmp_path / "other")
+    assert not any(data == b"never" for data, _ in brought.values())
+    assert brought == {name: content(results)[name] for name in brought}
+    assert len(brought) == 6
+    assert mirror.push(bucket, place, results).moved == ()
+    (results / "check" / "report.csv").write_bytes(b"other\n")
+    assert mirror.push(bucket, place, results).moved == ("check/report.csv",)
+
+
+def test_of_two_versions_the_later_stays(bucket, place, results, tmp_path):
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, tmp_path / "other")
+    (tmp_path / "other" / "check" / "report.csv").write_bytes(b"later\n")
+    mirror.push(bucket, place, tmp_path / "other")
+    (results / "check" / "report.csv").write_bytes(b"mine\n")
+    os.utime(results / "check" / "report.csv", (1, 1))
+    assert mirror.push(bucket, place, results).newer == ("check/report.csv",)
+    mirror.pull(bucket, place, results)
+    assert (results / "check" / "report.csv").read_bytes() == b"later\n"
+    (results / "check" / "report.csv").write_bytes(b"latest\n")
+    assert mirror.pull(bucket, place, results).newer == ("check/report.csv",)
+    assert (results / "check" / "report.csv").read_bytes() == b"latest\n"
+
+
+def test_the_state_of_a_training_goes_when_the_training_has_ended(bucket, place, results):
+    mirror.push(bucket, place, results)
+    (results / "models" / "cnn" / "training" / "state.json").unlink()
+    mirror.push(bucket, place, results)
+    assert "models/cnn/training/state.json" not in read_manifest(bucket, place)[0]
+
+
+def test_a_truncated_object_is_not_believed(bucket, place, results, tmp_path):
+    mirror.push(bucket, place, results)
+    bucket.write(place.key("models/cnn/model.keras"), b"weights" * 500)
+    mirror.pull(bucket, place, tmp_path / "other")
+    assert not (tmp_path / "other" / "models" / "cnn" / "model.keras").exists()
+    assert (tmp_path / "other" / "check" / "report.csv").exists()
+    assert mirror.push(bucket, place, results).moved == ("models/cnn/model.keras",)
+
+
+def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp_path, server):
+    mirror.push(bucket, place, results)
+    for path in results.rglob("*.*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes() + b" new")
+    seen = []
+
+    def fault(method, path):
+        seen.extend([path] if method == "PUT" and "/results/" in path else [])
+        return "drop" if len(seen) > 4 else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        broken = connect(bucket.name, proxy.endpoint, tries=1, connections=1)
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            mirror.push(broken, place, results)
+    mirror.pull(bucket, place, tmp_path / "other", lambda name: True)
+    for name, (data, _) in content(tmp_path / "other").items():
+        now = (results / name).read_bytes()
+        assert data in (now, now.removesuffix(b" new"))
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, tmp_path / "third", lambda name: True)
+    third = content(tmp_path / "third")
+    assert len(third) == 6
+    assert all(data.endswith(b" new") for data, _ in third.values())
+
+
+def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(
+    bucket, place, results, tmp_path, server
+):
+    mirror.push(bucket, place, results)
+    counts = {}
+
+    def fault(method, path):
+        counts[method, path] = counts.get((method, path), 0) + 1
+        bad = method == "GET" and "/results/" in path and counts[method, path] == 1
+        return {0: "503", 1: "drop", 2: 0.3}[len(path) % 3] if bad else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        slow = connect(bucket.name, proxy.endpoint)
+        mirror.pull(slow, place, tmp_path / "other", lambda name: True)
+    assert len(content(tmp_path / "other")) == 6
+
+
+def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server, monkeypatch):
+    mirror.push(bucket, place, results)
+    for name, value in seaweed.READER.items():
+        monkeypatch.setenv(name, value)
+    reader = connect(bucket.name, server.endpoint)
+    mirror.pull(reader, place, tmp_path / "other")
+    (results / "check" / "report.csv").write_bytes(b"mine\n")
+    with pytest.raises(InputError, match=r"rights listed in docs/s3\.md"):
+        mirror.push(reader, place, results)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(InputError) as caught:
+        mirror.pull(connect(bucket.name, server.endpoint), place, tmp_path / "third")
+    assert "wrong" not in str(caught.value)
+
+
+def test_a_manifest_cannot_write_outside_the_results(bucket, place, results, tmp_path):
+    mirror.push(bucket, place, results)
+    receipt = read_receipt(bucket, place)
+    names = receipt.table["path"].to_pylist()
+    paths = ["../../outside" if "report" in name else name for name in names]
+    column = receipt.table.column_names.index("path")
+    write_receipt(bucket, place, Receipt.of(receipt.table.set_column(column, "path", [paths]), {}))
+    mirror.pull(bucket, place, tmp_path / "deep" / "other")
+    assert not list(tmp_path.glob("**/outside"))
+
+
+def test_results_of_more_objects_than_a_page(bucket, place, results):
+    for number in range(1200):
+        path = results / "audit" / f"{number}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{number}")
+    mirror.push(bucket, place, results)
+    assert len(read_manifest(bucket, place)[0]) == 1206
+    assert NAME in {place.name(one.key) for one in bucket.objects(place.prefix)}

@@ -1,0 +1,80 @@
+"""The little project of the workflow's tests with everything in a bucket, for many machines."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+
+from project import REPOSITORY, table
+
+CLAPBOARD = "import sys; from clapboard.cli import main; sys.exit(main())"
+STORAGE = {"dataset": {"storage": "shards"}}
+
+
+def in_bucket(project, bucket, prefix):
+    """Upload videos and sheets of a project; the rows of its table then name the bucket."""
+    for path in sorted([*project.folder.glob("videos/*/*"), *project.folder.glob("sheets/*")]):
+        key = f"{prefix}/{path.relative_to(project.folder).as_posix()}"
+        bucket.control.upload_file(str(path), bucket.name, key)
+    place = f"s3://{bucket.name}/{prefix}"
+    moved = {
+        "annotations": lambda value: f"{place}/{value}",
+        "videos": lambda value: f"{place}/{value}/",
+    }
+    return [{name: moved.get(name, str)(value) for name, value in row.items()} for row in table()]
+
+
+class Machine:
+    """A checkout of its own: configuration, table, and nothing else."""
+
+    def __init__(self, folder, rows, endpoint, results, **sections):
+        from project import Project
+
+        (folder / "config").mkdir(parents=True)
+        self.project = Project(folder)
+        self.folder, self.results = folder, folder / "results"
+        self.project.write_table(rows)
+        s3 = {"endpoint": endpoint, "encryption": "none", "results": results}
+        self.project.configure(s3=s3, **{**STORAGE, **sections})
+
+    def snakemake(self, *arguments, check=True):
+        """Call snakemake as a user would; the screen."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
+        answer = subprocess.run(
+            [*command, "--cores", "2", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        screen = answer.stdout + answer.stderr
+        assert not check or answer.returncode == 0, screen[-6000:]
+        return screen
+
+    def clapboard(self, *arguments):
+        """Call the command `clapboard`; what it says."""
+        answer = subprocess.run(
+            [sys.executable, "-c", CLAPBOARD, *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    def forget(self):
+        """Empty the machine but for what is in the repository."""
+        for name in ("results", ".snakemake"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+def jobs(screen):
+    """How many jobs of each rule a run began."""
+    return Counter(re.findall(r"^(?:local)?rule (\w+):", screen, re.MULTILINE))

@@ -1,0 +1,32 @@
+"""Chapters that the table of recordings names in S3, fetched when a job reads them."""
+
+
+def origin(wildcards):
+    """Address, size and entity tag of a chapter, by the path of its copy."""
+    return list(ORIGINS[f"{settings.results}/sources/{wildcards.object}"])
+
+
+rule fetch_chapter:
+    """Bring a chapter from S3, whole or not at all; a killed fetch goes on where it stopped."""
+    output:
+        chapter="<results>/sources/{object}",
+    log:
+        "<logs>/fetch_chapter/{object}.log",
+    benchmark:
+        "<benchmarks>/fetch_chapter/{object}.tsv"
+    wildcard_constraints:
+        object="|".join(
+            re.escape(path.removeprefix(f"{settings.results}/sources/")) for path in ORIGINS
+        )
+        or "(?!)",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(2_000),
+        runtime=growing(240),
+    params:
+        origin=origin,
+        endpoint=settings.s3.endpoint,
+        code=fingerprint.code("fetch_chapter"),
+    script:
+        "../scripts/fetch_chapter.py"
