@@ -61,8 +61,7 @@ def compute_features(
         InputError: a frame cannot be read, or the backbone cannot be had.
     """
     devices.prepare(settings["seed"], threads)
-    stored = read_stored(manifests)
-    frames, files = stored["frame"].to_numpy(np.int64), stored["file"].tolist()
+    frames, files = _stored(manifests)
     pictures = Pictures(files, threads) if files else None
     shape = pictures.shape if pictures else (SMALLEST, SMALLEST, 3)
     extract = make_extractor(make_backbone(shape, settings), settings, threads)
@@ -145,3 +144,9 @@ def _extracted(
             rows = np.arange(start, min(start + extract.batch, count))
             yield rows, extract(pictures.fetch(rows))
             progress.update(len(rows))
+
+
+def _stored(manifests: Sequence[str | Path]) -> tuple[NDArray[np.int64], list[str]]:
+    """Numbers and files of the frames that the chapters' manifests list, ascending."""
+    stored = read_stored(manifests)
+    return stored["frame"].to_numpy(np.int64), stored["file"].tolist()

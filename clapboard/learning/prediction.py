@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from clapboard import artifacts
-from clapboard.learning import devices
+from clapboard.learning import devices, manifest
 from clapboard.learning.inputs import make_inputs
-from clapboard.learning.manifest import read_classes, read_stored
+from clapboard.learning.manifest import read_classes
 from clapboard.learning.recognition import load, recognise
 
 
@@ -63,6 +63,6 @@ def predict(
 
 def stored_frames(recording: str, manifests: Sequence[str | Path]) -> pd.DataFrame:
     """The frames in a recording's store, in the form of the dataset's examples, of no class."""
-    frames = read_stored(manifests)
+    frames = manifest.read_stored(manifests)
     frames["recording"], frames["split"], frames["class_index"] = recording, "Predict", 0
     return frames
