@@ -38,9 +38,9 @@ def train(
     curves: str | Path,
     summary: str | Path,
     threads: int = 0,
+    shards: Mapping[str, str] | None = None,
     features: Mapping[str, str] | None = None,
     test_subject: str | None = None,
-    shards: Mapping[str, str] | None = None,
 ) -> None:
     """Train on the Training split, stop by the Validation split, keep the best weights.
 
@@ -56,10 +56,10 @@ def train(
         curves: written; loss and accuracy as a picture.
         summary: written; the network as text.
         threads: cores to use, 0 for all.
-        features: feature file of every recording, for models that learn from features.
-        test_subject: leave this subject out instead of using the splits of the manifest.
         shards: manifest of every recording's shard, to read pictures from those; the model is the
             same.
+        features: feature file of every recording, for models that learn from features.
+        test_subject: leave this subject out instead of using the splits of the manifest.
 
     Raises:
         InputError: a class without a training frame, no validation frame, frames that cannot be
