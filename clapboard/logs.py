@@ -18,19 +18,28 @@ SECONDS_BETWEEN_LINES = 15.0
 
 
 @contextmanager
-def job(path: str | os.PathLike[str]) -> Iterator[None]:
+def job(path: str | os.PathLike[str], to_lower: str = "") -> Iterator[None]:
     """Run the body of a workflow script with all its output in the log `path`.
 
     So that long work can be watched, the last line is also shown on the screen every 15 seconds,
     with the name of the job before it. Bad input and a full disk end the job with what to do as its
     last words; any other error keeps its traceback. The job ends with its run, and has no twin
     (`clapboard.running`).
+
+    Args:
+        path: the log.
+        to_lower: settings on which it depends how much memory the job takes. A job that the
+            operating system ends for its memory cannot say so any more; it is said before.
     """
     name = str(Path(path).with_suffix("")).rpartition("logs/")[2]
     screen = send_to(path, name)
     plain = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (Echo(stream, screen, name) for stream in plain)
     try:
+        if to_lower:
+            sys.stderr.write(f"Killed by signal 9 (status 137)? Memory ran out: lower {to_lower}.
+")
+            sys.stderr.flush()
         yield
     except InputError as error:
         end(str(error), screen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,16 @@ def test_long_work_is_shown_with_its_name(tmp_path):
     assert "extract_frames/S1C1: a line" in lines
     assert any(line.startswith("extract_frames/S1C1: frames: 100%") for line in lines)
     assert "from a library" not in screen
+
+
+def test_what_to_lower_is_in_the_log_of_a_job_that_is_killed(tmp_path):
+    program = (
+        "import os, signal, sys\n"
+        "from clapboard import logs\n"
+        "with logs.job(sys.argv[1], 'batch_size (32)'):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    log = tmp_path / "train.log"
+    done = subprocess.run([sys.executable, "-c", program, str(log)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert "Memory ran out: lower batch_size (32)." in log.read_text()

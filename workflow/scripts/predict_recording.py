@@ -3,7 +3,8 @@
 from clapboard import logs
 
 if __name__ == "__main__":
-    with logs.job(snakemake.log[0]):
+    size = snakemake.params.settings["batch_size"]
+    with logs.job(snakemake.log[0], f"batch_size ({size}) of the model, or frames.size"):
         from clapboard.learning.prediction import predict  # as in train_model.py
 
         predict(

@@ -5,7 +5,8 @@ from pathlib import Path
 from clapboard import logs
 
 if __name__ == "__main__":
-    with logs.job(snakemake.log[0]):
+    size = snakemake.params.settings["batch_size"]
+    with logs.job(snakemake.log[0], f"batch_size ({size}) of the model, or frames.size"):
         from clapboard.learning.training import train  # TensorFlow's notices belong into the log
 
         train(
