@@ -37,8 +37,8 @@ def job(path: str | os.PathLike[str], to_lower: str = "") -> Iterator[None]:
     sys.stdout, sys.stderr = (Echo(stream, screen, name) for stream in plain)
     try:
         if to_lower:
-            sys.stderr.write(f"Killed by signal 9 (status 137)? Memory ran out: lower {to_lower}.
-")
+            words = f"Killed by signal 9 (status 137)? Memory ran out: lower {to_lower}.\n"
+            sys.stderr.write(words)
             sys.stderr.flush()
         yield
     except InputError as error:
