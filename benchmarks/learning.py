@@ -1,8 +1,8 @@
 """Frames to training: pictures a second, memory, and whether the network waits for its input.
 
-    python -m benchmarks learning [--images 3000] [--rounds 3]
+    python -m benchmarks learning [--images 3000] [--rounds 3] [--tables input memory ...]
 
-Every figure comes from a process of its own, as a training job is one.
+Every figure comes from a process of its own (`benchmarks.learning_runs`), as a training job is one.
 """
 
 from __future__ import annotations
@@ -11,144 +11,17 @@ import argparse
 import json
 import os
 import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-from benchmarks import clips
-from benchmarks.measure import publish, table
+from benchmarks.measure import publish, python, table
 
-SIDE, CLASSES, BATCH = 224, 6, 32
-WORK = clips.HOME / "work/learning"
 CACHE_MB = 512
 
 
-def pictures(count: int) -> list[str]:
-    """Frames of the GoPro-like clip as the store has them, in a folder for each class."""
-    import av
-
-    from clapboard.video.pixels import JpegEncoder, PixelSettings, Resizer
-
-    files = [WORK / f"pictures/{n % CLASSES}/{n:06d}.jpg" for n in range(count)]
-    missing = [file for file in files if not file.exists()]
-    if missing:
-        resize, encode = Resizer(PixelSettings()), JpegEncoder(PixelSettings().quality)
-        with av.open(clips.gopro(seconds=30)[0]) as container:
-            made = [encode(resize(picture)) for picture in container.decode(video=0)]
-        for place, file in enumerate(missing):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(made[place % len(made)])
-    return list(map(str, files))
-
-
-# -- what one process measures --------------------------------------------------------------------
-
-
-def batches(images: int, cache_mb: int) -> tuple[Any, int]:
-    """Clapboard's endless training batches, and how many are an epoch."""
-    import numpy as np
-
-    from clapboard.learning.data import training_batches
-    from clapboard.learning.sources import Pictures, kept_within
-
-    distinct = pictures(min(images, 3_000))
-    files = [distinct[n % len(distinct)] for n in range(images)]
-    with tempfile.NamedTemporaryFile(dir=WORK) as cache:
-        source = kept_within(Pictures(files), images, cache_mb, Path(cache.name))
-    targets = np.arange(images) % CLASSES
-    return training_batches(source, np.arange(images), targets, BATCH, 1), -(-images // BATCH)
-
-
-def epochs(dataset: Any, steps: int, count: int) -> Iterator[dict[str, float]]:
-    """Images a second, wall and CPU, of each epoch."""
-    taken = iter(dataset)
-    for _ in range(count):
-        wall, cpu, images = time.perf_counter(), time.process_time(), 0
-        for _ in range(steps):
-            images += len(next(taken)[0])
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        yield {"wall": images / wall, "cpu": images / cpu}
-
-
-def read_clapboard(images: int, cache_mb: int) -> dict[str, Any]:
-    """Two epochs of Clapboard's input."""
-    return {"epochs": list(epochs(*batches(images, cache_mb), 2))}
-
-
-def read_keras(images: int) -> dict[str, Any]:
-    """Two epochs of Keras' loader, shuffled as it comes."""
-    import keras
-
-    pictures(images)
-    loader = keras.utils.image_dataset_from_directory(
-        WORK / "pictures", image_size=(SIDE, SIDE), batch_size=BATCH, seed=1, verbose=False
-    )
-    return {"epochs": list(epochs(loader.repeat(), -(-images // BATCH), 2))}
-
-
-def remember(images: int, cache_mb: int, steps: int) -> dict[str, Any]:
-    """Memory of a process that reads some batches of a set, MB."""
-    dataset, epoch = batches(images, cache_mb)
-    taken = iter(dataset)
-    next(taken)
-    before = _resident()
-    for _ in range(min(steps, 2 * epoch)):
-        next(taken)
-    after = _resident()
-    return {"before": before, "after": after}
-
-
-def _resident() -> dict[str, float]:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    fields = dict(line.split(":\t") for line in lines if line.startswith(("Rss", "VmHWM")))
-    return {name: int(value.split()[0]) / 1024 for name, value in fields.items()}
-
-
-def step(way: str, images: int, rounds: int) -> dict[str, Any]:
-    """Epochs of the network `cnn`, fed by Clapboard, from an array in memory, or by one batch."""
-    import numpy as np
-    import tensorflow as tf
-
-    from clapboard.learning import devices
-    from clapboard.learning.architectures import make_model
-    from clapboard.learning.learner import make_learner
-    from clapboard.settings.config import load
-
-    devices.prepare(1, int(os.environ.get("THREADS", "0")))
-    settings = load({"models": {"cnn": {"architecture": "cnn"}}}).section("models")["cnn"]
-    network = make_model((SIDE, SIDE, 3), CLASSES, settings)
-    learner = make_learner(network, settings, np.ones(CLASSES, np.int64), -(-images // BATCH))
-    steps = images // BATCH
-    dataset, _ = batches(steps * BATCH, 4096)
-    if way == "one batch":
-        first = next(iter(dataset))
-        dataset = tf.data.Dataset.from_tensors(first).repeat()
-    elif way == "array":
-        taken = iter(dataset)
-        parts = [next(taken) for _ in range(steps)]
-        data, target = (np.concatenate([part[k].numpy() for part in parts]) for k in (0, 1))
-    rates = []
-    for number in range(rounds + 1):  # the first compiles, and fills the cache
-        wall, cpu = time.perf_counter(), time.process_time()
-        if way == "array":
-            learner.fit(data, target, batch_size=BATCH, verbose=0)
-        else:
-            learner.fit(dataset, steps_per_epoch=steps, verbose=0)
-        if number:
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            rates.append({"wall": steps * BATCH / wall, "cpu": steps * BATCH / cpu})
-    return {"epochs": rates}
-
-
-# -- what is reported -----------------------------------------------------------------------------
-
-
 def measured(call: str, *arguments: object, **environment: str) -> dict[str, Any]:
-    """What a function above finds in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.learning", "run", call, json.dumps(arguments)]
+    """What a function of `benchmarks.learning_runs` finds in a process of its own."""
+    command = [*python("learning_runs"), call, json.dumps(arguments)]
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **environment}
     done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -205,6 +78,19 @@ def memory() -> str:
     return "600 batches of 32.\n\n" + table(columns, rows)
 
 
+def manifests() -> str:
+    """Table: memory of a process that reads its examples from a manifest, by number of them."""
+    rows = []
+    for images in (20_000, 200_000, 2_000_000):
+        found = measured("read_manifest", images, 600)
+        before, after = found["before"], found["after"]
+        grown = after["RssAnon"] - before["RssAnon"]
+        figures = (found["seconds"], before["VmRSS"], after["VmHWM"], grown)
+        rows.append([f"{images:,}", *(f"{value:.0f}" for value in figures)])
+    columns = ["frames", "read in s", "then MB", "peak MB", "grown by MB in 600 batches"]
+    return table(columns, rows)
+
+
 def training(images: int, rounds: int) -> str:
     """Table: the step of the network `cnn` by what feeds it."""
     ways = {
@@ -257,22 +143,26 @@ def settings(images: int) -> str:
     return table(["threads", "oneDNN", "images/s", "images/CPU s"], rows)
 
 
+TABLES = {
+    "input": lambda options: reading(options.images, options.rounds),
+    "memory": lambda options: memory(),
+    "manifest": lambda options: manifests(),
+    "step": lambda options: training(options.trained, options.rounds),
+    "threads": lambda options: settings(options.trained),
+}
+
+
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks learning", description=__doc__)
     parser.add_argument("--images", type=int, default=3_000)
     parser.add_argument("--trained", type=int, default=320, help="pictures of a training epoch")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tables", nargs="*", default=list(TABLES), help=", ".join(TABLES))
     options = parser.parse_args()
-    pictures(options.images)
-    publish("learning-input", reading(options.images, options.rounds))
-    publish("learning-memory", memory())
-    publish("learning-step", training(options.trained, options.rounds))
-    publish("learning-threads", settings(options.trained))
+    for name in options.tables:
+        publish(f"learning-{name}", TABLES[name](options))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["run"]:
-        print(json.dumps(globals()[sys.argv[2]](*json.loads(sys.argv[3]))))
-    else:
-        main()
+    main()

@@ -27,13 +27,15 @@ from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
 
 WORK = clips.HOME / "work"
-STRETCH = 5  # seconds with a label, then as many without
+# Seconds with a label, then as many without: half of the annotations of the lab are longer than 15.
+STRETCH = 15
+SHORT_STRETCH = 5  # for clips that last no longer than that
 LABELS = ("BAGGING", "CUFF", "IV", "SWAB")
 PEERS = Path(__file__).with_name("peers.py")
 
 
 class Recording:
-    """Chapters with a sheet that labels every other stretch of `STRETCH` seconds.
+    """Chapters with a sheet that labels every other stretch of some seconds.
 
     Attributes:
         chapters: the files.
@@ -42,8 +44,8 @@ class Recording:
         labelled: numbers of the labelled frames.
     """
 
-    def __init__(self, name: str, chapters: list[str]) -> None:
-        self.name, self.chapters = name, chapters
+    def __init__(self, name: str, chapters: list[str], stretch: int) -> None:
+        self.name, self.chapters, self.stretch = name, chapters, stretch
         folder = WORK / name
         emptied(folder)()
         write_index("S1C2", chapters, "video", "", folder / "index.parquet", folder / "audit.json")
@@ -59,8 +61,8 @@ class Recording:
             sheet.writerow(["TASK", "PROCEDURE", "Original_Start_Time", "Original_Stop_Time"])
             sheet.writerow(["CLAP", "CLAP", *map(_clock, (0, Fraction(1, 10)))])
             length = int(self.index.duration)
-            for place, start in enumerate(range(1, length, 2 * STRETCH)):
-                label, stop = LABELS[place % len(LABELS)], min(start + STRETCH, length)
+            for place, start in enumerate(range(1, length, 2 * self.stretch)):
+                label, stop = LABELS[place % len(LABELS)], min(start + self.stretch, length)
                 sheet.writerow([label, label, _clock(start), _clock(stop)])
                 inside = self.index.frames_between(Fraction(start), Fraction(stop))
                 frames += inside
@@ -208,7 +210,8 @@ def main() -> None:
     }
     for name, files in recordings.items():
         if files and name in (options.recordings or recordings):
-            ways = Ways(Recording(name, files))
+            stretch = STRETCH if name in ("gopro", "others") else SHORT_STRETCH
+            ways = Ways(Recording(name, files, stretch))
             chosen = ways.others() if name == "others" else ways.own
             publish(f"video-{name}", report(ways.recording, in_turns(chosen, options.rounds)))
 
