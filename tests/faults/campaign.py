@@ -114,6 +114,119 @@ def sample(name: str, count: int, seed: int = SEED) -> list[Case]:
 
 
 def in_tests(name: str) -> list[Case]:
+    """The cases that the test suite tries: of as many kinds as possible."""
+    campaign = find(name)
+    quick = getattr(campaign, "quick", lambda case: True)
+    affordable = [case for case in sample(name, campaign.CASES) if quick(case)]
+    of_kind = Counter[str]()
+    turns = []
+    for case in affordable:
+        turns.append(of_kind[case.kind])
+        of_kind[case.kind] += 1
+    order = sorted(range(len(affordable)), key=turns.__getitem__)
+    return [affordable[place] for place in order[: campaign.IN_TESTS]]
+
+
+def impossible() -> str                     why it cannot be run here; empty when it can
+    def prepare(work: Path) -> None             called once before the first case of a run to make
+                                                what is dear and common to all cases;
+                                                `shared(folder)` gives that place to `attempt`
+
+`Case.name` is unique in the campaign, `Case.kind` groups cases in the table, `Case.values` is
+anything that JSON can hold. Cases are independent: any subset, in any order, on any day.
+
+    python -m tests.faults                      every campaign, whole
+    python -m tests.faults crash --cases 20     a random sample of one, for a first look
+    python -m tests.faults crash --again        cases that failed last time once more
+
+Finished cases are lines of `WORK/CAMPAIGN.jsonl`, so that a campaign that was stopped goes on. The
+figures go between `<!-- CAMPAIGN -->` and `<!-- /CAMPAIGN -->` in docs/reliability.md, where
+"fixed" counts the campaign's rows of found.csv: failures that became a change and a test of their
+own. The test suite tries `IN_TESTS` cases of each (test_campaigns.py). What may crash or hang goes
+into a process of its own with a time limit; a case that takes its process down ends the campaign.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+import multiprocessing
+import random
+import shutil
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from tqdm import tqdm
+
+from benchmarks.measure import publish, table
+
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parents[1] / "docs" / "reliability.md"
+FOUND = HERE / "found.csv"
+SEED = 1
+
+
+class Failed(AssertionError):
+    """The product did not keep a promise."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to go wrong.
+
+    Attributes:
+        name: unique in its campaign.
+        kind: what cases are counted by.
+        values: what `attempt` has to know.
+    """
+
+    name: str
+    kind: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+class Campaign(Protocol):
+    """What every campaign's module has."""
+
+    __name__: str
+    __doc__: str
+    CASES: int
+    IN_TESTS: int
+
+    def cases(self, chance: random.Random, count: int) -> list[Case]: ...
+
+    def attempt(self, case: Case, folder: Path) -> None: ...
+
+
+def names() -> list[str]:
+    """The campaigns there are."""
+    modules = (path.stem for path in sorted(HERE.glob("*.py")))
+    return [name for name in modules if hasattr(find(name), "CASES")]
+
+
+def find(name: str) -> Campaign:
+    """A campaign by name."""
+    return cast(Campaign, importlib.import_module(f"tests.faults.{name}"))
+
+
+def sample(name: str, count: int, seed: int = SEED) -> list[Case]:
+    """Some cases of a whole campaign, chosen by the seed; all of them if it has no more."""
+    campaign = find(name)
+    whole = campaign.cases(random.Random(f"{name} {SEED}"), campaign.CASES)
+    if len({case.name for case in whole}) < len(whole):
+        raise ValueError(f"{name}: two cases have the same name")
+    return random.Random(seed).sample(whole, count) if count < len(whole) else whole
+
+
+def in_tests(name: str) -> list[Case]:
     """The cases that the test suite tries."""
     campaign = find(name)
     quick = getattr(campaign, "quick", lambda case: True)

@@ -19,7 +19,7 @@ from tests.faults import demo
 from tests.faults.campaign import Case, Failed
 
 CASES = 200
-IN_TESTS = 2
+IN_TESTS = 3
 
 # A third each; a quarter of the runs that lose only Snakemake leave a stopped job.
 VICTIMS = ("job", "snakemake", "both") * 3 + ("job", "orphan", "both")
@@ -46,7 +46,7 @@ def cases(chance: random.Random, count: int) -> list[Case]:
 
 def quick(case: Case) -> bool:
     """Whether no model is trained."""
-    return place(case.values["moment"])[0] < 3
+    return place(case.values["moment"])[0] < 2
 
 
 def attempt(case: Case, folder: Path) -> None:

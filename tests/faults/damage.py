@@ -19,7 +19,7 @@ from tests.faults.campaign import Case, Failed
 from tests.workflow.project import REPOSITORY
 
 CASES = 100
-IN_TESTS = 1
+IN_TESTS = 0  # tests/unit/test_verify.py
 
 KINDS = {
     "deleted": "a picture deleted from the store",

@@ -36,19 +36,25 @@ RULES = {
 FULL = "disk full: "
 LIMITED = "limit of the size of files"
 WHOLE = "disk full, Snakemake's own records too"
+WAYS = [
+    *[(FULL, list(RULES))] * 3,
+    (LIMITED, ["find_clap", "concatenate_chapters", "link_dataset", "train_model"]),
+    (WHOLE, list(RULES)),
+]
 LARGE = 2**30
-LEAST = 8192  # Snakemake's own records of a job are smaller
+LEAST = 16384  # more than the screen of a call of Snakemake and its records have
 
 
 def cases(chance: random.Random, count: int) -> list[Case]:
-    """All rules in turn with nothing free, with some of what they need, with a limit."""
+    """Rules in turn, with nothing free, with some of what they need, or with a limit."""
     drawn = []
     for number in range(count):
-        rule = list(RULES)[number % len(RULES)]
-        turn = number // len(RULES)
-        kind = [FULL + rule, FULL + rule, FULL + rule, LIMITED, WHOLE][turn % 5]
-        share = chance.random() if turn % 5 else 0.0
-        drawn.append(Case(f"{number:02d}-{rule}", kind, {"rule": rule, "share": share}))
+        kind, rules = WAYS[number // len(RULES) % len(WAYS)]
+        rule = rules[number % len(rules)]
+        share = chance.random() if number >= len(RULES) else 0.0
+        full = kind == FULL
+        name = f"{number:02d}-{rule}"
+        drawn.append(Case(name, kind + rule if full else kind, {"rule": rule, "share": share}))
     return drawn
 
 
@@ -78,9 +84,7 @@ def attempt(case: Case, folder: Path) -> None:
     before = demo.digests(project)
     targets = _targets(case.values["rule"], outputs)
     if case.kind == LIMITED:
-        limit = max(LEAST, int(largest * case.values["share"]))
-        if limit >= largest:
-            limit = largest // 2
+        limit = max(LEAST, int(largest * case.values["share"] * 0.9))
         said = demo.start(project, *targets, limits=Limits(file_size=limit)).finish(well=False)
         _judge(case, project, before, undisturbed, said, "File too large")
         demo.start(project, *targets).finish()
