@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -175,8 +176,9 @@ def seconds(folder: Path, number: int) -> float:
 def digests(folder: Path) -> dict[str, str]:
     """Digest of everything that a project has made, by path below its results, and of its sources.
 
-    Of a model, the date in its archive does not count; of the ledger of a store, the times of the
-    files, which it has to tell whether somebody touched them.
+    Of a model, the date in its archive does not count, nor the addresses in memory that Keras notes
+    as `shared_object_id`; of the ledger of a store, the times of the files, which it has to tell
+    whether somebody touched them.
     """
     results = folder / "results"
     made = {
@@ -193,6 +195,7 @@ def _digest(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = sorted(set(archive.namelist()) - {"metadata.json"})
             content = b"".join(archive.read(name) for name in names)
+        content = re.sub(rb'"shared_object_id": \d+', b"", content)
     elif path.name == "ledger.parquet":
         table = pq.read_table(path, use_threads=False)
         content = repr((table.schema.metadata, table.drop_columns("mtime_ns").to_pylist())).encode()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -164,6 +166,25 @@ def test_a_failure_leaves_the_old_video_alone(tmp_path):
         )
     assert video.read_bytes() == before
     assert [path.name for path in video.parent.iterdir()] == ["S1C2.mp4"]
+
+
+def test_a_limit_of_the_size_of_files_is_said(tmp_path):
+    take = film_recording(tmp_path, Camera(), [60])
+    program = (
+        "import resource, sys\n"
+        "from clapboard.video.concatenation import write_video\n"
+        "from clapboard.video.indexing import write_index\n"
+        "folder, chapter = sys.argv[1:]\n"
+        "index = f'{folder}/S1C2.parquet'\n"
+        "write_index('S1C2', [chapter], 'video', '', index, f'{folder}/audit.json')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "write_video([chapter], index, {'ffmpeg': 'bundled'}, f'{folder}/video/S1C2.mp4')\n"
+    )
+    assert take.chapters[0].stat().st_size > 20_000
+    command = [sys.executable, "-c", program, str(tmp_path), str(take.chapters[0])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "File too large" in done.stderr
+    assert list((tmp_path / "video").iterdir()) == []
 
 
 def test_a_replaced_chapter_is_noticed(tmp_path):
