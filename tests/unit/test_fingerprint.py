@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import time
@@ -74,6 +75,37 @@ def test_the_packages_on_the_way_count(digest, script, package, monkeypatch):
     before = digest(script)
     monkeypatch.setitem(PROJECT, f"{package}/__init__.py", "X = 1\n")
     assert (digest(script) != before) == (package == "clapboard" or script == "train")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import os, clapboard.other",
+        "import json; import clapboard.other as o",
+        "from clapboard import clock as c, other as o  # why",
+        "from clapboard import (\n    clock as c,  # why\n    other,\n)",
+        "from clapboard import clock, \\\n    other",
+        "def f():\n\tfrom clapboard.other import OTHER",
+    ],
+)
+def test_every_way_to_import_is_seen(digest, line):
+    texts = {"workflow__scripts__extract": f"{line}\n"}
+    before = digest("extract", **texts)
+    assert digest("extract", **texts, clapboard__other="OTHER = 2\n") != before
+    assert digest("extract", **texts, clapboard__frames="FRAMES = 2\n") == before
+
+
+def test_imports_are_those_that_python_sees():
+    files = [*fingerprint.PACKAGE.rglob("*.py"), *fingerprint.SCRIPTS.glob("*.py")]
+    for file in files:
+        names = set[str]()
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        seen = set[Path]().union(*map(fingerprint._modules, names))
+        assert fingerprint._imports(file) == seen, file
 
 
 def test_a_relative_import_is_refused_since_it_would_be_missed(digest):
