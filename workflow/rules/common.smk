@@ -81,8 +81,8 @@ def siblings(wildcards):
     """The other recordings of a subject, when all of them share one limit of frames."""
     if not settings.frames.max_per_label_and_subject:
         return []
-    this = recordings[wildcards.recording]
-    return [id for id in IN_DATASET if recordings[id].subject == this.subject and id != this.id]
+    of_subject = OF_SUBJECT[recordings[wildcards.recording].subject]
+    return [id for id in of_subject if id != wildcards.recording]
 
 
 def sibling_framecsv(wildcards):
@@ -278,6 +278,10 @@ def cores_per_chapter(wildcards):
 ANNOTATED = [id for id, recording in recordings.items() if recording.annotations]
 FILMED = [id for id, recording in recordings.items() if recording.kind == "video"]
 IN_DATASET = [id for id in ANNOTATED if recordings[id].split != "Predict"]
+# Recordings of the dataset by subject; asked once a recording, of which there may be thousands.
+OF_SUBJECT = {}
+for member in IN_DATASET:
+    OF_SUBJECT.setdefault(recordings[member].subject, []).append(member)
 
 SHEETS = sorted({recordings[id].annotations for id in ANNOTATED})
 CHAPTERS = [path for recording in recordings.values() for path in recording.chapters]
