@@ -147,12 +147,11 @@ class Node:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the command and its jobs: it is asked to, and after a while it is no longer asked."""
-    process.send_signal(signal.SIGINT)
+    """End the command and its jobs: they are asked to, and after a while they are killed."""
+    # To all of the session, as Ctrl-C does: Snakemake alone would wait for its jobs to finish.
+    os.killpg(process.pid, signal.SIGINT)
     try:
         process.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
-        # Jobs of Clapboard end with the process that started them (clapboard.running); the rest of
-        # the session goes too.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

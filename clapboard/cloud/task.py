@@ -182,12 +182,12 @@ def _clashes(config: Config) -> list[Problem]:
                 value=cloud.image,
             )
         )
-    if cloud.spot and not cloud.results:
+    if not cloud.results and (cloud.spot or not cloud.keep_disk):
         problems.append(
             Problem(
-                "spot-without-bucket",
-                "a spot machine can be taken away with everything on its disk",
-                "Name a place for the results, cloud.results, or set cloud.spot to false.",
+                "results-nowhere",
+                "the results would go with the machine and its disk",
+                "Name a place for them, cloud.results, or keep the disk: cloud.keep_disk.",
                 column="cloud.results",
             )
         )

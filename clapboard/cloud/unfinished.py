@@ -47,7 +47,7 @@ class Unfinished:
         self.bucket = Bucket(place.bucket, settings)
         self.roots = roots
         self._sent = dict[str, bytes]()
-        """What the bucket has: path of a folder -> its state file."""
+        """What the bucket has: path of a folder -> its state file, empty if that is not known."""
 
     def fetch(self) -> list[str]:
         """Bring every state that is not here; the paths of their folders.
@@ -63,13 +63,14 @@ class Unfinished:
             here = Path(path, STATE)
             if not self._is_ours(path) or not found.key.endswith(SUFFIX):
                 continue
+            self._sent[path] = b""
             if not here.exists():
                 with tempfile.TemporaryFile() as file, explained(self.bucket.name):
                     self.bucket.control.download_fileobj(self.bucket.name, found.key, file)
                     file.seek(0)
                     _unpack(file, Path(path))
                 fetched.append(path)
-            self._sent[path] = here.read_bytes()
+                self._sent[path] = here.read_bytes()
         return fetched
 
     def send(self) -> bool:
@@ -120,7 +121,8 @@ class Unfinished:
 
     def _is_ours(self, path: str) -> bool:
         """Whether a path in the bucket is one below the roots."""
-        return any(Path(path).is_relative_to(root) for root in self.roots)
+        below = any(Path(path).is_relative_to(root) for root in self.roots)
+        return below and ".." not in Path(path).parts
 
 
 def _pack(folder: Path) -> tuple[bytes, bytes] | None:

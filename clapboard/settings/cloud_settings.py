@@ -20,7 +20,8 @@ class Cloud(Section):
 
     results: Annotated[AnyText, AfterValidator(_check_url)] = Field(
         default="",
-        description="Where results go, `s3://bucket/run1`. Empty: they stay on the machine's disk.",
+        description="Where results go, `s3://bucket/run1`. Empty: they stay on the machine's disk, "
+        "which needs `keep_disk`.",
     )
     gpu: Annotated[Text, Field(pattern=r"^(auto|[A-Za-z0-9-]+(:[1-9][0-9]?)?)$")] = Field(
         default="auto",
@@ -32,9 +33,9 @@ class Cloud(Section):
         description="Gigabytes of the disk; null: what `clapboard plan` counts, and room.",
     )
     spot: Flag = Field(
-        default=True,
+        default=False,
         description="A machine at a third of the price that may be taken away; the run goes on "
-        "on the next one.",
+        "on the next one. Needs `results`.",
     )
     keep_disk: Flag = Field(
         default=False,

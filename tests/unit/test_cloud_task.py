@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE_FILE = ROOT / "cloud" / "train.sky.yaml"
 
 # What cloud/train.sky.yaml is an example of: a night's worth of sessions, all settings as they are.
-EXAMPLE = load({"cloud": {"results": "s3://your-bucket/run1", "region": "us-east-1"}})
+EXAMPLE = load({"cloud": {"results": "s3://your-bucket/run1", "region": "us-east-1", "spot": True}})
 EXAMPLE_NEEDS = needs_of(EXAMPLE, Price(bytes=12 * 10**9, core_seconds=30_000), 60 * 10**9)
 
 
@@ -38,8 +38,10 @@ def test_no_credentials_are_in_it_and_none_are_copied(monkeypatch):
     text = task_text(EXAMPLE, EXAMPLE_NEEDS)
     assert "very-secret" not in text
     assert "AWS_" not in text
-    identity = yaml.safe_load((ROOT / ".sky.yaml").read_text())["aws"]["remote_identity"]
-    assert identity not in ("LOCAL_CREDENTIALS", "NO_UPLOAD", "SERVICE_ACCOUNT")
+    identities = yaml.safe_load((ROOT / ".sky.yaml").read_text())["aws"]["remote_identity"]
+    assert [*identities[-1]] == ["*"], "the default copies credentials"
+    chosen = {name for identity in identities for name in identity.values()}
+    assert not chosen & {"LOCAL_CREDENTIALS", "NO_UPLOAD", "SERVICE_ACCOUNT"}
 
 
 def test_a_hostile_name_stays_one_word():
@@ -91,10 +93,10 @@ def test_the_gpu_fits_the_largest_model():
 
 
 def test_contradictions_are_told_together():
-    config = load({"cloud": {"keep_disk": True, "image": "ami-12ab"}})
+    config = load({"cloud": {"keep_disk": True, "spot": True, "image": "ami-12ab"}})
     with pytest.raises(InputError) as raised:
         task_text(config, Needs({"T4": 1}, 100, 4))
-    assert checks(raised) == {"spot-with-disk", "image-without-region", "spot-without-bucket"}
+    assert checks(raised) == {"spot-with-disk", "image-without-region", "results-nowhere"}
 
 
 def test_without_spot_the_disk_can_be_kept_and_nothing_watches_over_the_run():
