@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from tests.faults.limits import NOBODY, NONE, Limits
+from tests.faults.limits import NONE, Limits
 from tests.faults.limits import snakemake as limited
 from tests.filming import film_recording
 from tests.workflow import project
@@ -126,8 +126,6 @@ def start(folder: Path, *targets: str, limits: Limits = NONE) -> Run:
 def call(folder: Path, *arguments: str, limits: Limits = NONE) -> Run:
     """Call snakemake with arguments."""
     handle, name = tempfile.mkstemp(prefix="screen-", dir=folder)
-    if limits.nobody:
-        os.fchown(handle, NOBODY, NOBODY)
     os.close(handle)
     words = (limits, project.REPOSITORY, folder, Path(name), arguments)
     process = project.SERVER.Process(target=limited, args=words)
