@@ -183,6 +183,12 @@ def test_memory_shortage_names_the_setting():
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
 
+def test_a_network_that_does_not_fit_names_what_to_lower(data, tmp_path):
+    with pytest.raises(InputError, match="batch_size") as error:
+        train(data, tmp_path, dense=10**10)
+    assert error.value.problems[0].check == "out-of-memory"
+
+
 def _weights(folder: Path) -> list[bytes]:
     import keras
 
