@@ -6,7 +6,7 @@ Chapters are videos of one second, artifacts are empty, and `snakemake --touch` 
 believe in them. Above `RECORDED` chapters it would take hours, so that there Snakemake knows no
 parameters to compare, and chapters are empty too. Reported are seconds of wall time and of CPU
 beyond the start of Snakemake itself (`snakemake --version`), and the peak memory. ``--batches``
-plans one of so many batches of the data set as well.
+plans one of so many batches of the frames as well.
 """
 
 from __future__ import annotations
@@ -159,9 +159,9 @@ def main() -> None:
                 call(project, "--touch", "--forceall", "--cores", "all")
             rows.append(measured(size, project))
             if options.batches:
-                batch = f"link_dataset=1/{options.batches}"
+                batch = f"frames=1/{options.batches}"
                 name = f"{size}, a batch of {options.batches}"
-                rows.append(measured(name, project, "--batch", batch, "--", "dataset"))
+                rows.append(measured(name, project, "--batch", batch, "--", "frames"))
         columns = ["recordings x chapters", "wall s", "above start", "CPU s", "above start", "MB"]
         publish("workflow", f"The least of up to {REPEATS} runs.\n\n" + table(columns, rows))
 

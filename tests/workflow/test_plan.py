@@ -183,6 +183,21 @@ def test_plan_grows_with_chapters_not_with_frames(tmp_path):
     assert sum(job.startswith("extract_frames") for job in plans[0]) == 2 * len(table())
 
 
+def test_batches_share_out_the_recordings(tmp_path):
+    project = make_project(tmp_path / "project", [20, 20])
+    whole = project.pending("--", "frames")
+    batches = [
+        project.pending("--batch", f"frames={number}/3", "--", "frames") for number in (1, 2)
+    ]
+    pictures = [{job for job in batch if job.startswith("extract_frames")} for batch in batches]
+    assert all(pictures)
+    assert not pictures[0] & pictures[1]
+    for batch in batches:
+        assert set(batch) < set(whole)
+        of_pictures = {job.split()[1] for job in batch if job.startswith("extract_frames")}
+        assert {job.split()[1] for job in batch if job.startswith("index_")} == of_pictures
+
+
 def test_single_file_can_be_asked_for(finished):
     made = finished.pending("results/resized/S1C1/02/manifest.parquet", "--forceall")
     assert set(made) == {
