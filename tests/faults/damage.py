@@ -18,7 +18,7 @@ from tests.faults import demo
 from tests.faults.campaign import Case, Failed
 from tests.workflow.project import REPOSITORY
 
-CASES = 100
+CASES = 35
 IN_TESTS = 0  # tests/unit/test_verify.py
 
 KINDS = {

@@ -135,7 +135,7 @@ def call(folder: Path, *arguments: str, limits: Limits = NONE) -> Run:
 
 def copy(source: Path, folder: Path) -> None:
     """A project elsewhere; time stamps, links and provenance included."""
-    subprocess.run(["cp", "-a", "--", source, folder], check=True)
+    subprocess.run(["cp", "-a", "-T", "--", source, folder], check=True)
 
 
 def stage(folder: Path, number: int) -> Path:

@@ -15,7 +15,7 @@ from tests.faults import demo
 from tests.faults.campaign import Case, Failed
 from tests.faults.limits import Limits
 
-CASES = 60
+CASES = 32
 IN_TESTS = 1
 
 # Of every rule: the stage that makes it, and what it makes below results/.
@@ -37,25 +37,24 @@ FULL = "disk full: "
 LIMITED = "limit of the size of files"
 WHOLE = "disk full, Snakemake's own records too"
 WAYS = [
-    *[(FULL, list(RULES))] * 3,
+    (FULL, list(RULES)),
+    (FULL, list(RULES)),
     (LIMITED, ["find_clap", "concatenate_chapters", "link_dataset", "train_model"]),
-    (WHOLE, list(RULES)),
+    (WHOLE, ["check_inputs", "find_clap", "extract_frames", "link_dataset"]),
 ]
 LARGE = 2**30
 LEAST = 16384  # more than the screen of a call of Snakemake and its records have
 
 
 def cases(chance: random.Random, count: int) -> list[Case]:
-    """Rules in turn, with nothing free, with some of what they need, or with a limit."""
+    """Every rule with nothing free and with some of what it needs, then the other ways."""
     drawn = []
-    for number in range(count):
-        kind, rules = WAYS[number // len(RULES) % len(WAYS)]
-        rule = rules[number % len(rules)]
-        share = chance.random() if number >= len(RULES) else 0.0
-        full = kind == FULL
-        name = f"{number:02d}-{rule}"
-        drawn.append(Case(name, kind + rule if full else kind, {"rule": rule, "share": share}))
-    return drawn
+    for kind, rules in WAYS:
+        for rule in rules:
+            share = chance.random() if len(drawn) >= len(RULES) else 0.0
+            full = kind + rule if kind == FULL else kind
+            drawn.append(Case(f"{len(drawn):02d}-{rule}", full, {"rule": rule, "share": share}))
+    return drawn[:count]
 
 
 def quick(case: Case) -> bool:
@@ -149,10 +148,12 @@ def _judge(
     """Whether one message says what is wrong, and nothing half-made is there to be believed."""
     if reason not in said:
         raise Failed(f"the reason is not said:\n{said}")
-    if case.kind != WHOLE and f"rule {case.values['rule']}" in said and "[disk]" not in said:
-        raise Failed(f"the remedy is not said:\n{said}")
-    if "Traceback" in said and case.kind != WHOLE:
-        raise Failed(f"more than a message:\n{said}")
+    if case.kind != WHOLE:
+        if not any(remedy in said for remedy in ("[disk]", "[cache]")):
+            raise Failed(f"the remedy is not said:\n{said}")
+        # TensorFlow tells in its own words of errors in its pipelines, before ours.
+        if "Traceback" in said and case.values["rule"] != "train_model":
+            raise Failed(f"more than a message:\n{said}")
     wanted = demo.digests(undisturbed)
     for name, digest in demo.digests(project).items():
         inner = ".partial-" in name or name.endswith("ledger.parquet")
