@@ -57,16 +57,19 @@ def attempt(case: Case, folder: Path) -> None:
     before, project = demo.stage(folder, stage), folder / "project"
     delay = share * demo.seconds(folder, stage + 1)
     left = disturb(before, project, targets, case.values["victim"], delay, chance)
-    again = demo.start(project, *targets)
-    if case.values["victim"] == "orphan":
-        time.sleep(chance.uniform(0, 4))
-        demo.kill(left, signal.SIGCONT)
-    again.finish()
-    end = time.monotonic() + GRACE
-    while demo.alive(left):
-        if time.monotonic() > end:
-            raise Failed(f"still there: {demo.alive(left)}")
-        time.sleep(PAUSE)
+    try:
+        again = demo.start(project, *targets)
+        if case.values["victim"] == "orphan":
+            time.sleep(chance.uniform(0, 4))
+            demo.kill(left, signal.SIGCONT)
+        again.finish()
+        end = time.monotonic() + GRACE
+        while demo.alive(left):
+            if time.monotonic() > end:
+                raise Failed(f"still there: {demo.alive(left)}")
+            time.sleep(PAUSE)
+    finally:
+        demo.kill(left)
     if found := demo.differences(project, demo.stage(folder, stage + 1)):
         raise Failed("\n".join(found))
 
