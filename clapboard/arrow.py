@@ -32,6 +32,11 @@ def texts(values: Sequence[str]) -> pa.Array:
     return _of(pa.string(), len(encoded), ends.astype(np.int32), b"".join(encoded))
 
 
+def repeated(value: str, length: int) -> pa.Array:
+    """The same text in every row."""
+    return texts([value]).take(column(np.zeros(length, np.int32)))
+
+
 def numbers(values: pa.ChunkedArray) -> NDArray[Any]:
     """A column of numbers or truth values as an array; what `column` makes an array of.
 

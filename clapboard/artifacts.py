@@ -31,6 +31,9 @@ OWNED = re.compile(re.escape(TEMPORARY_PREFIX) + r"(\d+)-([0-9a-f]{4})-(.*)", re
 """Name of a temporary: process and machine that write it, and what it will be."""
 METADATA_KEY = b"clapboard"
 
+FLUSHED_TOGETHER = 16
+"""Files that a job flushes side by side: a disk writes its journal once for all who wait for it."""
+
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clapboard import artifacts
 from clapboard.annotations.labels import folder_name
-from clapboard.arrow import column, numbers, texts
+from clapboard.arrow import column, numbers, repeated, texts
 from clapboard.dataset import linking
 from clapboard.problems import InputError, Problem
 
@@ -85,10 +85,10 @@ def find_rows(
         columns = {
             **{name: store[name] for name in ("frame", "seconds", "digest")},
             **{
-                name: texts([recording[name]] * len(codes))
+                name: repeated(recording[name], len(codes))
                 for name in ("split", "subject", "session", "camera")
             },
-            "recording": texts([recording["id"]] * len(codes)),
+            "recording": repeated(recording["id"], len(codes)),
             "class_index": column(codes),
             "label": names.take(column(codes)),
             "path": pc.binary_join_element_wise(folders.take(column(codes)), files, slash),

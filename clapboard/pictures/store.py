@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from clapboard.arrow import column, texts
 from clapboard.artifacts import (
+    FLUSHED_TOGETHER,
     TEMPORARY_PREFIX,
     digest,
     digest_file,
@@ -35,10 +36,6 @@ LEDGER = "ledger.parquet"
 
 # What a killed job may lose.
 SAVE_SECONDS = 5.0
-
-# A disk writes its journal once for all who wait for it: 0.2 ms a picture instead of 3
-# (docs/performance.md).
-FLUSHED_TOGETHER = 16
 
 
 class Picture(NamedTuple):
