@@ -145,7 +145,7 @@ def disk_of(config: Config, price: Price | None, video_bytes: int) -> int:
             column="cloud.disk",
         )
         raise InputError([problem])
-    copies = 2 if config.video.concatenate else 1
+    copies = 2 if config.video.concatenate and not config.s3.results else 1
     kept = sum(settings["cache_mb"] for settings in config.section("models").values()) * 1e6
     # Pictures twice: as files, and packed for the bucket.
     gigabytes = (copies * video_bytes + 2 * price.bytes + kept) / 1e9

@@ -1,8 +1,8 @@
 """`clapboard node`: run Snakemake on a machine that may be taken away.
 
-Before the run, trainings that another machine left unfinished are fetched. A signal or the notice
-of a spot interruption stops Snakemake at once, and what is unfinished goes to the bucket. It also
-goes there every minute, for machines that vanish without a word.
+With `s3.results`, trainings that another machine left unfinished are fetched before the run. A
+signal or the notice of a spot interruption stops Snakemake at once; what is finished and what is
+not goes to the bucket. Both also go there now and then, for machines that vanish without a word.
 """
 
 from __future__ import annotations
@@ -16,52 +16,36 @@ import threading
 import time
 from collections.abc import Callable
 
+from clapboard.cloud.keeper import Keeper
 from clapboard.cloud.spot import SpotNotice
-from clapboard.cloud.unfinished import Unfinished
-from clapboard.problems import InputError, Problem
-from clapboard.s3.location import Location
 from clapboard.sessions.project import add_config_argument, read_config
 
 NOTICE_SECONDS = 5.0
 KEEP_SECONDS = 60.0
+HAND_OVER_EVERY = 5
+"""Unfinished trainings are kept every minute, what is finished every five."""
+
 END_SECONDS = 25.0
 """How long Snakemake may take to end its jobs. The notice comes two minutes ahead."""
 
 AFTER_NOTICE_SECONDS = 300.0
-STORAGE = ".snakemake/storage"
-"""Where Snakemake has the local copies of results that belong into a bucket."""
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `clapboard node`."""
     add_config_argument(parser)
-    parser.add_argument(
-        "--keep", metavar="S3", help="s3://bucket/folder for trainings that are not finished"
-    )
     parser.usage = "%(prog)s [options] [-- arguments of snakemake]"
 
 
 def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Run Snakemake; its exit status, or 128 and the number of the signal that stopped it."""
-    unfinished = _unfinished(arguments.keep, arguments.configfile)
-    for path in unfinished.fetch() if unfinished else ():
+    config = read_config(arguments.configfile)
+    keeper = Keeper(config) if config.s3.results else None
+    for path in keeper.fetch() if keeper else ():
         say(f"going on with {path}")
     words = [sys.executable, "-m", "snakemake", *arguments.snakemake]
-    return Node(words, unfinished, SpotNotice(), say).run()
-
-
-def _unfinished(keep: str | None, config_file: str) -> Unfinished | None:
-    if not keep:
-        return None
-    try:
-        place = Location.parse(keep)
-    except ValueError as error:
-        remedy = "Write s3://bucket/folder."
-        raise InputError([Problem("bad-address", str(error), remedy, column="--keep")]) from error
-    config = read_config(config_file)
-    return Unfinished(place, config.section("s3"), [config.results, STORAGE])
+    return Node(words, keeper, SpotNotice(), say).run()
 
 
 class Node:
@@ -69,7 +53,7 @@ class Node:
 
     Args:
         words: the command that does the work.
-        unfinished: what is to be kept; None when there is no bucket.
+        keeper: brings what is made to the bucket; None when there is none.
         notice: of a spot interruption.
         say: prints a line.
     """
@@ -77,11 +61,11 @@ class Node:
     def __init__(
         self,
         words: list[str],
-        unfinished: Unfinished | None,
+        keeper: Keeper | None,
         notice: SpotNotice,
         say: Callable[[str], None],
     ) -> None:
-        self.words, self.unfinished, self.notice, self.say = words, unfinished, notice, say
+        self.words, self.keeper, self.notice, self.say = words, keeper, notice, say
         self.signal = 0
         self.wake = threading.Event()
 
@@ -91,7 +75,8 @@ class Node:
         try:
             while True:
                 status, reason = self._work()
-                self._keep(reason)
+                if self.keeper and self.keeper.keep(everything=True):
+                    self.say(f"kept in {self.keeper.place}")
                 if self.signal:
                     return 128 + self.signal
                 if not reason:
@@ -114,8 +99,8 @@ class Node:
         """Run the command once; its status, and why it was stopped if it was."""
         # A session of its own: what a terminal sends reaches this process, which decides.
         process = subprocess.Popen(self.words, start_new_session=True)
-        keeper = threading.Thread(target=self._keep_now_and_then, args=[process], daemon=True)
-        keeper.start()
+        keeping = threading.Thread(target=self._keep_now_and_then, args=[process], daemon=True)
+        keeping.start()
         asked = time.monotonic()
         reason = ""
         while process.poll() is None and not reason:
@@ -127,23 +112,19 @@ class Node:
         if reason:
             self.say(f"stopping: {reason}")
             _stop(process)
-        keeper.join()
+        keeping.join()
         return process.returncode, reason
 
     def _keep_now_and_then(self, process: subprocess.Popen[bytes]) -> None:
-        """Keep what is unfinished every minute while the command runs."""
-        while self.unfinished:
+        """Keep what there is while the command runs."""
+        times = 0
+        while self.keeper:
             try:
                 process.wait(KEEP_SECONDS)
                 return
             except subprocess.TimeoutExpired:
-                self.unfinished.send()
-
-    def _keep(self, reason: str) -> None:
-        if self.unfinished:
-            kept = self.unfinished.send()
-            if reason and kept:
-                self.say(f"kept in {self.unfinished.place.url}")
+                times += 1
+                self.keeper.keep(everything=times % HAND_OVER_EVERY == 0)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,19 @@ def _plan(config: Config, recordings: Sequence[Recording]) -> Needs:
     """What the run needs; nothing is measured when the disk is configured."""
     if config.cloud.disk:
         return needs_of(config)
+    size, here = 0, True
+    for recording in recordings:
+        if recording.kind == "video":
+            origins = recording.origins or [None] * len(recording.chapters)
+            for file, origin in zip(recording.chapters, origins, strict=True):
+                size += origin.bytes if origin else Path(file).stat().st_size
+                here = here and Path(file).exists()
+    if not here:
+        message = f"the videos are in S3 ({size / 1e9:.0f} GB), so frames cannot be counted here"
+        enough = 100 + 2 * ceil(size / 1e9)
+        remedy = f"Set the size of the disk; {enough} if pictures take no more than videos."
+        raise InputError([Problem("unknown-size", message, remedy, column="cloud.disk")])
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
-    chapters = [file for one in recordings for file in one.chapters if one.kind == "video"]
-    size = sum(Path(file).stat().st_size for file in chapters)
     return needs_of(config, None if plan.table.empty else plan.price, size)
 
 
@@ -147,10 +158,7 @@ def task(config: Config, needs: Needs, targets: list[str]) -> dict[str, Any]:
     }
     if cloud.image:
         resources["image_id"] = cloud.image
-    command = [".venv/bin/clapboard", "node"]
-    if cloud.results:
-        command += ["--keep", cloud.results]
-    command += ["--", "--profile", "profiles/ec2", *targets]
+    command = [".venv/bin/clapboard", "node", "--", "--profile", "profiles/ec2", *targets]
     return {
         "name": NAME,
         "resources": resources,
@@ -182,13 +190,13 @@ def _clashes(config: Config) -> list[Problem]:
                 value=cloud.image,
             )
         )
-    if not cloud.results and (cloud.spot or not cloud.keep_disk):
+    if not config.s3.results and (cloud.spot or not cloud.keep_disk):
         problems.append(
             Problem(
                 "results-nowhere",
                 "the results would go with the machine and its disk",
-                "Name a place for them, cloud.results, or keep the disk: cloud.keep_disk.",
-                column="cloud.results",
+                "Name a place for them, s3.results, or keep the disk: cloud.keep_disk.",
+                column="s3.results",
             )
         )
     return problems

@@ -1,8 +1,8 @@
 """Trainings that are not finished, kept in a bucket so that another machine can go on with them.
 
-What is finished travels by itself. The state of a training (`clapboard.learning.checkpoint`) is a
-folder of a few files that belong together; it travels as one tar, which the bucket has whole or not
-at all, at ``unfinished/{path of the folder}.tar``.
+What is finished travels by itself (`clapboard.s3.mirror`). The state of a training
+(`clapboard.learning.checkpoint`) is a folder of a few files that belong together; it travels as one
+tar, which the bucket has whole or not at all: ``unfinished/models/cnn/training.tar``.
 """
 
 from __future__ import annotations
@@ -10,17 +10,13 @@ from __future__ import annotations
 import io
 import os
 import re
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from boto3.exceptions import Boto3Error
-
 from clapboard import artifacts
-from clapboard.problems import InputError
 from clapboard.s3.bucket import Bucket, explained
 from clapboard.s3.location import Location
 
@@ -29,28 +25,28 @@ MEMBER = re.compile(r"state\.json|epoch-\d{4,6}\.weights\.h5", re.ASCII)
 FOLDER = "unfinished"
 SUFFIX = ".tar"
 
-SKIPPED = {"resized", "frames", "Data", "shards", "video", "labels", "index", "logs"}
+SKIPPED = {"resized", "frames", "framedata", "Data", "shards", "video", "sources", "logs"}
 """Folders in which no training is, and in which there may be a great many files."""
 
 
 class Unfinished:
-    """The states of trainings below some folders, here and in a bucket.
+    """The states of trainings below a folder, here and in a bucket.
 
     Args:
         place: where the bucket has them.
         settings: section `s3` of the configuration.
-        roots: folders to look through, relative to the working directory.
+        results: the folder of results.
     """
 
-    def __init__(self, place: Location, settings: Mapping[str, Any], roots: list[str]) -> None:
+    def __init__(self, place: Location, settings: Mapping[str, Any], results: Path) -> None:
         self.place = place.folder(FOLDER)
         self.bucket = Bucket(place.bucket, settings)
-        self.roots = roots
+        self.results = results
         self._sent = dict[str, bytes]()
         """What the bucket has: path of a folder -> its state file, empty if that is not known."""
 
     def fetch(self) -> list[str]:
-        """Bring every state that is not here; the paths of their folders.
+        """Bring every state that is not here; the names of their folders in the results.
 
         A folder that has a state keeps it: a disk that was kept is newer than the bucket.
 
@@ -59,70 +55,66 @@ class Unfinished:
         """
         fetched = []
         for found in self.bucket.objects(self.place.prefix):
-            path = self.place.name(found.key).removesuffix(SUFFIX)
-            here = Path(path, STATE)
-            if not self._is_ours(path) or not found.key.endswith(SUFFIX):
+            name = self.place.name(found.key).removesuffix(SUFFIX)
+            folder = self.results / name
+            if not found.key.endswith(SUFFIX) or not _is_inside(name):
                 continue
-            self._sent[path] = b""
-            if not here.exists():
+            self._sent[name] = b""
+            if not (folder / STATE).exists():
                 with tempfile.TemporaryFile() as file, explained(self.bucket.name):
                     self.bucket.control.download_fileobj(self.bucket.name, found.key, file)
                     file.seek(0)
-                    _unpack(file, Path(path))
-                fetched.append(path)
-                self._sent[path] = here.read_bytes()
+                    _unpack(file, folder)
+                fetched.append(name)
+                self._sent[name] = (folder / STATE).read_bytes()
         return fetched
 
-    def send(self) -> bool:
-        """Bring every state that has changed, and remove those of trainings that are finished.
+    def send(self) -> None:
+        """Bring every state that has changed.
 
-        Returns:
-            Whether the bucket now has all. What went wrong is said, and is no reason to end a run.
+        A state that changes meanwhile is left for the next time.
+
+        Raises:
+            InputError: the bucket refuses.
+            boto3.exceptions.Boto3Error: an upload failed.
         """
-        try:
-            with explained(self.bucket.name):
-                return self._send()
-        except (InputError, Boto3Error, OSError) as error:
-            sys.stderr.write(f"clapboard node: not kept, will try again: {error}\n")
-            return False
-
-    def _send(self) -> bool:
-        complete, present = True, set[str]()
-        for folder in self._folders():
-            path = folder.as_posix()
-            present.add(path)
-            packed = _pack(folder)
-            if packed is None:
-                complete = False
+        for name in self._names():
+            packed = _pack(self.results / name)
+            if packed is None or self._sent.get(name) == packed[0]:
                 continue
             state, data = packed
-            if self._sent.get(path) == state:
-                continue
-            self.bucket.control.upload_fileobj(
-                io.BytesIO(data),
-                self.bucket.name,
-                self.place.key(path + SUFFIX),
-                ExtraArgs=self.bucket.arguments_of_uploads(),
-            )
-            self._sent[path] = state
-        gone = self._sent.keys() - present
-        self.bucket.delete([self.place.key(path + SUFFIX) for path in gone])
-        for path in gone:
-            del self._sent[path]
-        return complete
+            with explained(self.bucket.name):
+                self.bucket.control.upload_fileobj(
+                    io.BytesIO(data),
+                    self.bucket.name,
+                    self.place.key(name + SUFFIX),
+                    ExtraArgs=self.bucket.arguments_of_uploads(),
+                )
+            self._sent[name] = state
 
-    def _folders(self) -> Iterator[Path]:
-        """Every folder with a state."""
-        for root in self.roots:
-            for folder, below, files in os.walk(root):
-                below[:] = sorted(set(below) - SKIPPED)
-                if STATE in files:
-                    yield Path(folder)
+    def forget(self) -> None:
+        """Remove the states of trainings that are finished; for when their models are up.
 
-    def _is_ours(self, path: str) -> bool:
-        """Whether a path in the bucket is one below the roots."""
-        below = any(Path(path).is_relative_to(root) for root in self.roots)
-        return below and ".." not in Path(path).parts
+        Raises:
+            InputError: the bucket refuses.
+        """
+        finished = self._sent.keys() - set(self._names())
+        self.bucket.delete([self.place.key(name + SUFFIX) for name in finished])
+        for name in finished:
+            del self._sent[name]
+
+    def _names(self) -> Iterator[str]:
+        """Every folder with a state, by its name in the results."""
+        for folder, below, files in os.walk(self.results):
+            below[:] = sorted(set(below) - SKIPPED)
+            if STATE in files:
+                yield Path(folder).relative_to(self.results).as_posix()
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name from a bucket is one of a folder in the results."""
+    parts = name.split("/")
+    return all(parts) and not {".", ".."} & {*parts}
 
 
 def _pack(folder: Path) -> tuple[bytes, bytes] | None:

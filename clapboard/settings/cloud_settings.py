@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from clapboard.s3.location import Location
 from clapboard.settings.config_types import AnyText, Count, Flag, Section, Text
-
-
-def _check_url(url: str) -> str:
-    """Refuse what is no folder in S3; empty is none."""
-    return Location.parse(url).url if url else ""
 
 
 class Cloud(Section):
     """A GPU machine on EC2 for one run (docs/ec2.md); only `clapboard cloud` uses it."""
 
-    results: Annotated[AnyText, AfterValidator(_check_url)] = Field(
-        default="",
-        description="Where results go, `s3://bucket/run1`. Empty: they stay on the machine's disk, "
-        "which needs `keep_disk`.",
-    )
     gpu: Annotated[Text, Field(pattern=r"^(auto|[A-Za-z0-9-]+(:[1-9][0-9]?)?)$")] = Field(
         default="auto",
         description="Kind and number of GPUs, `A10G:1`; `auto`: the cheapest on which the models "
@@ -35,7 +24,7 @@ class Cloud(Section):
     spot: Flag = Field(
         default=False,
         description="A machine at a third of the price that may be taken away; the run goes on "
-        "on the next one. Needs `results`.",
+        "on the next one. Needs `s3.results`.",
     )
     keep_disk: Flag = Field(
         default=False,

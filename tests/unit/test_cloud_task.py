@@ -20,7 +20,13 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE_FILE = ROOT / "cloud" / "train.sky.yaml"
 
 # What cloud/train.sky.yaml is an example of: a night's worth of sessions, all settings as they are.
-EXAMPLE = load({"cloud": {"results": "s3://your-bucket/run1", "region": "us-east-1", "spot": True}})
+EXAMPLE = load(
+    {
+        "dataset": {"storage": "shards"},
+        "s3": {"results": "s3://your-bucket/results"},
+        "cloud": {"region": "us-east-1", "spot": True},
+    }
+)
 EXAMPLE_NEEDS = needs_of(EXAMPLE, Price(bytes=12 * 10**9, core_seconds=30_000), 60 * 10**9)
 
 
@@ -56,9 +62,9 @@ def test_more_to_store_is_a_larger_disk_and_more_to_decode_are_more_cores():
     small = needs_of(EXAMPLE, Price(bytes=10**9, core_seconds=100), 10**9)
     large = needs_of(EXAMPLE, Price(bytes=10**11, core_seconds=200_000), 10**12)
     assert small.disk >= 100
-    assert large.disk > 2 * 1000 + 100, "videos, and the joined ones"
-    joined = load({"video": {"concatenate": False}})
-    assert disk_of(joined, Price(), 10**12) < disk_of(EXAMPLE, Price(), 10**12) - 1000
+    assert large.disk > 1000 + 2 * 100, "videos, and pictures both as files and packed"
+    joined, alone = load({}), load({"video": {"concatenate": False}})
+    assert disk_of(alone, Price(), 10**12) < disk_of(joined, Price(), 10**12) - 1000
     assert (small.cores, large.cores) == (4, 32)
     assert disk_of(load({"cloud": {"disk": 321}}), None, 0) == 321
 
@@ -115,7 +121,7 @@ def test_without_recordings_the_size_must_be_said(tmp_path, monkeypatch, capsys)
     (tmp_path / "table.tsv").write_text(
         "subject\tcamera\tsplit\tannotations\tvideos\nS1\tC1\tPredict\t\ta.mp4\n"
     )
-    config = {"recordings": "table.tsv", "cloud": {"results": "s3://lab/x"}}
+    config = {"recordings": "table.tsv", "cloud": {"keep_disk": True}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     words = ["cloud", "--configfile", "config.yaml", "-o", "task.yaml"]
     assert main(words) == 1

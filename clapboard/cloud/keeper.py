@@ -1,0 +1,56 @@
+"""What a machine has made, brought to where the next one finds it (`s3.results`)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from boto3.exceptions import Boto3Error
+
+from clapboard.cloud.unfinished import Unfinished
+from clapboard.problems import InputError
+from clapboard.s3 import results
+from clapboard.s3.location import Location
+from clapboard.settings.config import Config
+
+
+class Keeper:
+    """Brings finished and unfinished work up; unfinished work down.
+
+    Args:
+        config: the configuration; ``s3.results`` is set.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.place = config.s3.results
+        self._settings, self._results = config.section("s3"), Path(config.results)
+        self._unfinished = Unfinished(Location.parse(self.place), self._settings, self._results)
+
+    def fetch(self) -> list[str]:
+        """Bring the unfinished trainings of another machine; the folders of their states.
+
+        Raises:
+            InputError: the bucket cannot be read.
+        """
+        return self._unfinished.fetch()
+
+    def keep(self, everything: bool) -> bool:
+        """Bring up unfinished trainings, and what is finished as well.
+
+        What goes wrong is said, and is no reason to end a run.
+
+        Args:
+            everything: what is finished, too.
+
+        Returns:
+            Whether the bucket has it.
+        """
+        try:
+            self._unfinished.send()
+            if everything and self._results.exists():
+                results.push(self._settings, self._results)
+                self._unfinished.forget()
+        except (InputError, Boto3Error, OSError) as error:
+            sys.stderr.write(f"clapboard node: not kept, will try again: {error}\n")
+            return False
+        return True
