@@ -1,0 +1,63 @@
+"""The task file, read by SkyPilot itself, up to the choice of a machine."""
+
+import re
+
+import pytest
+import skypilot
+import yaml
+
+from clapboard.cloud.needs import needs_of
+from clapboard.cloud.task import task_text
+from clapboard.planning.price import Price
+from clapboard.settings.config import load
+
+EXAMPLE = skypilot.ROOT / "cloud" / "train.sky.yaml"
+
+
+@pytest.fixture(scope="module")
+def sky(tmp_path_factory):
+    reason = skypilot.missing()
+    if reason:
+        pytest.skip(reason)
+    with skypilot.Sky(tmp_path_factory.mktemp("sky")) as sky:
+        yield sky
+
+
+def written(path, config):
+    needs = needs_of(load(config), Price(bytes=10**9, core_seconds=100), 10**9)
+    path.write_text(task_text(load(config), needs))
+    return path
+
+
+def test_the_example_gets_the_cheapest_machine_that_will_do(sky):
+    answer = sky.ask(skypilot.DRY_RUN, EXAMPLE)
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
+    assert "'*': 'clapboard'" in answer.stdout, ".sky.yaml keeps credentials on the laptop"
+    assert "enabled AWS\n" in answer.stdout
+    chosen = [line for line in answer.stdout.splitlines() if "✔" in line]
+    # A T4 with four cores is cheaper, and has too few.
+    assert len(chosen) == 1, answer.stdout
+    assert re.search(r"g4dn\.2xlarge.*\[Spot\]", chosen[0])
+    assert "Dryrun finished" in answer.stdout + answer.stderr
+
+
+def test_a_model_that_needs_more_memory_gets_a_larger_gpu(sky, tmp_path):
+    model = {"architecture": "lstm", "input": "frames", "window": 32, "batch_size": 40}
+    config = {"models": {"big": model}, "cloud": {"keep_disk": True}}
+    answer = sky.ask(skypilot.DRY_RUN, written(tmp_path / "task.yaml", config))
+    assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
+    chosen = [line for line in answer.stdout.splitlines() if "✔" in line]
+    assert len(chosen) == 1, answer.stdout
+    assert "g6e.xlarge" in chosen[0]
+    assert "Spot" not in chosen[0]
+
+
+def test_a_key_that_skypilot_does_not_know_is_refused(sky, tmp_path):
+    task = yaml.safe_load(EXAMPLE.read_text())
+    task["resources"]["disk_sice"] = task["resources"].pop("disk_size")
+    path = tmp_path / "task.yaml"
+    path.write_text(yaml.safe_dump(task))
+    answer = sky.ask(skypilot.CHECK, path)
+    assert answer.returncode != 0
+    assert "disk_sice" in answer.stdout + answer.stderr
+    assert "valid clapboard" in sky.ask(skypilot.CHECK, EXAMPLE).stdout
