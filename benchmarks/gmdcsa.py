@@ -12,7 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.folds import Study, publish, report, run
+from benchmarks.folds import Study, run
+from benchmarks.results import publish, report
 
 ROOT = Path(__file__).parents[1]
 BACKBONE = {"backbone": "efficientnet-lite0", "weights": "imagenet", "mixed_precision": "off"}

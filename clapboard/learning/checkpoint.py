@@ -29,7 +29,9 @@ class Checkpoint(keras.callbacks.Callback):
         history: one mapping per finished epoch: loss, accuracy, val_loss, val_accuracy.
     """
 
-    def __init__(self, folder: Path, identity: str, patience: int, seed: int) -> None:
+    def __init__(
+        self, folder: Path, identity: str, patience: int, seed: int, keep: str = "best"
+    ) -> None:
         """Take up the state in `folder` if it is of the same training, else start anew.
 
         Args:
@@ -37,10 +39,11 @@ class Checkpoint(keras.callbacks.Callback):
             identity: what makes this training this training, see `identity`.
             patience: epochs without improvement after which training stops.
             seed: of the random layers, which are seeded anew for every epoch.
+            keep: weights of which epoch are the result, ``best`` or ``last``.
         """
         super().__init__()
         self.folder, self._identity = folder, identity
-        self._patience, self._seed = patience, seed
+        self._patience, self._seed, self._keep = patience, seed, keep
         self._state = folder / "state.json"
         self.history: list[dict[str, float]] = []
         if self._state.exists():
@@ -61,6 +64,11 @@ class Checkpoint(keras.callbacks.Callback):
         losses = [row[MONITOR] for row in self.history]
         return int(np.nanargmin(losses)) if not np.isnan(losses).all() else 0
 
+    @property
+    def kept_epoch(self) -> int:
+        """Index from 0 of the epoch whose weights are the result."""
+        return self.best_epoch if self._keep == "best" else self.epoch - 1
+
     def finished(self, epochs: int) -> bool:
         """Whether nothing is left to train."""
         return self.epoch >= epochs or self._exhausted()
@@ -71,10 +79,10 @@ class Checkpoint(keras.callbacks.Callback):
             network.optimizer.build(network.trainable_variables)
             network.load_weights(self._weights(self.epoch - 1))
 
-    def restore_best(self, network: keras.Model) -> None:
-        """Load the weights of the best epoch."""
+    def restore_kept(self, network: keras.Model) -> None:
+        """Load the weights that are the result."""
         network.optimizer.build(network.trainable_variables)
-        network.load_weights(self._weights(self.best_epoch))
+        network.load_weights(self._weights(self.kept_epoch))
 
     def remove(self) -> None:
         """Delete the state; for when the model itself is written."""

@@ -24,3 +24,15 @@ class EachFrame(layers.Wrapper):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """A vector per frame."""
         return (*input_shape[:2], self.layer.output_shape[-1])
+
+
+def take_over(network: keras.Model, trained: keras.Model) -> None:
+    """Let a sequence model look at frames as a trained model of single frames does.
+
+    Args:
+        network: with a layer `EachFrame`; its network's weights are replaced.
+        trained: a `cnn` of the same convolutions; its classes are not taken over.
+    """
+    (each,) = (layer for layer in network.layers if isinstance(layer, EachFrame))
+    *look, _, _ = trained.get_weights()  # last come kernel and bias of the classes
+    each.layer.set_weights(look)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import keras
@@ -21,6 +25,8 @@ from clapboard.learning.sources import Pictures, index_file
 from clapboard.settings.model_checks import SMALLEST
 
 CPU_BATCH, GPU_BATCH = 8, 64
+MOST_AT_ONCE = 4
+"""Copies of a backbone on a CPU, which share the cores; each keeps its own weights in memory."""
 TOLERANCE = 2e-2
 """Half precision agrees with single precision to this share of the largest feature; LiteRT with
 TensorFlow to a thousandth of it."""
@@ -32,10 +38,12 @@ class Extractor(Protocol):
     Attributes:
         size: length of a vector.
         batch: pictures it takes at once.
+        at_once: batches that it works on at the same time, in threads.
     """
 
     size: int
     batch: int
+    at_once: int
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
         """Features of up to `batch` pictures, shape (pictures, size)."""
@@ -85,36 +93,50 @@ def make_extractor(
 
 
 class OnCpu:
-    """A backbone converted to LiteRT, single precision."""
+    """A backbone converted to LiteRT, single precision, in copies that work side by side.
+
+    Two copies with a thread each do more than one with two threads, which wait for each other in
+    every layer, and for the pictures.
+    """
 
     batch = CPU_BATCH
 
     def __init__(self, backbone: keras.Model, threads: int = 0) -> None:
         """Convert the backbone for batches of a fixed size."""
-        shape = (self.batch, *backbone.input_shape[1:])
-        signature = [tf.TensorSpec(shape, tf.float32)]
+        cores = threads or len(os.sched_getaffinity(0))
+        self.at_once = min(cores, MOST_AT_ONCE)
+        self.size = backbone.output_shape[-1]
+        self._shape = (self.batch, *backbone.input_shape[1:])
+        signature = [tf.TensorSpec(self._shape, tf.float32)]
         function = tf.function(backbone, input_signature=signature).get_concrete_function()
         # The backbone is not named along with its function: its weights would not be frozen.
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-        self._model = Interpreter(model_content=converter.convert(), num_threads=threads or None)
-        self._model.allocate_tensors()
-        (self._input,) = (detail["index"] for detail in self._model.get_input_details())
-        (self._output,) = (detail["index"] for detail in self._model.get_output_details())
-        self._pictures = np.zeros(shape, np.float32)
-        self.size = backbone.output_shape[-1]
+        content = converter.convert()
+        self._idle: SimpleQueue[Interpreter] = SimpleQueue()
+        for _ in range(self.at_once):
+            model = Interpreter(model_content=content, num_threads=cores // self.at_once)
+            model.allocate_tensors()
+            self._idle.put(model)
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
         """Features of up to `batch` pictures, shape (pictures, size)."""
-        self._pictures[: len(pictures)] = pictures
-        self._model.set_tensor(self._input, self._pictures)
-        self._model.invoke()
-        return self._model.get_tensor(self._output)[: len(pictures)]
+        filled = np.zeros(self._shape, np.float32)
+        filled[: len(pictures)] = pictures
+        model = self._idle.get()
+        try:
+            (taken,), (given,) = model.get_input_details(), model.get_output_details()
+            model.set_tensor(taken["index"], filled)
+            model.invoke()
+            return model.get_tensor(given["index"])[: len(pictures)]
+        finally:
+            self._idle.put(model)
 
 
 class OnGpu:
     """A backbone run by TensorFlow, in half precision where the GPU is quick at it."""
 
     batch = GPU_BATCH
+    at_once = 2
 
     def __init__(self, backbone: keras.Model, policy: str) -> None:
         """Take the backbone, rebuilt under the dtype policy `policy`."""
@@ -138,12 +160,29 @@ class OnGpu:
 def _extracted(
     pictures: Pictures, count: int, extract: Extractor
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.floating]]]:
-    """Rows and their features, batch by batch, with the progress shown."""
-    with tqdm(total=count, unit="frame", desc="features") as progress:
+    """Rows and their features, batch by batch, with the progress shown.
+
+    One batch more is under way than the extractor works on, so that no core waits for pictures.
+    """
+
+    def features(rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        return extract(pictures.fetch(rows))
+
+    waiting: deque[tuple[NDArray[np.int64], Future[NDArray[np.floating]]]] = deque()
+    with (
+        ThreadPoolExecutor(extract.at_once + 1) as pool,
+        tqdm(total=count, unit="frame", desc="features") as progress,
+    ):
         for start in range(0, count, extract.batch):
             rows = np.arange(start, min(start + extract.batch, count))
-            yield rows, extract(pictures.fetch(rows))
-            progress.update(len(rows))
+            waiting.append((rows, pool.submit(features, rows)))
+            if len(waiting) > extract.at_once + 1:
+                done, vectors = waiting.popleft()
+                yield done, vectors.result()
+                progress.update(len(done))
+        for done, vectors in waiting:
+            yield done, vectors.result()
+            progress.update(len(done))
 
 
 def _stored(manifests: Sequence[str | Path]) -> tuple[NDArray[np.int64], list[str]]:

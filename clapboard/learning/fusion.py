@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard.learning.protocol import Answers
@@ -39,12 +38,6 @@ def fused(answers: Answers, claps: Mapping[str, float]) -> Answers:
                     count[mine[rows]] += 1
     mean = total / count[:, None]
     return Answers(frames, answers.true, mean.argmax(axis=1), mean, answers.classes)
-
-
-def has_sessions_of_several(frames: pd.DataFrame) -> bool:
-    """Whether any session was filmed by more than one camera."""
-    cameras = frames.groupby(["subject", "session"])["recording"].nunique()
-    return bool((cameras > 1).any())
 
 
 def _nearest(

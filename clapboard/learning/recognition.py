@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from clapboard.learning import data, failures
 from clapboard.learning.each_frame import EachFrame
@@ -32,7 +33,12 @@ def load_whole(model: str | Path) -> keras.Model:
 
 
 def recognise(network: keras.Model, seen: Inputs) -> NDArray[np.floating]:
-    """Class probabilities of every row, shape (rows, classes).
+    """Class probabilities of every row, shape (rows, classes); see `recognised`."""
+    return np.concatenate(list(recognised(network, seen)))
+
+
+def recognised(network: keras.Model, seen: Inputs) -> Iterator[NDArray[np.floating]]:
+    """Class probabilities of all rows in order, part by part, each of shape (rows, classes).
 
     Sequences overlap; a frame gets the mean over the windows that hold it.
 
@@ -44,10 +50,18 @@ def recognise(network: keras.Model, seen: Inputs) -> NDArray[np.floating]:
         InputError: a frame cannot be read, or memory runs out.
     """
     batches = data.ordered_batches(seen.source, seen.items, seen.targets, seen.batch_size)
-    with failures.explained(seen.batch_size, seen.source):
-        probabilities = network.predict(batches, verbose=2)
-    if seen.items.ndim == 1:
-        return probabilities
-    merged = Merged(len(seen.targets), probabilities.shape[-1])
-    merged.add(seen.items, probabilities)
-    return merged.mean()
+    rows = len(seen.targets)
+    merged: Merged | None = None
+    with (
+        failures.explained(seen.batch_size, seen.source),
+        tqdm(total=rows, unit="frame", desc="recognised") as progress,
+    ):
+        for number, (batch, _) in enumerate(batches, 1):
+            answers = network.predict_on_batch(batch)
+            if seen.items.ndim > 1:
+                following = seen.items[number * seen.batch_size :][:1]
+                merged = merged or Merged(answers.shape[-1])
+                merged.add(seen.items[(number - 1) * seen.batch_size :][: len(answers)], answers)
+                answers = merged.take(int(following[0, 0]) if len(following) else rows)
+            progress.update(len(answers))
+            yield answers

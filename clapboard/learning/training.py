@@ -15,12 +15,14 @@ from clapboard.evaluation import plots
 from clapboard.learning import architectures, devices, failures, inputs
 from clapboard.learning.backbones import make_backbone
 from clapboard.learning.checkpoint import Checkpoint, identity
+from clapboard.learning.each_frame import take_over
 from clapboard.learning.learner import fit, make_learner, summary_of
 from clapboard.learning.manifest import (
     class_counts,
     read_classes,
     read_examples,
 )
+from clapboard.learning.recognition import load_whole
 from clapboard.learning.sources import Pictures
 from clapboard.learning.transfer import FINE_TUNING, free_last_blocks, joined
 from clapboard.problems import Problem, refuse
@@ -41,8 +43,9 @@ def train(
     shards: Mapping[str, str] | None = None,
     features: Mapping[str, str] | None = None,
     test_subject: str | None = None,
+    start: str | Path | None = None,
 ) -> None:
-    """Train on the Training split, stop by the Validation split, keep the best weights.
+    """Train on the Training split, stop by the Validation split, keep the best or last weights.
 
     A run that was killed goes on after its last whole epoch, with the same result.
 
@@ -60,6 +63,7 @@ def train(
             same.
         features: feature file of every recording, for models that learn from features.
         test_subject: leave this subject out instead of using the splits of the manifest.
+        start: trained model whose convolutions a sequence model starts from, of the same fold.
 
     Raises:
         InputError: a class without a training frame, no validation frame, frames that cannot be
@@ -74,8 +78,9 @@ def train(
     validation = _of_split(examples, "Validation")
     refuse(_check(training, validation, classes, str(manifest), test_subject))
 
-    work = _Work(Path(model).parent, training, validation, len(classes), threads, features)
-    known = identity({**settings, "test_subject": test_subject}, [manifest, labels])
+    work = _Work(Path(model).parent, training, validation, len(classes), threads, features, start)
+    read = [manifest, labels, *([start] if start else [])]
+    known = identity({**settings, "test_subject": test_subject}, read)
     keras.config.set_dtype_policy(devices.precision(settings["mixed_precision"]))
     if settings["architecture"] == "transfer":
         network, records = _transfer(work, settings, known)
@@ -83,7 +88,7 @@ def train(
         network, records = _plain(work, settings, known)
 
     rows = [row for record in records for row in record.history]
-    best = records[-1].best_epoch + sum(record.epoch for record in records[:-1])
+    best = records[-1].kept_epoch + sum(record.epoch for record in records[:-1])
     with artifacts.replacing(model) as temporary:
         architectures.with_probabilities(network).save(temporary)
     artifacts.write_csv(
@@ -107,17 +112,19 @@ class _Work:
     classes: int
     threads: int
     features: Mapping[str, str] | None
+    start: str | Path | None
 
 
 def _plain(work: _Work, settings: Settings, known: str) -> tuple[keras.Model, list[Checkpoint]]:
     """Train a network that learns all at once; gives it with its best weights."""
-    return _phase(
-        work,
-        settings,
-        known,
-        "training",
-        lambda shape: architectures.make_model(shape, work.classes, settings),
-    )
+
+    def make(shape: tuple[int | None, ...]) -> keras.Model:
+        network = architectures.make_model(shape, work.classes, settings)
+        if work.start:
+            take_over(network, load_whole(work.start))
+        return network
+
+    return _phase(work, settings, known, "training", make)
 
 
 def _transfer(work: _Work, settings: Settings, known: str) -> tuple[keras.Model, list[Checkpoint]]:
@@ -150,7 +157,9 @@ def _phase(
         name: of the folder for its state.
         make: the network for the shape of an item.
     """
-    record = Checkpoint(work.folder / name, known, settings["patience"], settings["seed"])
+    record = Checkpoint(
+        work.folder / name, known, settings["patience"], settings["seed"], settings["keep"]
+    )
     seen = inputs.make_inputs(work.training, settings, work.threads, work.features)
     held_out = inputs.make_inputs(work.validation, settings, work.threads, work.features)
     seen = seen.kept(settings["cache_mb"], record.folder / "training.cache")
@@ -162,7 +171,7 @@ def _phase(
             learner = make_learner(network, settings, counts, seen.batches)
         if not record.finished(settings["epochs"]):
             fit(learner, seen, held_out, settings, record)
-        record.restore_best(learner)
+        record.restore_kept(learner)
     return network, [record]
 
 

@@ -54,25 +54,38 @@ def windows(found: list[range], length: int, stride: int) -> NDArray[np.int64]:
 
 
 class Merged:
-    """Probabilities of rows, averaged over all windows that hold them."""
+    """Probabilities of rows, averaged over all windows that hold them, in the order of the rows.
 
-    def __init__(self, rows: int, classes: int) -> None:
-        """Begin with nothing known of `rows` rows."""
-        self._sum = np.zeros((rows, classes), np.float32)
-        self._count = np.zeros(rows, np.int64)
+    Windows come in the order of their first rows, so that rows before the next window are known for
+    good and need not be kept: memory does not grow with the number of rows.
+    """
+
+    def __init__(self, classes: int) -> None:
+        """Begin with row 0."""
+        self._first = 0
+        self._sum = np.zeros((0, classes), np.float32)
+        self._count = np.zeros(0, np.int64)
 
     def add(self, items: NDArray[np.int64], probabilities: NDArray[np.float32]) -> None:
         """Take in windows of rows, shape (windows, length), with (windows, length, classes)."""
         known = items != NONE
-        np.add.at(self._sum, items[known], probabilities[known])
-        np.add.at(self._count, items[known], 1)
+        rows = items[known] - self._first
+        more = max(int(rows.max(initial=-1)) + 1 - len(self._count), 0)
+        self._sum = np.pad(self._sum, ((0, more), (0, 0)))
+        self._count = np.pad(self._count, (0, more))
+        np.add.at(self._sum, rows, probabilities[known])
+        np.add.at(self._count, rows, 1)
 
-    def mean(self) -> NDArray[np.floating]:
-        """Mean probabilities, shape (rows, classes).
+    def take(self, until: int) -> NDArray[np.floating]:
+        """Mean probabilities of the rows not yet taken before row `until`, shape (rows, classes).
 
         Raises:
             ValueError: a row was in no window.
         """
-        if not self._count.all():
+        rows = until - self._first
+        if len(self._count) < rows or not self._count[:rows].all():
             raise ValueError("a frame is in no window")
-        return self._sum / self._count[:, None]
+        mean = self._sum[:rows] / self._count[:rows, None]
+        self._first = until
+        self._sum, self._count = self._sum[rows:], self._count[rows:]
+        return mean

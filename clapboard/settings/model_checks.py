@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clapboard.problems import Problem, did_you_mean
 from clapboard.settings.config_types import Section
-from clapboard.settings.model_settings import Backbone, Convolutions, Model, Sequence
+from clapboard.settings.model_settings import Backbone, Cnn, Convolutions, Model, Sequence
 
 LITE = "efficientnet-lite0"
 APPLICATIONS = (
@@ -54,7 +54,12 @@ def setting_problems(models: Mapping[str, Model], frame_size: int) -> list[Probl
     return [
         replace(problem, column=f"models.{name}{problem.column}")
         for name, model in models.items()
-        for problem in (*_idle(model), *_backbone(model), *_size(model, frame_size))
+        for problem in (
+            *_idle(model),
+            *_backbone(model),
+            *_size(model, frame_size),
+            *_start(model, models),
+        )
     ]
 
 
@@ -65,7 +70,10 @@ def _idle(model: Model) -> Iterator[Problem]:
     about: type[Section] = Backbone if model.input == "frames" else Convolutions
     other = "features" if model.input == "frames" else "frames"
     # Both kinds of input are thinned out by `dropout`.
-    for key in sorted(model.model_fields_set & about.model_fields.keys() - {"dropout"}):
+    idle = about.model_fields.keys() - {"dropout"}
+    if model.input == "features":
+        idle |= {"start_from"}
+    for key in sorted(model.model_fields_set & idle):
         message = f"this key says nothing about a model with input: {model.input}"
         remedy = f"Remove it, or set input to {other}."
         yield Problem("idle-setting", message, remedy, column=f".{key}")
@@ -77,6 +85,26 @@ def _backbone(model: Model) -> Iterator[Problem]:
     if isinstance(model, Backbone) and uses_backbone(model) and model.backbone not in known:
         message, remedy = "there is no such backbone", did_you_mean(model.backbone, known)
         yield Problem("unknown-backbone", message, remedy, column=".backbone", value=model.backbone)
+
+
+def _start(model: Model, models: Mapping[str, Model]) -> Iterator[Problem]:
+    """A model to start from that is not there, or whose convolutions are others."""
+    if not isinstance(model, Sequence) or model.input == "features" or not model.start_from:
+        return
+    name = model.start_from
+    start = models.get(name)
+    if not isinstance(start, Cnn):
+        known = [each for each, other in models.items() if isinstance(other, Cnn)]
+        message = "there is no model of architecture cnn of this name"
+        remedy = did_you_mean(name, known)
+        yield Problem("unknown-start", message, remedy, column=".start_from", value=name)
+        return
+    for key in sorted(Convolutions.model_fields.keys() - {"dropout"}):
+        mine, other = getattr(model, key), getattr(start, key)
+        if mine != other:
+            message = f"{name}, which this model starts from, has {other}"
+            remedy = "Give both the same value, or leave start_from empty."
+            yield Problem("other-start", message, remedy, column=f".{key}", value=str(mine))
 
 
 def _size(model: Model, frame_size: int) -> Iterator[Problem]:

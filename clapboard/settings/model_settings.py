@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from clapboard.settings.config_types import Count, Flag, NotBoolean, Section, Seed, Switch, Text
+from clapboard.settings.config_types import (
+    AnyText,
+    Count,
+    Flag,
+    NotBoolean,
+    Section,
+    Seed,
+    Switch,
+    Text,
+)
 
 Share = Annotated[float, Field(ge=0, lt=1), NotBoolean]
 
@@ -40,8 +49,12 @@ class Learning(Section):
     epochs: Count = Field(default=30, description="Most passes over the training frames.")
     patience: Count = Field(
         default=5,
-        description="Epochs without a better validation loss after which training stops; the best "
-        "weights are kept.",
+        description="Epochs without a better validation loss after which training stops.",
+    )
+    keep: Literal["best", "last"] = Field(
+        default="best",
+        description="Weights of which epoch are kept: `best` by validation loss, or `last`, the "
+        "better choice with `schedule: cosine` and few people to validate on.",
     )
     batch_size: Annotated[int, Field(ge=1, le=65_536), NotBoolean] = Field(
         default=32,
@@ -169,6 +182,11 @@ class Sequence(Backbone, Convolutions, Learning):
         default="features",
         description="`features` of a backbone, or `frames`, looked at by a convolutional network "
         "that is trained along with the rest.",
+    )
+    start_from: AnyText = Field(
+        default="",
+        description="With `input: frames`, name of a `cnn` of this configuration: training begins "
+        "with its trained convolutions, whose keys must agree; empty: from nothing.",
     )
     gap: Annotated[float, Field(gt=1, le=1000), NotBoolean] = Field(
         default=2.5,

@@ -9,7 +9,7 @@ from clapboard import artifacts
 from clapboard.evaluation import metrics
 from clapboard.learning import baselines, protocol
 from clapboard.learning.comparison import answer_table, compare_models, summarise_folds
-from clapboard.learning.fusion import fused, has_sessions_of_several
+from clapboard.learning.fusion import fused
 from clapboard.learning.manifest import balanced_weights, read_classes, read_examples
 from clapboard.learning.pictures import draw, mistakes
 from clapboard.learning.protocol import Answers
@@ -210,7 +210,6 @@ def test_cameras_are_fused_on_the_common_clock():
     sure, unsure = [[0.9, 0.1]] * 4, [[0.4, 0.6]] * 4
     both = np.array(sure + unsure)
     alone = Answers(frames, np.zeros(8, np.int64), both.argmax(axis=1), both, 2)
-    assert has_sessions_of_several(frames) and not has_sessions_of_several(one)
     together = fused(alone, {"S1C1": 0.0, "S1C2": 7.0})
     np.testing.assert_allclose(together.probabilities, [[0.65, 0.35]] * 8)
     assert together.predicted.tolist() == [0] * 8

@@ -12,6 +12,7 @@ import pytest
 from labelled_set import LABELS, make_labelled_set
 
 from clapboard import artifacts
+from clapboard.learning.checkpoint import Checkpoint
 from clapboard.problems import InputError
 from clapboard.settings.config import load
 
@@ -130,6 +131,13 @@ def test_killed_training_resumes_to_the_same_result(data, tmp_path):
     assert (whole / "history.csv").read_bytes() == (killed / "history.csv").read_bytes()
     assert _weights(whole) == _weights(killed)
     assert not (killed / "training").exists()
+
+
+def test_keeps_the_last_epoch_on_request(data, tmp_path):
+    history = [{"val_loss": loss} for loss in (3.0, 1.0, 2.0)]
+    artifacts.write_json(tmp_path / "state.json", {"identity": "i", "history": history})
+    kept = [Checkpoint(tmp_path, "i", 5, 1, keep).kept_epoch for keep in ("best", "last")]
+    assert kept == [1, 2]
 
 
 def test_keeps_the_best_epoch_and_stops_early(data, tmp_path):

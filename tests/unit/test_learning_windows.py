@@ -51,14 +51,29 @@ def test_windows_hold_every_frame_in_order_and_cross_nothing(recordings, length,
 def test_probabilities_are_averaged_over_the_windows_of_a_frame():
     items = np.array([[0, 1], [1, 2], [2, NONE]])
     answers = np.array([[[1, 0], [1, 0]], [[0, 1], [0, 1]], [[0, 1], [9, 9]]], np.float32)
-    merged = Merged(3, 2)
+    merged = Merged(2)
     merged.add(items, answers)
-    np.testing.assert_array_equal(merged.mean(), [[1, 0], [0.5, 0.5], [0, 1]])
+    np.testing.assert_array_equal(merged.take(3), [[1, 0], [0.5, 0.5], [0, 1]])
+
+
+@settings(deadline=None)
+@given(steps, st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))
+def test_windows_taken_bit_by_bit_give_the_same_mean(times, length, stride, batch):
+    items = windows(stretches(frames({"A": times}), 2.5), length, min(stride, length))
+    rows, random = int(items.max()) + 1, np.random.default_rng(length)
+    answers = random.random((*items.shape, 3), np.float32)
+    merged, parts = Merged(3), []
+    for start in range(0, len(items), batch):
+        merged.add(items[start : start + batch], answers[start : start + batch])
+        following = items[start + batch :][:1]
+        parts.append(merged.take(int(following[0, 0]) if len(following) else rows))
+    for row, mean in enumerate(np.concatenate(parts)):
+        np.testing.assert_allclose(mean, answers[items == row].mean(axis=0), rtol=1e-5)
 
 
 def test_a_frame_in_no_window_is_noticed():
     with pytest.raises(ValueError, match="no window"):
-        Merged(1, 2).mean()
+        Merged(1).take(1)
 
 
 def test_natural_order_counts():

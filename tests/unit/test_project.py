@@ -87,6 +87,22 @@ def test_settings_that_cannot_work(settings, size, expected):
     assert found(model(**settings) | {"frames": {"size": size}}) == expected
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"filters": [8]}, []),
+        ({"start_from": "cn", "filters": [8]}, [("unknown-start", "models.m.start_from")]),
+        ({"start_from": "m", "filters": [8]}, [("unknown-start", "models.m.start_from")]),
+        ({"filters": [8, 8]}, [("other-start", "models.m.filters")]),
+        ({"input": "features"}, [("idle-setting", "models.m.start_from")]),
+    ],
+)
+def test_a_model_starts_from_a_cnn_of_the_same_convolutions(settings, expected):
+    asked = {"architecture": "lstm", "input": "frames", "start_from": "cnn"} | settings
+    models = {"cnn": {"architecture": "cnn", "filters": [8]}, "m": asked}
+    assert found({"models": models, "frames": {"size": 96}}) == expected
+
+
 def weights(monkeypatch, tmp_path, server, **settings):
     """Checks of the weights of a model while downloads come from `server`."""
     monkeypatch.setattr(model_checks, "DOWNLOADS", server)

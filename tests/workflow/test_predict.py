@@ -8,7 +8,10 @@ import av
 import pyarrow.parquet as pq
 import pytest
 from filming import film_recording
-from project import CAMERA, SPLITS, table
+from PIL import Image
+from project import CAMERA, CONFIG, SPLITS, table
+
+from clapboard import artifacts
 
 FRAMES = 75
 
@@ -44,14 +47,31 @@ def test_unlabelled_recording_gets_a_timeline_and_trains_nothing(asked):
         assert sum(1 for _ in container.decode(video=0)) == FRAMES
 
 
+@pytest.mark.slow
 def test_everybody_is_left_out_once_on_the_same_frames(project):
-    project.configure(evaluation="loso")
-    pending = project.pending()
+    cnn = CONFIG["models"]["cnn"]
+    lstm = {"architecture": "lstm", "input": "frames", "start_from": "cnn", "units": 4, "epochs": 1}
+    project.configure(evaluation="loso", models={"cnn": cnn, "lstm": lstm})
+    models = ("cnn", "lstm")
     folds = {
-        f"{job} cnn {subject}" for job in ("train_fold", "evaluate_fold") for subject in SPLITS
+        f"{job} {model} {subject}"
+        for job in ("train_fold", "evaluate_fold")
+        for model in models
+        for subject in SPLITS
     }
-    once = {"summarise_folds cnn", "compare_models", "check_leakage", "check_inputs"}
-    assert set(pending) == folds | once
+    once = {"summarise_folds cnn", "summarise_folds lstm"}
+    once |= {"compare_models", "check_leakage", "check_inputs"}
+    assert set(project.pending()) == folds | once
+
+    project.run()
+    for model in models:
+        figures = artifacts.read_json(project.results / "models" / model / "loso.json")
+        assert set(figures["subjects"]) == set(SPLITS)
+    rows = artifacts.read_csv(project.results / "comparison" / "models.csv")
+    assert {(row["model"], row["against"]) for row in rows} == {("cnn", "lstm")}
+    with Image.open(project.results / "comparison" / "subjects.png") as boxes:
+        boxes.verify()
+    assert project.pending() == {}
 
 
 def test_cameras_are_measured_together_on_request(project):

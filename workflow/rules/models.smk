@@ -39,6 +39,13 @@ def features(wildcards):
     return expand("<results>/features/{name}/{recording}.npy", name=name, recording=IN_DATASET)
 
 
+def starting_model(wildcards):
+    """The model whose trained convolutions a model starts from, of the same fold; mostly none."""
+    start = model_settings(wildcards).get("start_from")
+    fold = f"/without/{wildcards.subject}" if "subject" in wildcards.keys() else ""
+    return [f"<results>/models/{start}{fold}/model.keras"] if start else []
+
+
 def pictures(*kinds):
     """The pictures of an evaluation, which go into Snakemake's report with a caption each."""
     return {
@@ -109,6 +116,7 @@ rule train_model:
         **DATASET,
         leakage=rules.check_leakage.output.report,
         features=features,
+        start=starting_model,
     output:
         model="<results>/models/{model}/model.keras",
         history="<results>/models/{model}/history.csv",

@@ -22,4 +22,5 @@ if __name__ == "__main__":
             features={Path(file).stem: file for file in snakemake.input.features},
             shards={Path(file).stem: file for file in snakemake.input.shards},
             test_subject=snakemake.wildcards.get("subject"),
+            start=next(iter(snakemake.input.start), None),
         )
