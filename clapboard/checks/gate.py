@@ -24,6 +24,7 @@ from clapboard.problems import InputError, Problem, errors, refuse, report
 from clapboard.sessions.recordings import Recording
 
 REPORT = "report.csv"
+ACCEPTED = "accepted.json"
 LAST_LOOK = "last_look.json"
 
 
@@ -77,7 +78,10 @@ def open_gate(
         return
     problems = look(folder, recordings, settings, known_by, threads)
     if errors(problems):
-        save_report(problems, Path(folder, REPORT))
+        with suppress(OSError):  # the screen has it all
+            # Without it the rule makes the report anew when the input has been put right.
+            Path(folder, ACCEPTED).unlink(missing_ok=True)
+            save_report(problems, Path(folder, REPORT))
         sys.exit(report(problems))
     if problems:
         sys.stderr.write(report(problems) + "\n")

@@ -51,6 +51,14 @@ def test_an_error_is_never_remembered_and_always_in_the_way(tmp_path, looks):
     open_gate(tmp_path, sheet="1")
 
 
+def test_input_with_an_error_is_not_accepted_any_more(tmp_path, looks):
+    looks += [[ERROR]]
+    gate.accept([], tmp_path / "report.csv", tmp_path / "accepted.json")
+    with pytest.raises(SystemExit, match="is bad"):
+        open_gate(tmp_path, sheet="1")
+    assert not (tmp_path / "accepted.json").exists()
+
+
 def test_only_input_without_errors_is_accepted(tmp_path):
     report, accepted = tmp_path / "report.csv", tmp_path / "accepted.json"
     with pytest.raises(InputError) as caught:
