@@ -35,7 +35,7 @@ cloud: env  ## rent a GPU machine on EC2, run there, show the log, give it back 
 test: env  ## the whole test suite
 	$(BIN)/pytest -n 2
 
-test-infra: env  ## the tests against real servers: S3, Slurm (minutes, not part of `make test`)
+test-infra: env  ## the tests against real servers: S3, Slurm, ssh, an empty machine (minutes, not in `make test`)
 	@envs/sync.sh infra
 	@envs/sync.sh sky
 	$(BIN)/pytest -rs tests/infra

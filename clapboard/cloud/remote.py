@@ -76,7 +76,11 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
             return 130
     if status == LOST:
         return status
-    _fetch(machine, read_config(arguments.configfile).results, arguments.pictures, say)
+    results = read_config(arguments.configfile).results
+    if machine.has(results):
+        _fetch(machine, results, arguments.pictures, say)
+    else:
+        say("there are no results yet")
     return status
 
 

@@ -90,6 +90,18 @@ class Machine:
         """
         self._check(subprocess.run(self.command(words, inside=inside), stdin=subprocess.DEVNULL))
 
+    def has(self, path: str) -> bool:
+        """Whether there is a folder of this path there.
+
+        Raises:
+            InputError: there is no connection.
+        """
+        words = self.command(["test", "-d", path])
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode == LOST:
+            self._check(done)
+        return done.returncode == 0
+
     def send(self, files: Iterable[str], screen: bool) -> None:
         """Bring files of the working directory to the folder, under the same relative names.
 
