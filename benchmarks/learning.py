@@ -87,7 +87,7 @@ def manifests() -> str:
         grown = after["RssAnon"] - before["RssAnon"]
         figures = (found["seconds"], before["VmRSS"], after["VmHWM"], grown)
         rows.append([f"{images:,}", *(f"{value:.0f}" for value in figures)])
-    columns = ["frames", "read in s", "then MB", "peak MB", "grown by MB in 600 batches"]
+    columns = ["frames", "read in CPU s", "then MB", "peak MB", "grown by MB in 600 batches"]
     return table(columns, rows)
 
 

@@ -90,10 +90,10 @@ def remember(images: int, cache_mb: int, steps: int) -> dict[str, Any]:
 def read_manifest(images: int, steps: int) -> dict[str, Any]:
     """The same of a process that reads its examples from a manifest, as a training does."""
     folder = written_manifest(images)
-    start = time.perf_counter()
+    start = time.process_time()
     examples = read_examples(folder / "manifest.parquet", folder / "labels.csv", WORK / "pictures")
     inputs = make_inputs(examples, _cnn())
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     del examples
     taken = training_batches(inputs.source, inputs.items, inputs.targets, BATCH, 1)
     return _remembered(taken, inputs.batches, steps) | {"seconds": seconds}

@@ -105,7 +105,7 @@ def read_examples(
     if shards:
         examples["file"] = find_in_shards(shards, examples["recording"], examples["frame"])
     else:
-        examples["file"] = [str(Path(data_folder) / path) for path in paths]
+        examples["file"] = f"{Path(data_folder)}/" + paths  # `Path` by row takes a minute a million
     return examples
 
 
