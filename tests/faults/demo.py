@@ -63,7 +63,7 @@ TIME_LIMIT = 1800
 SOURCES = ("config", "sheets", "videos")
 
 # What may differ between two runs of the same input: what tells of the run itself.
-OF_THE_RUN = {"logs", "benchmarks", ".lock", ".snakemake_timestamp"}
+OF_THE_RUN = {"logs", "benchmarks", ".lock", "last_look.json", ".snakemake_timestamp"}
 
 
 def film(folder: Path) -> Project:
