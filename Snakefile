@@ -34,6 +34,7 @@ rule all:
         ALL_FRAMECSV,
         ALL_VIDEOS if settings.video.concatenate and not settings.s3.results else [],
         ALL_FULL_SIZE,
+        ALL_DAMAGES,
         ALL_FIGURES,
 
 
@@ -71,6 +72,7 @@ rule dataset:
         rules.check_inputs.output,
         DATASET["manifest"],
         DATASET["labels"],
+        ALL_DAMAGES,
 
 
 rule shards:

@@ -57,6 +57,8 @@ class Camera:
         sound_longer: seconds by which the sound outlasts the video.
         created: creation time to write into the header.
         options: for the container's writer, e.g. ``{"movflags": "frag_keyframe"}``.
+        pixels: how a pixel is stored; empty takes what is usual for the codec.
+        parameters: more of the encoder's own, for h264 and hevc, e.g. ``cabac=1:sar=4/3``.
     """
 
     rate: Fraction = Fraction(30000, 1001)
@@ -70,6 +72,8 @@ class Camera:
     sound_longer: Fraction = Fraction(0)
     created: str = ""
     options: dict[str, str] = field(default_factory=dict)
+    pixels: str = ""
+    parameters: str = ""
 
 
 @dataclass(frozen=True)
@@ -256,12 +260,13 @@ def _set_up(
     video: av.video.stream.VideoStream, camera: Camera, tick: Fraction, frames: int
 ) -> None:
     video.width, video.height = camera.size
-    video.pix_fmt = "yuvj420p" if camera.codec == "mjpeg" else "yuv420p"
+    video.pix_fmt = camera.pixels or ("yuvj420p" if camera.codec == "mjpeg" else "yuv420p")
     context = video.codec_context
     context.time_base, context.gop_size, context.thread_count = tick, camera.gop, 1
     # x265 gives no decoding times when it is ended before it has filled its queue.
     b_frames = 0 if camera.codec == "hevc" and frames <= camera.b_frames + 1 else camera.b_frames
     bare = f"keyint={camera.gop}:min-keyint={camera.gop}:scenecut=0:bframes={b_frames}"
+    bare += f":{camera.parameters}" if camera.parameters else ""
     if camera.codec == "h264":
         context.options = {"preset": "ultrafast", "crf": "20", "x264-params": f"{bare}:b-adapt=0"}
     elif camera.codec == "hevc":

@@ -20,7 +20,10 @@ from openpyxl.utils.exceptions import InvalidFileException
 from python_calamine import CalamineError, CalamineWorkbook
 
 from clapboard.annotations.tables import Row, Table, make_row
+from clapboard.annotations.unpacking import bomb
 from clapboard.problems import Problem
+
+EXCEL = (".xlsx", ".xlsm")
 
 # What openpyxl and calamine raise for damaged files, found by damaging some.
 BROKEN = (
@@ -50,8 +53,12 @@ def read_workbook(path: str | os.PathLike[str]) -> tuple[list[Table], list[Probl
     in the workbook's own date system (1900 or 1904).
     """
     file = str(path)
-    read = _excel_sheets if Path(path).suffix.lower() in (".xlsx", ".xlsm") else _other_sheets
+    suffix = Path(path).suffix.lower()
+    read = _excel_sheets if suffix in EXCEL else _other_sheets
     try:
+        if suffix in (*EXCEL, ".ods") and (reason := bomb(file)):
+            message = f"this is no sheet that a person has made: {reason}"
+            return [], [Problem("too-large", message, "Save the table alone, or as CSV.", file)]
         sheets = [Table(file, tuple(rows)) for rows in read(file)]
     except OSError as error:
         reason = error.strerror or str(error)

@@ -67,7 +67,7 @@ def find_rows(
     """Each chapter of a recording with its rows for the manifest (`SCHEMA`).
 
     Raises:
-        InputError: a selected frame is not in the store.
+        InputError: a selected frame is not in the store, and not left out for damage either.
     """
     names, slash = texts(classes), texts(["/"])[0]
     folders = texts([f"{recording['split']}/{folder_name(label)}" for label in classes])
@@ -75,9 +75,11 @@ def find_rows(
     labels = labels.filter(pc.and_(labels["selected"], pc.is_in(labels["label"], names)))
     wanted = numbers(labels["frame"])
     code_of = numbers(pc.index_in(labels["label"], names))
-    found = 0
+    found = spoilt = 0
     for manifest in manifests:
-        store, _ = artifacts.read_parquet(manifest, ["frame", "seconds", "file", "digest"])
+        store, facts = artifacts.read_parquet(manifest, ["frame", "seconds", "file", "digest"])
+        for first, last, *_ in facts.get("spoilt", ()):
+            spoilt += int(((wanted >= first) & (wanted <= last)).sum())
         store = store.filter(column(np.isin(numbers(store["frame"]), wanted)))
         files = store["file"].combine_chunks()
         codes = code_of[np.searchsorted(wanted, numbers(store["frame"]))]
@@ -97,8 +99,8 @@ def find_rows(
         folder = Path(manifest).parent.resolve()
         chapter = Chapter(recording["split"], folder, files, inodes, codes)
         yield chapter, pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
-    if found != len(wanted):
-        missing = f"{len(wanted) - found} of {len(wanted)} selected frames"
+    if found + spoilt != len(wanted):
+        missing = f"{len(wanted) - found - spoilt} of {len(wanted)} selected frames"
         raise InputError([lost(f"{missing} of {recording['id']} are in no manifest", labels_file)])
 
 

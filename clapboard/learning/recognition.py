@@ -29,7 +29,7 @@ def load(model: str | Path, settings: Mapping[str, Any]) -> keras.Model:
 def load_whole(model: str | Path) -> keras.Model:
     """A saved model as it is, with the one layer that is not Keras' own."""
     known = {"clapboard>EachFrame": EachFrame}
-    return keras.models.load_model(model, compile=False, custom_objects=known)
+    return keras.models.load_model(model, compile=False, custom_objects=known, safe_mode=True)
 
 
 def recognise(network: keras.Model, seen: Inputs) -> NDArray[np.floating]:

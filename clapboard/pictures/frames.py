@@ -7,6 +7,7 @@ selected stay in it for a later selection. What counts is the manifest, written 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ from clapboard.arrow import numbers
 from clapboard.artifacts import digest, read_parquet, write_parquet
 from clapboard.pictures.store import FrameStore
 from clapboard.problems import InputError, Problem
+from clapboard.video.damage import spoilt_problem, stretches
 from clapboard.video.decoding import card_decodes, decode_frames
 from clapboard.video.groups import split_frames
 from clapboard.video.images import read_frames
@@ -70,8 +72,8 @@ def write_frames(
         kind: ``video`` or ``images``.
         index_file: index of the recording.
         labels_file: its labelled frames; those marked as selected are written.
-        settings: `size`, `fit`, `quality` of the config section ``frames``, `hwaccel` of the
-            section ``video`` (``none`` when left out).
+        settings: `size`, `fit`, `quality` of the config section ``frames``, `hwaccel` and
+            `damaged` of the section ``video`` (``none`` and ``refuse`` when left out).
         resized: manifest of the resized frames; the frames lie beside it.
         full_size: manifest of the frames at full size, when they are wanted.
         threads: groups of pictures decoded at the same time; 0 takes every available core.
@@ -88,14 +90,36 @@ def write_frames(
     )
     workers = threads or len(os.sched_getaffinity(0))
     try:
-        _extract(source, kind, index, chapter, missing, outputs, workers, settings)
+        spoilt = _extract(source, kind, index, chapter, missing, outputs, workers, settings)
     finally:
         for output in outputs:
             output.store.save()
-    seconds = [float(index.seconds(int(frame))) for frame in frames]
+    _judge(spoilt, source, index, len(frames), settings.get("damaged", "refuse"))
+    stored = frames[~np.isin(frames, list(spoilt))]
+    seconds = [float(index.seconds(int(frame))) for frame in stored]
+    facts = {
+        "recording": recording,
+        "chapter": chapter,
+        "file": source,
+        "spoilt": [
+            [first, last, float(index.seconds(first)), float(index.seconds(last))]
+            for first, last in stretches(spoilt)
+        ],
+    }
     for output in outputs:
-        table = output.store.table(frames.tolist(), seconds)
-        write_parquet(output.manifest, table, {"recording": recording, "chapter": chapter})
+        write_parquet(output.manifest, output.store.table(stored.tolist(), seconds), facts)
+
+
+def _judge(
+    spoilt: Mapping[int, str], source: str, index: RecordingIndex, wanted: int, policy: str
+) -> None:
+    """Say which frames are spoilt, and refuse them if the policy or their number asks for it."""
+    if not spoilt:
+        return
+    if policy != "skip" or len(spoilt) == wanted:
+        raise InputError([spoilt_problem(source, index, spoilt, wanted)])
+    warning = spoilt_problem(source, index, spoilt, wanted, severity="warning")
+    print(warning, file=sys.stderr)  # noqa: T201 - the job's log
 
 
 def read_manifest(path: str | os.PathLike[str]) -> pa.Table:
@@ -168,8 +192,13 @@ def _extract(
     outputs: list[_Output],
     workers: int,
     settings: Mapping[str, Any],
-) -> None:
-    """Decode `frames` in parallel runs of groups of pictures and fill the stores."""
+) -> dict[int, str]:
+    """Decode `frames` in parallel runs of groups of pictures and fill the stores.
+
+    Returns:
+        The frames that damage has reached, each with a reason.
+    """
+    spoilt = dict[int, str]()
     if kind == "video":
         parts = split_frames(index, chapter, frames, workers)
     else:
@@ -184,7 +213,7 @@ def _extract(
         if kind == "images":
             size = 0 if len(outputs) > 1 else settings["size"]
             return read_frames(source, index, chapter, part, size)
-        return decode_frames(source, index, chapter, part, decoders, card)
+        return decode_frames(source, index, chapter, part, decoders, card, spoilt)
 
     def fill(part: NDArray[np.int64]) -> None:
         makers = [(out.store, out.maker(), JpegEncoder(out.quality)) for out in outputs]
@@ -210,3 +239,4 @@ def _extract(
                 problems.extend(error.problems)
     if problems:
         raise InputError(problems)
+    return spoilt

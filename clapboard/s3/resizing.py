@@ -168,7 +168,7 @@ class _Shrinker:
             with Image.open(io.BytesIO(data)) as image:
                 image.draft("RGB", (2 * self.pixels.size, 2 * self.pixels.size))
                 picture = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-        except (UnidentifiedImageError, OSError) as error:
+        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
             message = f"{key} is not a whole picture ({error})"
             remedy = "Upload it again, or delete it."
             raise InputError([Problem("unreadable-picture", message, remedy)]) from error

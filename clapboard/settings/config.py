@@ -48,6 +48,11 @@ class Video(Section):
         description="Also write `video/{recording}.mp4`, all chapters in one file. Nothing else "
         "needs it.",
     )
+    damaged: Literal["refuse", "skip"] = Field(
+        default="refuse",
+        description="Chapters with frames that are lost or cannot be decoded: stop and name the "
+        "place, or leave these frames out of the dataset; `audit/damaged.csv` lists them.",
+    )
     hwaccel: Literal["none", "auto"] = Field(
         default="none",
         description="`auto` decodes on an NVIDIA card where there is one that can, and in software "

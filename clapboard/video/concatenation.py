@@ -20,7 +20,8 @@ import ffmpeg
 import numpy as np
 
 from clapboard.artifacts import replacing, workshop
-from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
+from clapboard.problems import InputError, Problem
+from clapboard.video.ffmpeg_program import FfmpegError, local_input, run_ffmpeg
 from clapboard.video.index import RecordingIndex
 from clapboard.video.media import local, media_info, open_video
 from clapboard.video.packets import UNDATED, read_packets
@@ -53,7 +54,32 @@ def write_video(
     Raises:
         ConcatenationError: the result differs from the index.
         clapboard.video.ffmpeg_program.FfmpegError: FFmpeg failed.
+        InputError: instead of these two, when damage is to be passed over (``damaged: skip``).
     """
+    try:
+        _write_video(chapters, index_file, settings, output)
+    except (ConcatenationError, FfmpegError, av.FFmpegError) as error:
+        if settings.get("damaged") == "skip":
+            raise InputError([_unjoinable(chapters, error)]) from error
+        raise
+
+
+def _unjoinable(chapters: Sequence[str], error: Exception) -> Problem:
+    return Problem(
+        "unjoinable",
+        f"The chapters cannot be joined with every frame at its time: {error}",
+        "If a chapter is damaged, copy it again from the camera; or set video.concatenate to "
+        "false, since nothing else needs the joined video.",
+        file=", ".join(chapters),
+    )
+
+
+def _write_video(
+    chapters: Sequence[str],
+    index_file: str | os.PathLike[str],
+    settings: Mapping[str, Any],
+    output: str | os.PathLike[str],
+) -> None:
     index = RecordingIndex.read(index_file)
     way, reason = _way(chapters, index)
     if reason:

@@ -13,9 +13,8 @@ beginning.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from itertools import chain
 
 import av
 import numpy as np
@@ -29,9 +28,25 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from clapboard.problems import InputError, Problem
+from clapboard.video.damage import (
+    COMPLETE,
+    MOST_THREADS,
+    CountingSieve,
+    Sieve,
+    spoilt_problem,
+    strictness,
+)
 from clapboard.video.groups import Group, Wanted
 from clapboard.video.index import RecordingIndex
-from clapboard.video.media import LOCAL_ONLY, NoVideoError, local, open_video
+from clapboard.video.media import (
+    CONTAINERS,
+    LOCAL_ONLY,
+    MOST_PIXELS,
+    NoVideoError,
+    local,
+    open_video,
+)
+from clapboard.video.reading import Reader
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +60,7 @@ def decode_frames(
     frames: NDArray[np.int64],
     threads: int = 0,
     card: bool = False,
+    spoilt: dict[int, str] | None = None,
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Decode frames of one chapter.
 
@@ -55,27 +71,38 @@ def decode_frames(
         frames: numbers of the wanted frames, ascending, all in the chapter.
         threads: decoder threads; 0 lets FFmpeg choose.
         card: decode on the NVIDIA card, and in software what it does not deliver.
+        spoilt: gets the frames that damage has reached, each with a reason; None makes them an
+            error.
 
     Yields:
         Frame number and picture, ascending; frames that needed a second way come last.
 
     Raises:
-        InputError: the file cannot be read, or the decoder does not deliver a wanted frame.
+        InputError: the file cannot be read, or a wanted frame cannot be decoded.
     """
     wanted = Wanted.of(index, chapter, frames)
+    hurt = set[int]()
     try:
         if wanted.dated and card:
             yield from _on_card(file, wanted)
         if wanted.dated and wanted.frames:
-            yield from _by_group(_open(file, threads), wanted)
-        if wanted.frames:
+            yield from _by_group(_open(file, threads), wanted, hurt)
+        if hurt:
+            log.warning("%s: damaged; decoding %d groups of pictures alone", file, len(hurt))
+            for number in sorted(hurt):  # each anew: a decoder may remember what it has met
+                yield from _by_group(_open(file, 1), wanted, {number}, careful=True)
+        reasons = dict.fromkeys(wanted.inside(hurt), "damaged")
+        if len(wanted.frames) > len(reasons):
             if wanted.dated:
                 log.warning("%s: seeking misses frames; decoding from the beginning", file)
             yield from _from_start(_open(file, threads), wanted)
     except (av.FFmpegError, NoVideoError) as error:
         raise InputError([_unreadable(file, error)]) from error
-    if wanted.frames:
-        raise InputError([_undelivered(file, sorted(wanted.frames.values()))])
+    lost = {number: reasons.get(number, "not delivered") for number in wanted.frames.values()}
+    if lost and spoilt is None:
+        raise InputError([spoilt_problem(file, index, lost, len(frames))])
+    if spoilt is not None:
+        spoilt.update(lost)
 
 
 def card_decodes(codec: str) -> bool:
@@ -91,96 +118,76 @@ def card_decodes(codec: str) -> bool:
 def _on_card(file: str, wanted: Wanted) -> Iterator[tuple[int, VideoFrame]]:
     """Deliver what the card delivers; it may give up at any time."""
     try:
-        yield from _by_group(_open_on_card(file), wanted)
+        yield from _by_group(_open_on_card(file), wanted, set())
     except av.FFmpegError as error:
         log.warning("%s: the card gave up (%s); decoding in software", file, error)
 
 
-def _by_group(opening: _Opening, wanted: Wanted) -> Iterator[tuple[int, VideoFrame]]:
-    """Deliver what can be reached through the key frame before it."""
+def _by_group(
+    opening: _Opening, wanted: Wanted, hurt: set[int], careful: bool = False
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Deliver what can be reached through the key frame before it.
+
+    Args:
+        opening: of the file; with a single decoder thread if `careful`.
+        wanted: what to deliver.
+        hurt: gets the numbers of groups that are left because they show damage.
+        careful: enter the groups in `hurt`, each alone, and deliver what comes before the damage.
+    """
     with opening as (container, stream):
         context = stream.codec_context
-        reader = _Reader(container, stream)
+        complete = context.name in COMPLETE
+        reader, sieve = Reader(container, stream), Sieve(complete)
         before: Group | None = None
+        since = list[Group]()  # groups since reading was last taken up
 
-        def deliver(pictures: list[VideoFrame]) -> Iterator[tuple[int, VideoFrame]]:
-            for picture in pictures:
-                # What is shown before the key frame of entry lacks its references.
+        def deliver(packet: Packet[VideoStream] | None) -> Iterator[tuple[int, VideoFrame]]:
+            fresh = _decode(context, packet, sieve)
+            for picture in sieve.pictures(fresh, ended=packet is None):
                 if picture.pts in wanted.frames and picture.pts >= reader.entry:
                     yield wanted.frames.pop(picture.pts), picture
 
         for group in wanted.groups:
-            if not group.wanted & wanted.frames.keys():
+            pending = group.wanted & wanted.frames.keys()
+            if not pending or (careful and group.number not in hurt):
                 continue
-            adjacent = before is not None and before.number == group.number - 1
+            adjacent = before is not None and before.number == group.number - 1 and not careful
             follows = adjacent and before is not None and before.whole
-            if not follows and group.key not in reader.taken:
+            if not follows and (careful or group.key not in reader.taken):
                 if before is not None:
-                    yield from deliver(_decode(context, None))
+                    yield from deliver(None)
+                    if sieve.damaged and not careful:
+                        hurt |= {one.number for one in since if one.wanted & wanted.frames.keys()}
                     context.flush_buffers()
+                    sieve, since = Sieve(complete), []
                 reader.enter(group, seek=not adjacent)
-            for packet in reader.packets_until(group.wanted & wanted.frames.keys()):
-                needed = packet.pts in wanted.frames or packet.is_keyframe
-                context.skip_frame = "DEFAULT" if needed else "NONREF"
-                yield from deliver(_decode(context, packet))
+            since.append(group)
             before = group
-        yield from deliver(_decode(context, None))
-
-
-class _Reader:
-    """The packets of a chapter, group by group.
-
-    Attributes:
-        entry: time of the key frame at which reading was last taken up.
-        taken: times of the packets handed out since then.
-    """
-
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._container, self._stream = container, stream
-        self._packets: Iterator[Packet[VideoStream]] = container.demux(stream)
-        self._overshoots = False
-        self.entry = 0
-        self.taken = set[int]()
-
-    def enter(self, group: Group, seek: bool) -> None:
-        """Go to the key frame of a group. If it is not found, no packets follow."""
-        self.entry, self.taken = group.key, set()
-        if group.number == 0:
-            return
-        if not seek:
-            self._skip_to(group.key)
-            return
-        # Transport streams seek by decoding time, which lies before that of presentation.
-        for target in (group.key, group.earlier)[self._overshoots :]:
-            self._container.seek(target, stream=self._stream)
-            self._packets = self._container.demux(self._stream)
-            if self._skip_to(group.key):
-                return
-            self._overshoots = True
-
-    def _skip_to(self, key: int) -> bool:
-        for packet in self._packets:
-            if packet.is_keyframe and packet.pts is not None and packet.pts >= key:
-                self._packets = chain([packet], self._packets) if packet.pts == key else iter(())
-                return packet.pts == key
-        return False
-
-    def packets_until(self, times: Set[int]) -> Iterator[Packet[VideoStream]]:
-        """Packets in decoding order until all those of `times` have been taken."""
-        pending = times - self.taken
-        while pending and (packet := next(self._packets, None)) and packet.size:
-            if packet.pts is not None:
-                self.taken.add(packet.pts)
-            pending -= {packet.pts}
-            yield packet
+            for packet in reader.packets_until(pending):
+                if packet.pts is not None and packet.pts < reader.entry:
+                    continue  # shown before the key frame of entry, it lacks its references
+                needed = packet.pts in wanted.frames or packet.is_keyframe or complete
+                context.skip_frame = "DEFAULT" if needed else "NONREF"
+                yield from deliver(packet)
+                if sieve.damaged and not careful:
+                    hurt |= {one.number for one in since if one.wanted & wanted.frames.keys()}
+                    context.flush_buffers()
+                    sieve, since, before, reader.taken = Sieve(complete), [], None, set()
+                    break
+        yield from deliver(None)
+        if sieve.damaged and not careful:
+            hurt |= {one.number for one in since if one.wanted & wanted.frames.keys()}
 
 
 def _from_start(opening: _Opening, wanted: Wanted) -> Iterator[tuple[int, VideoFrame]]:
     """Deliver frames by decoding everything from the beginning up to the last of them."""
     with opening as (container, stream):
+        complete = stream.codec_context.name in COMPLETE
+        sieve = Sieve(complete) if wanted.dated else CountingSieve()
         count = 0
         for packet in container.demux(stream):
-            for picture in _decode(stream.codec_context, packet):
+            fresh = _decode(stream.codec_context, packet, sieve)
+            for picture in sieve.pictures(fresh, ended=not packet.size):
                 identity = picture.pts if wanted.dated else count
                 count += 1
                 if identity in wanted.frames:
@@ -192,6 +199,8 @@ def _from_start(opening: _Opening, wanted: Wanted) -> Iterator[tuple[int, VideoF
 @contextmanager
 def _open(file: str, threads: int) -> Iterator[tuple[InputContainer, VideoStream]]:
     with open_video(file) as (container, stream):
+        strict = strictness(stream.codec_context.name)
+        stream.codec_context.options = strict | {"max_pixels": str(MOST_PIXELS)}
         stream.codec_context.thread_type = ThreadType.AUTO
         stream.codec_context.thread_count = threads
         yield container, stream
@@ -201,19 +210,23 @@ def _open(file: str, threads: int) -> Iterator[tuple[InputContainer, VideoStream
 def _open_on_card(file: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     with open_video(file) as (_, stream):
         place = stream.index
-    with av.open(local(file), options=LOCAL_ONLY, hwaccel=HWAccel("cuda")) as container:
+    with av.open(
+        local(file), options=LOCAL_ONLY | CONTAINERS, hwaccel=HWAccel("cuda")
+    ) as container:
         yield container, next(s for s in container.streams.video if s.index == place)
 
 
-def _decode(context: VideoCodecContext, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
-    """Pictures that come out when a packet goes in; a damaged packet gives none.
-
-    The frames that damage costs are missed, and named, at the end.
-    """
+def _decode(
+    context: VideoCodecContext, packet: Packet[VideoStream] | None, sieve: Sieve
+) -> list[VideoFrame]:
+    """The pictures that come out when a packet goes in; a damaged packet gives none."""
+    if packet is not None and packet.size:
+        sieve.take(packet)
     try:
         return context.decode(packet)
-    except av.InvalidDataError as error:
+    except av.FFmpegError as error:
         log.warning("damaged packet at tick %s: %s", packet and packet.pts, error)
+        sieve.hurt(0 if context.thread_count == 1 else MOST_THREADS)
         return []
 
 
@@ -223,16 +236,4 @@ def _unreadable(file: str, error: Exception) -> Problem:
         f"The chapter cannot be decoded ({getattr(error, 'strerror', None) or error})",
         "Copy it again from the camera, or leave the recording out.",
         file=file,
-    )
-
-
-def _undelivered(file: str, frames: list[int]) -> Problem:
-    shown = ", ".join(map(str, frames[:5])) + (", …" if len(frames) > 5 else "")
-    return Problem(
-        "undecodable-frames",
-        f"The decoder does not deliver {len(frames)} wanted frame{'s'[: len(frames) > 1]}: {shown}",
-        "The chapter is damaged there: copy it again from the camera, or end the annotation "
-        "before the damage.",
-        file=file,
-        value=str(frames[0]),
     )

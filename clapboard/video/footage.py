@@ -13,10 +13,14 @@ from PIL import Image
 from tqdm import tqdm
 
 from clapboard.problems import InputError, Problem, refuse
+from clapboard.video.damage import cut_off_problem, length_problem
 from clapboard.video.images import check_numbers, list_frames
 from clapboard.video.media import MediaInfo, NoVideoError, probe, unreadable
-from clapboard.video.packets import PacketTable, read_packets
+from clapboard.video.packets import RESETS, PacketTable, read_packets
 from clapboard.video.rates import FrameRate, frame_rate
+
+ROUNDED_FRAMES = 2
+"""By how many frames a header may be wrong about the length of a video."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,11 @@ def read_images(folder: str, rate: Fraction, recording: str) -> Footage:
     refuse(doubts)
     if frames:
         numbers = np.arange(frames[0][0], frames[-1][0] + 1, dtype=np.int64)
-        with Image.open(Path(folder) / frames[0][1]) as image:
-            width, height = image.size
+        try:
+            with Image.open(Path(folder) / frames[0][1]) as image:
+                width, height = image.size
+        except Image.DecompressionBombError as error:
+            raise OSError(f"{frames[0][1]}: {error}") from error
     pictured = np.isin(numbers, [number for number, _ in frames])
     missing = int((~pictured).sum())
     info = MediaInfo(
@@ -134,6 +141,33 @@ def read_chapters(
     ]
     problems += [_empty(read.info.file) for read in footage if not read.frames]
     return footage, problems
+
+
+def damages(footage: Sequence[Footage], skip: bool) -> list[Problem]:
+    """Chapters of a recording that end before or behind what their headers say.
+
+    Args:
+        footage: its chapters, all videos with frames.
+        skip: whether what is there is used without what is lost; a warning then says so.
+    """
+    problems = []
+    for number, part in enumerate(footage, start=1):
+        lost, file = part.packets.lost, part.info.file
+        if lost:
+            begin = int(part.packets.pts[-lost]) * part.packets.time_base
+            problems.append(cut_off_problem(file, lost, part.frames, begin, skip))
+        elif part.info.declared and _misses(part):
+            last = number == len(footage)
+            problems.append(length_problem(file, part.duration, part.info.declared, skip, last))
+    return problems
+
+
+def _misses(part: Footage) -> bool:
+    """Whether the frames of a chapter last clearly shorter or longer than its header says."""
+    oddities = part.packets.oddities
+    # What was put right is in the audit; a clock that was set back tells nothing about lengths.
+    tolerance = (ROUNDED_FRAMES + sum(oddities.values())) * part.rate.step
+    return RESETS not in oddities and abs(part.info.declared - part.duration) > tolerance
 
 
 def _no_rate(folder: str) -> Problem:

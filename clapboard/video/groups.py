@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -90,3 +91,8 @@ class Wanted:
                 groups.append(Group(number, int(times[start]), earlier, wanted, whole))
         numbers = dict(zip(times[rows].tolist(), frames.tolist(), strict=True))
         return cls(numbers, tuple(groups), True)
+
+    def inside(self, groups: Set[int]) -> list[int]:
+        """Numbers of the frames still to be delivered that lie in some groups."""
+        times = (time for one in self.groups if one.number in groups for time in one.wanted)
+        return [self.frames[time] for time in times if time in self.frames]

@@ -153,7 +153,7 @@ def read_frames(
                     image.draft("RGB", (2 * size, 2 * size))
                 upright = ImageOps.exif_transpose(image)
                 yield frame, VideoFrame.from_ndarray(np.asarray(upright.convert("RGB")))
-        except (UnidentifiedImageError, OSError) as error:
+        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
             raise InputError([_unreadable(path, error)]) from error
 
 

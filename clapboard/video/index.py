@@ -39,6 +39,7 @@ class Chapter:
         width: pixels.
         height: pixels.
         duration: seconds from the start of its first frame to the end of its last.
+        lost: how many frames at its end the file is too short to hold.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Chapter:
     width: int
     height: int
     duration: Fraction
+    lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,9 +100,17 @@ class RecordingIndex:
 
     @property
     def pictured(self) -> NDArray[np.bool_]:
-        """Whether there is a picture of each frame: a folder may lack numbers. Shape (frames,)."""
+        """Whether there is a picture of each frame. Shape (frames,).
+
+        A folder may lack numbers, a video may be cut off.
+        """
         folders = [chapter.number for chapter in self.chapters if chapter.kind == "images"]
-        return self.key | ~np.isin(self.chapter, folders)
+        pictured = self.key | ~np.isin(self.chapter, folders)
+        for chapter in self.chapters:
+            if chapter.lost:
+                stop = self.chapter_frames(chapter.number).stop - 1
+                pictured[stop - chapter.lost : stop] = False
+        return pictured
 
     def frames_between(self, start: Fraction, stop: Fraction) -> range:
         """Numbers of the frames whose time t satisfies start <= t < stop (seconds)."""

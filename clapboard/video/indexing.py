@@ -12,7 +12,7 @@ from clapboard.artifacts import write_json
 from clapboard.clock import parse_rate
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.video.audit import audit_recording, audit_table
-from clapboard.video.footage import Footage, read_chapters
+from clapboard.video.footage import Footage, damages, read_chapters
 from clapboard.video.index import Chapter, Kind, RecordingIndex, common_time_base
 
 
@@ -55,6 +55,7 @@ def build_index(recording: str, footage: Sequence[Footage], kind: Kind) -> Recor
                 width=chapter.info.width,
                 height=chapter.info.height,
                 duration=chapter.duration,
+                lost=chapter.packets.lost,
             )
             for number, chapter in enumerate(footage, start=1)
         ),
@@ -76,6 +77,7 @@ def write_index(
     rate: str,
     index: str | os.PathLike[str],
     audit: str | os.PathLike[str],
+    damaged: str = "refuse",
 ) -> None:
     """Write the index and the audit of a recording and print the audit's table.
 
@@ -86,15 +88,19 @@ def write_index(
         rate: frames per second of images, e.g. ``30000/1001``; unused for video.
         index: Parquet file to write.
         audit: JSON file to write.
+        damaged: the key ``video.damaged``: ``refuse`` or ``skip``.
 
     Raises:
         InputError: chapters that cannot be read or do not belong together, all of them at once.
     """
     frames_a_second = parse_rate(rate) if rate else None
     footage, problems = read_chapters(chapters, kind, frames_a_second, recording)
+    if kind == "video" and not problems:
+        problems = damages(footage, skip=damaged == "skip")
     refuse(problems)
     built = build_index(recording, footage, kind)
     facts = audit_recording(built, footage)
+    facts["warnings"] += map(str, problems)
     print(audit_table(facts), flush=True)  # noqa: T201 - the job's log
     write_json(audit, facts)
     built.write(index)

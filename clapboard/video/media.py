@@ -14,10 +14,18 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from clapboard.clock import parse_duration
 from clapboard.problems import Problem
+from clapboard.video.mp4_header import TrackLength, track_length
 
 # Nothing in a video file may make a library open a socket or another protocol.
 LOCAL_ONLY = {"protocol_whitelist": "file"}
+
+# Nor another file: a playlist or a list of parts is no chapter, whatever it is called.
+CONTAINERS = {"format_whitelist": "mov,matroska,avi,mpegts,mpeg,asf,flv,mxf,ogg"}
+
+# The largest picture that is decoded, 16384 x 8192: a header may claim any size, and memory for it.
+MOST_PIXELS = 2**27
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ class MediaInfo:
         created: creation time as written by the camera, or "".
         sound: when the longest audio stream ends, seconds by the container's clock; None if there
             is none or the container does not say.
+        declared: seconds that the container says of the video stream itself; 0 when it does not.
+        contradiction: what it says when it says two different things.
     """
 
     file: str
@@ -44,6 +54,8 @@ class MediaInfo:
     duration: Fraction
     created: str = ""
     sound: Fraction | None = None
+    declared: Fraction = Fraction(0)
+    contradiction: TrackLength | None = None
 
 
 class NoVideoError(ValueError):
@@ -63,11 +75,13 @@ def open_video(path: str | os.PathLike[str]) -> Iterator[tuple[InputContainer, V
         av.FFmpegError: the file is missing or unreadable.
         NoVideoError: it has no video stream.
     """
-    with av.open(local(path), options=LOCAL_ONLY) as container:
+    with av.open(local(path), options=LOCAL_ONLY | CONTAINERS) as container:
         pictures = Disposition.attached_pic | Disposition.timed_thumbnails
-        streams = [s for s in container.streams.video if not s.disposition & pictures]
+        # A stream of a codec that nobody knows has no context; type stubs do not know of that.
+        known = [s for s in container.streams.video if getattr(s, "codec_context", None)]
+        streams = [s for s in known if not s.disposition & pictures]
         if not streams:
-            raise NoVideoError(f"{path} has no video stream")
+            raise NoVideoError(f"{path} has no video stream that can be decoded")
         yield container, streams[0]
 
 
@@ -83,6 +97,8 @@ def media_info(path: str | os.PathLike[str]) -> MediaInfo:
             duration = stream.duration * stream.time_base
         else:
             duration = Fraction(container.duration or 0, av.time_base)
+        mp4 = "mp4" in container.format.name
+        length = track_length(path, stream.id) if mp4 else TrackLength()
         created = stream.metadata.get("creation_time") or container.metadata.get("creation_time")
         return MediaInfo(
             file=str(path),
@@ -93,7 +109,19 @@ def media_info(path: str | os.PathLike[str]) -> MediaInfo:
             duration=duration,
             created=created or "",
             sound=max(filter(None, map(_end, container.streams.audio)), default=None),
+            declared=length.declared or _declared(container, stream),
+            contradiction=length if length.contradicts else None,
         )
+
+
+def _declared(container: InputContainer, stream: VideoStream) -> Fraction:
+    """Seconds of a stream by an AVI, or a Matroska file by the tag that its writers leave."""
+    if container.format.name == "avi" and stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    try:
+        return parse_duration(stream.metadata.get("DURATION", "0"))
+    except ValueError:
+        return Fraction(0)
 
 
 def _end(stream: Stream) -> Fraction | None:
@@ -116,7 +144,9 @@ def probe(chapters: Sequence[str]) -> tuple[list[MediaInfo], list[Problem]]:
     infos, problems = list[MediaInfo](), list[Problem]()
     for file in chapters:
         try:
-            infos.append(media_info(file))
+            info = media_info(file)
+            infos.append(info)
+            problems.extend([*_absurd_size(info), *_contradiction(info)])
         except (av.FFmpegError, NoVideoError, OSError) as error:
             problems.append(unreadable(file, error))
     for info in infos[1:]:
@@ -148,6 +178,33 @@ def unreadable(file: str, error: Exception) -> Problem:
         "repaired with the camera maker's tool.",
         file=file,
     )
+
+
+def _absurd_size(info: MediaInfo) -> Iterator[Problem]:
+    """A problem if nothing can be made of pictures of this size."""
+    size = f"{info.width}x{info.height}"
+    if not 0 < info.width * info.height <= MOST_PIXELS:
+        yield Problem(
+            "absurd-frame-size",
+            f"The header says that the pictures have {size} pixels, which cannot be",
+            "Copy the chapter again from the camera; its header is damaged.",
+            file=info.file,
+            value=size,
+        )
+
+
+def _contradiction(info: MediaInfo) -> Iterator[Problem]:
+    """A problem if nobody can say when the pictures are shown."""
+    if length := info.contradiction:
+        yield Problem(
+            "contradictory-times",
+            f"By its header the video lasts {float(length.declared):.3f} s, by its table of "
+            f"frames {float(length.listed):.3f} s",
+            "Copy the chapter again from the camera. If its table is right, "
+            "`ffmpeg -i CHAPTER -c copy NEW.mp4` makes a header of it.",
+            file=info.file,
+            value=f"{float(length.listed):.3f} s",
+        )
 
 
 def _differences(first: MediaInfo, other: MediaInfo) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from av.container import InputContainer
@@ -47,6 +48,7 @@ class PacketTable:
         rows: for each packet with data, in decoding order, the row of its frame; -1 if it is not
             shown. Shape (packets,).
         oddities: what had to be put right, e.g. ``{"duplicated timestamps": 2}``.
+        lost: how many of the last frames the file lists, but is too short to hold.
     """
 
     time_base: Fraction
@@ -56,6 +58,7 @@ class PacketTable:
     start: Fraction
     rows: NDArray[np.int64]
     oddities: dict[str, int] = field(default_factory=dict)
+    lost: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class _Samples:
     dts: NDArray[np.int64]
     key: NDArray[np.bool_]
     discarded: NDArray[np.bool_]
+    lost: NDArray[np.bool_]
 
 
 def read_packets(file: str) -> PacketTable:
@@ -93,6 +97,8 @@ def read_packets(file: str) -> PacketTable:
     if samples is None:
         with open_video(file) as (container, stream):
             samples = _from_packets(container.demux(stream))
+            if "mp4" in container.format.name:
+                samples = _with_lost(samples, stream, Path(file).stat().st_size)
     return _arrange(samples, time_base, reorders, datable)
 
 
@@ -109,7 +115,42 @@ def _from_packets(packets: Iterable[Packet[VideoStream]]) -> _Samples:
     ]
     times = np.array([row[:2] for row in rows], np.int64).reshape(-1, 2)
     flags = np.array([row[2:] for row in rows], bool).reshape(-1, 2)
-    return _Samples(times[:, 0], times[:, 1], flags[:, 0], flags[:, 1])
+    nothing = np.zeros(len(rows), bool)
+    return _Samples(times[:, 0], times[:, 1], flags[:, 0], flags[:, 1], nothing)
+
+
+def _with_lost(samples: _Samples, stream: VideoStream, size: int) -> _Samples:
+    """The samples, and those that the table of a file lists beyond its end.
+
+    When they were shown is what no packet says any more; where the rate is constant, presentation
+    times are decoding times later by a constant.
+
+    Args:
+        samples: what can be read of the file.
+        stream: the video stream.
+        size: of the file, bytes.
+    """
+    entries = list(stream.index_entries)
+    ends = np.array([entry.pos + entry.size for entry in entries], np.int64)
+    time = np.array([entry.timestamp for entry in entries], np.int64)
+    count = len(samples.dts)
+    whole = int((ends[:count] <= size).sum())
+    beyond = len(ends) > whole and bool((ends[whole:] > size).all())
+    if not whole or not beyond or not np.array_equal(samples.dts[:whole], time[:whole]):
+        return samples
+    delay = int(samples.pts[0] - samples.dts[0])
+    expected = np.setdiff1d(time + delay, samples.pts[:whole])[whole - len(time) :]
+    flags = [
+        np.array([getattr(entry, name) for entry in entries[whole:]], bool)
+        for name in ("is_keyframe", "is_discard")
+    ]
+    return _Samples(
+        np.append(samples.pts[:whole], expected),
+        time,
+        np.append(samples.key[:whole], flags[0]),
+        np.append(samples.discarded[:whole], flags[1]),
+        np.arange(len(time)) >= whole,
+    )
 
 
 def _from_table(container: InputContainer, stream: VideoStream) -> _Samples | None:
@@ -141,7 +182,7 @@ def _from_table(container: InputContainer, stream: VideoStream) -> _Samples | No
         )
         if not agrees:
             return None
-    return _Samples(time, time, key, discarded)
+    return _Samples(time, time, key, discarded, np.zeros(len(time), bool))
 
 
 def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bool) -> PacketTable:
@@ -168,6 +209,7 @@ def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bo
     segment = np.cumsum(resets, dtype=np.int64)
     order = np.lexsort((pts, segment)) if reorders else np.arange(len(pts))
     pts, key, segment = pts[order], key[order], segment[order]
+    lost = samples.lost[shown][order]
     rows = np.full(len(shown), -1)
     rows[np.flatnonzero(shown)[order]] = np.arange(len(order))
     times, moved = straighten(pts, segment, step)
@@ -180,6 +222,7 @@ def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bo
         start=int(pts[0]) * time_base if len(pts) else Fraction(0),
         rows=rows,
         oddities=oddities,
+        lost=len(lost) - int(np.argmax(lost)) if lost.any() else 0,
     )
 
 

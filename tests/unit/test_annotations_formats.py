@@ -228,6 +228,19 @@ def test_workbook_with_a_damaged_part(tmp_path, part, content):
     assert problems[0][0] in ("undecodable-file", "empty-sheet")
 
 
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+def test_a_workbook_that_unpacks_to_too_much_is_refused(tmp_path, suffix):
+    source, bomb = excel(tmp_path, [HEADER]), tmp_path / f"bomb{suffix}"
+    with (
+        zipfile.ZipFile(source) as whole,
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in whole.namelist():
+            large = name == "xl/worksheets/sheet1.xml"
+            packed.writestr(name, bytes(2**25) if large else whole.read(name))
+    assert read(bomb) == ([], [("too-large", None)])
+
+
 @pytest.mark.skipif(not (SHARED / "cela").is_dir(), reason=f"no real sheets in {SHARED}")
 def test_a_real_sheet_is_the_same_from_csv_and_from_excel(tmp_path):
     import csv

@@ -175,7 +175,8 @@ def test_undelivered_frames_are_named(tmp_path):
         list(decode_frames(str(file), index, 1, np.array([5, 30, 33, 36, 46])))
     (problem,) = caught.value.problems
     assert problem.file == str(file)
-    assert "2 wanted frames: 33, 36" in problem.message
+    assert "2 of 5 wanted frames cannot be decoded" in problem.message
+    assert "33 at 1.068 s, 36 at 1.168 s" in problem.message
 
 
 def test_without_a_card_that_can_the_log_says_so_once(caplog):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -182,3 +184,20 @@ def test_missing_and_unreadable_pictures_are_problems(tmp_path):
     for frame, words in ((1, "cannot be read"), (2, "frame 2, which the index lists, is gone")):
         with pytest.raises(InputError, match=words):
             list(read_frames(str(tmp_path / "01"), index, 1, np.array([frame])))
+
+
+@pytest.mark.parametrize("claiming", [1, 2])
+def test_a_picture_that_claims_gigabytes_is_a_problem(tmp_path, claiming):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in (1, 2):
+        picture(number).resize((32, 24)).save(folder / f"{number:06d}.png")
+    file = folder / f"{claiming:06d}.png"
+    data = bytearray(file.read_bytes())
+    data[16:24] = struct.pack(">II", 60_000, 60_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    file.write_bytes(data)
+    with pytest.raises(InputError, match=f"{claiming:06d}.png"):
+        write_index("S1C2", [str(folder)], "images", "30", tmp_path / "i", tmp_path / "a.json")
+        index = RecordingIndex.read(tmp_path / "i")
+        list(read_frames(str(folder), index, 1, np.array([1, 2])))

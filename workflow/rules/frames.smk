@@ -44,9 +44,34 @@ rule extract_frames:
         mem_mb=growing(1_500),
         runtime=growing(240),
     params:
-        settings={**section("frames", *PIXELS), **section("video", "hwaccel")},
+        settings={**section("frames", *PIXELS), **section("video", "hwaccel", "damaged")},
         recording=row("kind"),
         source=chapter_identity,
         code=fingerprint.code("extract_frames"),
     script:
         "../scripts/extract_frames.py"
+
+
+rule list_damage:
+    """List what could not be decoded, with video.damaged: skip; fail if that was all of a label."""
+    input:
+        labels=expand("<results>/labels/{recording}.parquet", recording=IN_DATASET),
+        manifests=ALL_MANIFESTS,
+    output:
+        damaged="<results>/audit/damaged.csv",
+    log:
+        "<logs>/list_damage.log",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(1_000),
+        runtime=growing(10),
+    params:
+        recordings=membership(IN_DATASET, ("id", "split")),
+        code=fingerprint.code("list_damage"),
+    script:
+        "../scripts/list_damage.py"
+
+
+# Where damage is refused there is none to list.
+ALL_DAMAGES = rules.list_damage.output if settings.video.damaged == "skip" else []

@@ -23,6 +23,7 @@ rule index_recording:
         runtime=growing(60),
     params:
         recording=footage,
+        settings=section("video", "damaged"),
         code=fingerprint.code("index_recording"),
     script:
         "../scripts/index_recording.py"
@@ -45,7 +46,7 @@ rule concatenate_chapters:
         mem_mb=growing(1_000),
         runtime=growing(120),
     params:
-        settings=section("video", "ffmpeg"),
+        settings=section("video", "ffmpeg", "damaged"),
         sources=identities,
         code=fingerprint.code("concatenate_chapters"),
     script:

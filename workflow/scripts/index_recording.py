@@ -12,4 +12,5 @@ if __name__ == "__main__":
             rate=snakemake.params.recording["rate"],
             index=snakemake.output.index,
             audit=snakemake.output.audit,
+            damaged=snakemake.params.settings["damaged"],
         )

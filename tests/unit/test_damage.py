@@ -1,0 +1,183 @@
+"""Damaged chapters: what damage has reached is left out or refused, the rest keeps its place."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from clapboard.problems import InputError
+from clapboard.video.damage import stretches
+from clapboard.video.decoding import decode_frames
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
+from clapboard.video.media import NoVideoError, media_info, open_video, probe
+from tests.faults.boxes import find, overwrite
+from tests.filming import Camera, film, read_number
+
+GOP = 15
+CAMERA = Camera(gop=GOP, b_frames=2, options={"movflags": "faststart"})
+
+
+def indexed(folder: Path, *files: Path, damaged: str = "refuse") -> RecordingIndex:
+    names = [str(file) for file in files]
+    write_index("S1C1", names, "video", "", folder / "i", folder / "a.json", damaged)
+    return RecordingIndex.read(folder / "i")
+
+
+def warnings(folder: Path) -> str:
+    return " ".join(json.loads((folder / "a.json").read_text())["warnings"])
+
+
+def packets(file: Path) -> list[tuple[int, int, int]]:
+    """Place and size of every packet in decoding order, and the frame that it holds."""
+    with av.open(str(file)) as container:
+        found = [(p.pos, p.size, p.pts) for p in container.demux(video=0) if p.size]
+    order = {pts: number for number, pts in enumerate(sorted(p[2] for p in found), 1)}
+    return [(pos, size, order[pts]) for pos, size, pts in found]
+
+
+def blank(file: Path, place: int) -> int:
+    """Overwrite the data of one packet with zeros; the frame that it held."""
+    position, size, frame = packets(file)[place]
+    data = bytearray(file.read_bytes())
+    data[position + 5 : position + size] = bytes(size - 5)
+    file.write_bytes(data)
+    return frame
+
+
+def cut(file: Path, place: int) -> None:
+    """Cut a file off in the middle of a packet."""
+    position, size, _ = packets(file)[place]
+    file.write_bytes(file.read_bytes()[: position + size // 2])
+
+
+@pytest.mark.parametrize("codec", ["h264", "mpeg4"])
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("place", [0, 17, 20, 29])
+def test_exactly_what_damage_may_have_reached_is_left_out(tmp_path, codec, threads, place):
+    file = tmp_path / "1.mp4"
+    film(file, replace(CAMERA, codec=codec), 60)
+    index = indexed(tmp_path, file)
+    blank(file, place)
+    group = place // GOP
+    reached = {
+        frame
+        for number, (_, _, frame) in enumerate(packets(file))
+        if number >= place and (frame - 1) // GOP == group
+    }
+    spoilt: dict[int, str] = {}
+    every = np.arange(1, 61)
+    got = list(decode_frames(str(file), index, 1, every, threads, spoilt=spoilt))
+    assert all(read_number(picture.to_ndarray(format="gray")) == n for n, picture in got)
+    assert set(spoilt) | {number for number, _ in got} == set(every.tolist())
+    assert not set(spoilt) & {number for number, _ in got}
+    assert set(spoilt) <= reached
+    assert packets(file)[place][2] in spoilt
+
+
+def test_a_cut_chapter_is_refused_and_its_place_named(tmp_path):
+    file = tmp_path / "1.mp4"
+    film(file, CAMERA, 60)
+    cut(file, 40)
+    with pytest.raises(InputError, match=r"1\.mp4: The file is cut off: 20 of the 60 frames"):
+        indexed(tmp_path, file)
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_frames_after_a_cut_chapter_keep_number_and_time(tmp_path, b_frames):
+    camera = replace(CAMERA, b_frames=b_frames)
+    files = [tmp_path / "1.mp4", tmp_path / "2.mp4"]
+    film(files[0], camera, 60)
+    film(files[1], camera, 30, first_number=61)
+    whole = indexed(tmp_path, *files)
+    cut(files[0], 40)
+    index = indexed(tmp_path, *files, damaged="skip")
+    assert index.pts.tolist() == whole.pts.tolist()
+    assert index.pictured.tolist() == [
+        n <= 60 - index.chapters[0].lost or n > 60 for n in range(1, 91)
+    ]
+    assert 20 <= index.chapters[0].lost <= 22
+    assert "cut off" in warnings(tmp_path)
+    there = np.flatnonzero(index.pictured[:60]) + 1
+    got = list(decode_frames(str(files[0]), index, 1, there, 1))
+    assert [read_number(picture.to_ndarray(format="gray")) for _, picture in got] == there.tolist()
+
+
+def test_no_chapter_may_follow_one_whose_length_nobody_knows(tmp_path):
+    files = [tmp_path / "1.mkv", tmp_path / "2.mkv"]
+    film(files[0], replace(CAMERA, options={}), 60)
+    film(files[1], replace(CAMERA, options={}), 30, first_number=61)
+    files[0].write_bytes(files[0].read_bytes()[: files[0].stat().st_size // 2])
+    with pytest.raises(InputError, match="nobody knows when the next chapter begins"):
+        indexed(tmp_path, *files, damaged="skip")
+    assert len(indexed(tmp_path, files[0], damaged="skip")) < 60
+    assert "The header says that the video lasts" in warnings(tmp_path)
+
+
+def test_a_header_that_contradicts_its_table_is_refused(tmp_path):
+    file = tmp_path / "1.mp4"
+    film(file, CAMERA, 60)
+    data = bytearray(file.read_bytes())
+    ((start, _),) = find(data, b"stts")
+    (length,) = struct.unpack_from(">I", data, start + 20)
+    struct.pack_into(">I", data, start + 20, length + length // 10)
+    file.write_bytes(data)
+    with pytest.raises(InputError, match=r"by its table of frames 2\.2"):
+        indexed(tmp_path, file, damaged="skip")
+
+
+def test_absurd_sizes_are_refused_before_any_decoding(tmp_path):
+    file = tmp_path / "1.mov"
+    film(file, Camera(codec="mjpeg"), 5)
+    data = bytearray(file.read_bytes())
+    overwrite(data, b"stsd", 48, b"\xff\xff\xff\xff")
+    data = data.replace(
+        b"\xff\xc0\x00\x11\x08\x00\x78\x00\xa0", b"\xff\xc0\x00\x11\x08" + b"\xff" * 4
+    )
+    file.write_bytes(data)
+    (problem,) = probe([str(file)])[1]
+    assert problem.check == "absurd-frame-size"
+
+
+def test_a_stream_of_an_unknown_codec_is_no_video(tmp_path):
+    file = tmp_path / "1.mp4"
+    film(file, Camera(), 5)
+    data = bytearray(file.read_bytes())
+    overwrite(data, b"stsd", 20, b"zzzz")
+    file.write_bytes(data)
+    with pytest.raises(NoVideoError):
+        media_info(file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nother.mp4\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile other.mp4\n",
+    ],
+)
+def test_lists_of_other_files_are_no_video_whatever_they_are_called(tmp_path, text):
+    film(tmp_path / "other.mp4", Camera(), 5)
+    file = tmp_path / "1.mp4"
+    file.write_text(text)
+    with pytest.raises(av.FFmpegError), open_video(file):
+        pass
+
+
+def test_stretches_of_numbers():
+    assert stretches([7, 1, 2, 3, 9, 8]) == [(1, 3), (7, 9)]
+    assert stretches([]) == []
+
+
+def test_the_last_frame_of_a_healthy_file_may_be_longer_than_its_header(tmp_path):
+    file = tmp_path / "1.mp4"
+    times = [Fraction(n, 30) for n in range(30)] + [Fraction(2)]
+    film(file, replace(CAMERA, b_frames=0), times)
+    assert len(indexed(tmp_path, file)) == 31
