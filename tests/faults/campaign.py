@@ -199,15 +199,19 @@ def run(name: str, chosen: Sequence[Case], work: Path, jobs: int = 1, again: boo
 
 
 def figures(name: str, outcomes: Iterable[dict[str, Any]]) -> str:
-    """The table of a campaign: tried, passed and failed by kind, and what was fixed."""
+    """The table of a campaign: tried, passed, failed by kind; what was fixed, what is missing."""
     tried, passed = Counter[str](), Counter[str]()
     for outcome in outcomes:
         tried[outcome["kind"]] += 1
         passed[outcome["kind"]] += not outcome["error"]
-    rows = [[kind, count, passed[kind], count - passed[kind], ""] for kind, count in tried.items()]
+    kinds = sorted(tried.items())
+    rows = [[kind, count, passed[kind], count - passed[kind], ""] for kind, count in kinds]
     whole, well = tried.total(), passed.total()
     rows.append(["**all**", whole, well, whole - well, len(found(name))])
-    return table(["what goes wrong", "tried", "passed", "failed", "fixed"], rows)
+    text = table(["what goes wrong", "tried", "passed", "failed", "fixed"], rows)
+    if missing := find(name).CASES - whole:
+        text += f"\n\n{missing} cases of the whole campaign are still to be tried."
+    return text
 
 
 def found(name: str) -> list[dict[str, str]]:
