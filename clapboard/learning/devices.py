@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from clapboard.learning import nodes
+
 HALF_PRECISION_SINCE = (7, 0)
 """GPU compute capability from which half precision is faster than single."""
 
@@ -24,6 +26,8 @@ def prepare(seed: int, threads: int = 0) -> None:
         tf.config.experimental.enable_op_determinism()
     if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
+    if nodes.workers() > 1:
+        nodes.strategy()
 
 
 def precision(setting: str) -> str:
@@ -43,7 +47,9 @@ def precision(setting: str) -> str:
 
 
 def strategy() -> tf.distribute.Strategy:
-    """All GPUs of this machine working on one model, or TensorFlow's default without a GPU."""
+    """All GPUs of this machine, or of all nodes, on one model; TensorFlow's default without."""
+    if nodes.workers() > 1:
+        return nodes.strategy()
     if tf.config.list_physical_devices("GPU"):
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from clapboard.learning import data
+from clapboard.learning import data, nodes
 from clapboard.learning.augmentation import Augmentation
 from clapboard.learning.checkpoint import Checkpoint
 from clapboard.learning.inputs import Inputs, sees_frames
@@ -67,14 +67,17 @@ def fit(
     if settings["tensorboard"]:
         folder = record.folder.with_name("tensorboard")
         callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
+    batches = data.training_batches(
+        seen.source, seen.items, seen.targets, batch_size, settings["seed"], record.epoch
+    )
+    judged = data.ordered_batches(held_out.source, held_out.items, held_out.targets, batch_size)
+    if nodes.workers() > 1:
+        nodes.build(learner, seen.items.ndim)
+        batches, judged = nodes.shared(batches), nodes.shared(judged)
     learner.fit(
-        data.training_batches(
-            seen.source, seen.items, seen.targets, batch_size, settings["seed"], record.epoch
-        ),
+        batches,
         steps_per_epoch=seen.batches,
-        validation_data=data.ordered_batches(
-            held_out.source, held_out.items, held_out.targets, batch_size
-        ),
+        validation_data=judged,
         epochs=settings["epochs"],
         initial_epoch=record.epoch,
         callbacks=callbacks,

@@ -1,0 +1,58 @@
+"""TensorFlow across several nodes, and what Keras 3 lacks for it.
+
+Keras (3.15) fits a model under MultiWorkerMirroredStrategy but for two places: it reduces the
+figures of a step along an axis that numbers do not have, and it looks at the first batch of one
+worker as if it were a plain array. Here figures are the mean over all workers, so that each of them
+stops at the same epoch, and the model is built before the first batch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.tensorflow import trainer
+
+
+def workers() -> int:
+    """How many workers train together; 1 without a cluster."""
+    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    return max(1, len(cluster.get("worker", ())))
+
+
+@cache
+def strategy() -> tf.distribute.Strategy:
+    """All devices of all workers working on one model; to be called before any operation."""
+    trainer.reduce_per_replica = _mean_of_all
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _mean_of_all(values: Any, strategy: tf.distribute.Strategy, reduction: str) -> Any:
+    """The figures of a step, the mean over all replicas of all workers."""
+    return keras.tree.map_structure(lambda value: strategy.reduce("MEAN", value, axis=None), values)
+
+
+def build(learner: keras.Model, item_axes: int) -> None:
+    """Build a compiled model, so that no batch is needed for it.
+
+    Args:
+        learner: compiled.
+        item_axes: axes of the targets of a batch, 1 for frames, 2 for sequences.
+    """
+    data = np.zeros([size or 1 for size in learner.input_shape], np.float32)
+    targets = np.zeros(data.shape[:item_axes], np.int64)
+    learner._symbolic_build(data_batch=(data, targets))
+    learner._maybe_symbolic_build = lambda *_, **__: None
+
+
+def shared(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Batches of which every worker takes its share."""
+    options = tf.data.Options()
+    policy = tf.data.experimental.AutoShardPolicy.DATA
+    options.experimental_distribute.auto_shard_policy = policy
+    return batches.with_options(options)

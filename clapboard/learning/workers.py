@@ -1,0 +1,124 @@
+"""One training on several nodes of a Slurm cluster: a worker on each, of which the first writes.
+
+Every worker takes its share of every batch, and TensorFlow's MultiWorkerMirroredStrategy sums the
+gradients between them. Only epochs that all have finished count, so that a training that was killed
+goes on with any number of workers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+OUTPUTS = ("model", "history", "curves", "summary")
+STATES = ("training", "fine-tuning")
+
+# Slurm gives a job no port of its own; two jobs on one node differ in their last digits.
+FIRST_PORT, PORTS = 20_000, 10_000
+
+
+def train_on(nodes: int, **arguments: Any) -> None:
+    """Train on this node, or on so many nodes of the job that this process belongs to.
+
+    Args:
+        nodes: of the job.
+        arguments: of `clapboard.learning.training.train`.
+
+    Raises:
+        InputError: as `train`, on one node.
+        subprocess.CalledProcessError: a worker failed; it has said why.
+    """
+    if nodes > 1:
+        start(nodes, arguments)
+        return
+    from clapboard.learning.training import train
+
+    train(**arguments)
+
+
+def start(nodes: int, arguments: Mapping[str, Any]) -> None:
+    """Start a worker on every node of the Slurm job and wait for all of them."""
+    job = os.environ["SLURM_JOB_ID"]
+    work = {"workers": addresses(_nodes_of(job), int(job)), "arguments": dict(arguments)}
+    folder = Path(arguments["model"]).parent
+    folder.mkdir(parents=True, exist_ok=True)  # all nodes see it, unlike the one for temporaries
+    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".workers-", suffix=".json") as file:
+        json.dump(work, file, default=str)
+        file.flush()
+        tasks = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
+        threads = arguments.get("threads") or 1
+        subprocess.run(
+            [
+                "srun",
+                "--overlap",
+                "--kill-on-bad-exit=1",
+                *tasks,
+                f"--cpus-per-task={threads}",
+                sys.executable,
+                "-m",
+                "clapboard.learning.workers",
+                file.name,
+            ],
+            check=True,
+            # The package beside the Snakefile, as for the script that calls this.
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+
+
+def addresses(nodes: Sequence[str], job: int) -> list[str]:
+    """Address and port of the worker on every node, by the order of the nodes."""
+    first = FIRST_PORT + job % PORTS
+    return [f"{address}:{first + rank}" for rank, address in enumerate(nodes)]
+
+
+def _nodes_of(job: str) -> list[str]:
+    """Network addresses of the nodes of a job, in the order in which Slurm numbers tasks."""
+    compact = _said("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
+    names = _said("scontrol", "show", "hostnames", compact).split()
+    found = []
+    for name in names:
+        fields = _said("scontrol", "--oneliner", "show", "node", name).split()
+        found.append(next(field[9:] for field in fields if field.startswith("NodeAddr=")))
+    return found
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def work_as(rank: int, workers: Sequence[str], arguments: Mapping[str, Any]) -> None:
+    """Train as one of several workers; all but the first write where nobody looks.
+
+    Args:
+        rank: number of this worker, from 0.
+        workers: address and port of each.
+        arguments: of `clapboard.learning.training.train`.
+    """
+    task = {"type": "worker", "index": rank}
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": list(workers)}, "task": task})
+    from clapboard.learning.training import train  # TensorFlow reads TF_CONFIG as it is started
+
+    if rank == 0:
+        train(**arguments)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        # All go on from the same epoch. The first worker ends none before all have begun.
+        state = Path(arguments["model"]).parent
+        for name in STATES:
+            if (state / name).is_dir():
+                ignored = shutil.ignore_patterns("*.cache")
+                shutil.copytree(state / name, Path(folder, name), ignore=ignored)
+        hidden = {name: Path(folder, Path(arguments[name]).name) for name in OUTPUTS}
+        train(**{**arguments, **hidden})
+
+
+if __name__ == "__main__":
+    given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    work_as(int(os.environ["SLURM_PROCID"]), given["workers"], given["arguments"])

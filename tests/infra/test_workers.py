@@ -1,0 +1,102 @@
+"""One training by two workers on loopback, as Slurm starts them on two nodes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from labelled_set import make_labelled_set
+from project import REPOSITORY
+from slurm import free_port
+
+from clapboard.learning.workers import addresses
+from clapboard.settings.model_settings import Cnn
+
+OUTPUTS = {"model": "model.keras", "history": "history.csv", "curves": "c.png", "summary": "s.txt"}
+
+
+def arguments(folder, data, epochs):
+    chosen = {"epochs": epochs, "batch_size": 8, "patience": 9}
+    return {
+        "manifest": str(data / "manifest.parquet"),
+        "labels": str(data / "labels.csv"),
+        "data_folder": str(data),
+        "settings": Cnn(architecture="cnn", **chosen).model_dump(mode="json"),
+        "threads": 1,
+        **{name: str(folder / file) for name, file in OUTPUTS.items()},
+    }
+
+
+def work(folder, given, ranks=(0, 1)):
+    """Start workers as `srun` does; what each says, when all have ended."""
+    file = folder / "work.json"
+    ports = [f"127.0.0.1:{free_port()}" for _ in ranks]
+    file.write_text(json.dumps({"workers": ports, "arguments": given}))
+    started = []
+    for rank in ranks:
+        environment = os.environ | {"SLURM_PROCID": str(rank), "PYTHONPATH": str(REPOSITORY)}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "clapboard.learning.workers", file],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=folder,
+            )
+        )
+    try:
+        screens = [process.communicate(timeout=500)[0] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in started] == [0] * len(ranks), screens
+    return screens
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_labelled_set(tmp_path_factory.mktemp("set"), frames=8)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("two")
+    screens = work(folder, arguments(folder, data, epochs=2))
+    return folder, screens
+
+
+def losses(screen):
+    return [line.partition("val_loss: ")[2] for line in screen.splitlines() if "val_loss" in line]
+
+
+def test_both_see_the_same_figures_and_only_the_first_writes(trained):
+    folder, screens = trained
+    assert len(losses(screens[0])) == 2
+    assert losses(screens[0]) == losses(screens[1])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [*OUTPUTS.values(), "work.json"]
+    )
+
+
+def test_the_model_learns_as_on_one_node(trained, data, tmp_path):
+    from clapboard.artifacts import read_csv
+    from clapboard.learning.training import train
+
+    train(**arguments(tmp_path, data, epochs=2))
+    alone, together = (read_csv(folder / "history.csv") for folder in (tmp_path, trained[0]))
+    # Augmentation and dropout draw other numbers on each worker, so that figures agree roughly.
+    np.testing.assert_allclose(
+        [float(row["val_loss"]) for row in together],
+        [float(row["val_loss"]) for row in alone],
+        rtol=0.2,
+    )
+
+
+def test_every_job_and_node_has_an_address_of_its_own():
+    one, other = addresses(["10.0.0.1", "10.0.0.2"], 41), addresses(["10.0.0.1", "10.0.0.2"], 42)
+    assert one == ["10.0.0.1:20041", "10.0.0.2:20042"]
+    assert set(one).isdisjoint(other)
