@@ -7,7 +7,9 @@ import uuid
 import boto3
 import pytest
 import seaweed
+from lab import connect
 from project import REPOSITORY, make_project
+from travelling import Site
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +61,13 @@ def bucket_name(server):
     )
     client.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, server, bucket_name, local):
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in seaweed.WRITER.items():
+            environment.setenv(name, value)
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        bucket = connect(bucket_name, server.endpoint)
+        yield Site(tmp_path_factory.mktemp("site"), server, bucket, local)

@@ -1,11 +1,13 @@
 """Labelled copies made by the server, against a real server."""
 
+import obstore
 import pytest
 import seaweed
 from faults import Proxy
 from lab import Lab, connect
 
 from clapboard.problems import InputError
+from clapboard.s3 import concurrency
 from clapboard.s3.labelling import find_labelled, label, plan_labels
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import NAME, read_receipt
@@ -191,10 +193,19 @@ def test_no_credentials_and_no_bucket_are_said(lab, server, monkeypatch):
         connect(lab.bucket.name, server.endpoint)
 
 
-def test_more_objects_than_a_page_are_all_seen(server, bucket_name, as_writer, tmp_path):
-    bucket = connect(bucket_name, server.endpoint)
-    lab = Lab(bucket, tmp_path, "pages", {"S1": "Training"}, frames=2300)
-    lab.label("S1C2", dict.fromkeys(range(1, 2301), "BAGGING"))
+def test_twenty_thousand_objects_are_all_seen(server, bucket_name, as_writer, tmp_path):
+    count = 20_000
+    bucket = connect(bucket_name, server.endpoint, connections=64)
+    lab = Lab(bucket, tmp_path, "pages", {"S1": "Training"}, frames=0)
+    lab.index("S1C2", count)
+    lab.label("S1C2", dict.fromkeys(range(1, count + 1), "BAGGING"))
+
+    async def put(frame):
+        key = lab.frames.key(f"S1C2/S1C2{frame:06d}.jpg")
+        await obstore.put_async(bucket.store, key, b"%d" % frame)
+
+    concurrency.run(range(1, count + 1), put, 64, "frames")
     plan, receipt = run(lab)
-    assert receipt.facts["objects"] == 2300
-    assert plan.requests()["LIST"] >= 4
+    assert receipt.facts["objects"] == len(plan.todo) == count
+    assert plan.requests()["LIST"] == 2 * (1 + count // 1000)
+    assert run(lab)[0].todo == ()

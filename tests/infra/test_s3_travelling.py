@@ -1,7 +1,6 @@
 """Raw material and results in a bucket: every machine does what is missing and nothing else."""
 
 import os
-import uuid
 
 import pytest
 import seaweed
@@ -9,45 +8,13 @@ from comparing import tables
 from faults import Proxy
 from lab import connect
 from project import ACTS, write_sheet
-from travelling import Machine, in_bucket, jobs
+from travelling import Machine, jobs
 
 from clapboard.problems import InputError
 from clapboard.s3 import mirror
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import NAME, Receipt, read_receipt, write_receipt
-
-
-class Site:
-    """A bucket with raw material, and one machine that has made and handed over everything."""
-
-    def __init__(self, folder, server, bucket, local):
-        self.folder, self.server, self.bucket, self.local = folder, server, bucket, local
-        self.prefix = f"site-{uuid.uuid4().hex[:6]}"
-        self.rows = in_bucket(local, bucket, self.prefix)
-        self.place = Location(bucket.name, f"{self.prefix}/results/")
-        self.first = self.machine("first")
-        self.planned = self.first.snakemake("--dry-run")
-        self.fetched_by_plan = list(self.first.results.glob("sources/*/*/videos/*/*"))
-        self.made = self.first.snakemake()
-
-    def machine(self, name, **sections):
-        """A new empty machine with the repository, configuration and table only."""
-        folder = self.folder / f"{name}-{uuid.uuid4().hex[:4]}"
-        return Machine(folder, self.rows, self.server.endpoint, self.place.url, **sections)
-
-    def key(self, name):
-        return self.place.key(name)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory, server, bucket_name, local):
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in seaweed.WRITER.items():
-            environment.setenv(name, value)
-        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        bucket = connect(bucket_name, server.endpoint)
-        yield Site(tmp_path_factory.mktemp("site"), server, bucket, local)
 
 
 def test_a_dry_run_downloads_no_video_and_the_run_leaves_the_bucket_as_it_was(site):

@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+import seaweed
 import slurm
 from comparing import tables
 from project import REPOSITORY, make_project
+from travelling import jobs
 
 PROFILE = REPOSITORY / "profiles" / "slurm"
 # The queue is looked at more often than the plugin does for jobs that take hours.
@@ -83,6 +85,40 @@ def test_same_results_as_on_one_machine(cluster, local, tmp_path):
     submitted = len(re.findall(r"submitted with SLURM jobid", screen))
     recordings = 6
     assert submitted < 3 * recordings + 12 + 6 + 5, "short jobs are to be grouped"
+
+
+def test_two_nodes_train_one_model(cluster, local, tmp_path):
+    project = local.copy(tmp_path / "project")
+    (project.results / "models" / "cnn" / "model.keras").unlink()
+    two = ["train_model:nodes=2", "train_model:tasks=2", "train_model:gpu=0"]
+    only = ["--force", "--cores", "1", "--set-resources", *two, "--"]
+    finish(on_slurm(project.folder, *only, "results/models/cnn/model.keras"), project.folder)
+    said = (project.results / "logs" / "train_model" / "cnn.log").read_text()
+    assert said.count("Epoch 1/1") == 2, said
+    assert (project.results / "models" / "cnn" / "model.keras").is_file()
+
+
+def test_a_node_that_shares_no_files_works_from_the_bucket(cluster, site):
+    site.bucket.delete([site.key("models/cnn/metrics.json")])
+    node = site.machine("node")
+    command = f"{sys.executable} -m snakemake --snakefile {REPOSITORY}/Snakefile --cores 2"
+    subprocess.run(
+        [
+            "sbatch",
+            "--wait",
+            "--cpus-per-task=2",
+            "--mem=4000",
+            "--output=screen",
+            "--wrap",
+            command,
+        ],
+        cwd=node.folder,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), **seaweed.WRITER},
+        check=True,
+        timeout=900,
+    )
+    assert jobs((node.folder / "screen").read_text()) == {"evaluate_model": 1, "all": 1}
+    assert tables(node.results) == tables(site.local.results)
 
 
 def test_a_cancelled_job_and_a_dead_node_cost_only_time(cluster, local, tmp_path):

@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+import uuid
 from collections import Counter
 
-from project import REPOSITORY, table
+from project import REPOSITORY, Project, table
+
+from clapboard.s3.location import Location
 
 CLAPBOARD = "import sys; from clapboard.cli import main; sys.exit(main())"
 STORAGE = {"dataset": {"storage": "shards"}}
@@ -30,8 +33,6 @@ class Machine:
     """A checkout of its own: configuration, table, and nothing else."""
 
     def __init__(self, folder, rows, endpoint, results, **sections):
-        from project import Project
-
         (folder / "config").mkdir(parents=True)
         self.project = Project(folder)
         self.folder, self.results = folder, folder / "results"
@@ -78,3 +79,25 @@ class Machine:
 def jobs(screen):
     """How many jobs of each rule a run began."""
     return Counter(re.findall(r"^(?:local)?rule (\w+):", screen, re.MULTILINE))
+
+
+class Site:
+    """A bucket with raw material, and one machine that has made and handed over everything."""
+
+    def __init__(self, folder, server, bucket, local):
+        self.folder, self.server, self.bucket, self.local = folder, server, bucket, local
+        self.prefix = f"site-{uuid.uuid4().hex[:6]}"
+        self.rows = in_bucket(local, bucket, self.prefix)
+        self.place = Location(bucket.name, f"{self.prefix}/results/")
+        self.first = self.machine("first")
+        self.planned = self.first.snakemake("--dry-run")
+        self.fetched_by_plan = list(self.first.results.glob("sources/*/*/videos/*/*"))
+        self.made = self.first.snakemake()
+
+    def machine(self, name, **sections):
+        """A new empty machine with the repository, configuration and table only."""
+        folder = self.folder / f"{name}-{uuid.uuid4().hex[:4]}"
+        return Machine(folder, self.rows, self.server.endpoint, self.place.url, **sections)
+
+    def key(self, name):
+        return self.place.key(name)

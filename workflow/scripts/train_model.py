@@ -7,9 +7,10 @@ from clapboard import logs
 if __name__ == "__main__":
     size = snakemake.params.settings["batch_size"]
     with logs.job(snakemake.log[0], f"batch_size ({size}) of the model, or frames.size"):
-        from clapboard.learning.training import train  # TensorFlow's notices belong into the log
+        from clapboard.learning.workers import train_on  # TensorFlow's notices belong into the log
 
-        train(
+        train_on(
+            nodes=snakemake.resources.get("nodes", 1),
             manifest=snakemake.input.manifest,
             labels=snakemake.input.labels,
             data_folder=Path(snakemake.input.manifest).parent,
