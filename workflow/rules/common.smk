@@ -72,6 +72,11 @@ def fetched_chapters(wildcards):
     return [path for path in chapter_files(wildcards) if path in ORIGINS]
 
 
+def origin(wildcards):
+    """Address, size and entity tag of a chapter in S3."""
+    return list(ORIGINS[f"{settings.results}/sources/{wildcards.object}"])
+
+
 def sheet_file(wildcards):
     """The annotation sheet of a recording."""
     return recordings[wildcards.recording].annotations
@@ -215,40 +220,6 @@ def section(name, *keys):
     """A section of the configuration, or only the keys that a rule depends on."""
     whole = settings.section(name)
     return {key: whole[key] for key in keys or whole}
-
-
-# -- results in S3 --------------------------------------------------------------------------------
-
-
-def take_up():
-    """Before anything is planned: what another machine has made, if nothing is here yet."""
-    from clapboard.s3 import results  # takes a second, and most projects have no bucket
-
-    try:
-        results.take_up(section("s3"), Path(settings.results))
-    except InputError as error:
-        sys.exit(str(error))
-
-
-def take_shards():
-    """Before the first job: the shards that jobs of this run read and none of them makes."""
-    if not settings.s3.results:
-        return
-    from clapboard.s3 import results
-
-    jobs = list(workflow.dag.needrun_jobs())
-    shards = {f"{settings.results}/shards/{id}.parquet" for id in IN_DATASET}
-    read = shards & {path for job in jobs for path in job.input}
-    made = {path for job in jobs for path in job.output}
-    results.take_shards(section("s3"), Path(settings.results), read - made)
-
-
-def hand_over():
-    """At the end of a run, however it ended."""
-    if settings.s3.results:
-        from clapboard.s3 import results
-
-        results.hand_over(section("s3"), Path(settings.results))
 
 
 # -- what a job may take --------------------------------------------------------------------------

@@ -1,11 +1,6 @@
 """Chapters that the table of recordings names in S3, fetched when a job reads them."""
 
 
-def origin(wildcards):
-    """Address, size and entity tag of a chapter, by the path of its copy."""
-    return list(ORIGINS[f"{settings.results}/sources/{wildcards.object}"])
-
-
 rule fetch_chapter:
     """Bring a chapter from S3, whole or not at all; a killed fetch goes on where it stopped."""
     output:
