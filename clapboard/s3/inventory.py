@@ -26,8 +26,10 @@ STAYS = ("resized", "frames", "framedata", "video", "sources", "Data", "s3")
 """Folders of results that do not travel: pictures, and copies of the raw material."""
 
 TRAVELS = ("Data/labels.csv", "Data/manifest.parquet")
+STATES = ("training", "fine-tuning")
+"""Folders of trainings that go on: files that belong together, see `clapboard.cloud.unfinished`."""
+
 DIRECTORY_STAMP = ".snakemake_timestamp"
-CACHE = ".cache"
 
 PROVENANCE = "provenance.json"
 
@@ -57,7 +59,7 @@ def travels(name: str) -> bool:
     if path.is_absolute() or not path.parts or {"..", "."} & set(path.parts) or "\\" in name:
         return False
     hidden = any(part.startswith(".") and part != DIRECTORY_STAMP for part in path.parts)
-    if hidden or path.suffix == CACHE or not name.isprintable():
+    if hidden or {*STATES} & {*path.parts[:-1]} or not name.isprintable():
         return False
     return name in TRAVELS or (len(path.parts) > 1 and path.parts[0] not in STAYS)
 

@@ -11,9 +11,9 @@ push costs work, and never makes a wrong result.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import obstore
 
@@ -83,8 +83,6 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
             newer.append(name)
         else:
             todo.append(mine)
-    for name in _finished_states(known, results):
-        rows.pop(name)
     own = provenance.read_records(results, [name for name in local if name not in newer])
     merged = {**records, **own}
     same = not todo and rows == known and merged == records
@@ -180,17 +178,6 @@ def pull(
     provenance.write_records(results, records, taken)
     moved = tuple(one.path for one in todo)
     return Moved(moved, sum(one.bytes for one in todo), kept, tuple(newer))
-
-
-def _finished_states(known: Iterable[str], results: Path) -> Collection[str]:
-    """Rows of the state of trainings that have ended here since: their model is written."""
-    return [
-        name
-        for name in known
-        if PurePosixPath(name).parent.name in ("training", "fine-tuning")
-        and not (results / name).exists()
-        and (results / name).parent.with_name("model.keras").exists()
-    ]
 
 
 def _not_as_listed(name: str, location: Location) -> Problem:

@@ -111,8 +111,7 @@ def results(tmp_path, monkeypatch):
     files = {
         "check/report.csv": b"check\n",
         "models/cnn/model.keras": b"weights" * 1000,
-        "models/cnn/training/state.json": b"{}",
-        "models/cnn/training/training.cache": b"never",
+        "models/cnn/training/state.json": b"never",
         "shards/S1C1.tar": b"pictures" * 1000,
         "shards/S1C1.parquet": b"listed",
         "resized/S1C1/01/S1C1000001.jpg": b"never",
@@ -143,7 +142,7 @@ def test_there_and_back_with_time_stamps_and_no_folder_of_pictures(
     brought = content(tmp_path / "other")
     assert not any(data == b"never" for data, _ in brought.values())
     assert brought == {name: content(results)[name] for name in brought}
-    assert len(brought) == 6
+    assert len(brought) == 5
     assert mirror.push(bucket, place, results).moved == ()
     (results / "check" / "report.csv").write_bytes(b"other\n")
     assert mirror.push(bucket, place, results).moved == ("check/report.csv",)
@@ -162,13 +161,6 @@ def test_of_two_versions_the_later_stays(bucket, place, results, tmp_path):
     (results / "check" / "report.csv").write_bytes(b"latest\n")
     assert mirror.pull(bucket, place, results).newer == ("check/report.csv",)
     assert (results / "check" / "report.csv").read_bytes() == b"latest\n"
-
-
-def test_the_state_of_a_training_goes_when_the_training_has_ended(bucket, place, results):
-    mirror.push(bucket, place, results)
-    (results / "models" / "cnn" / "training" / "state.json").unlink()
-    mirror.push(bucket, place, results)
-    assert "models/cnn/training/state.json" not in read_manifest(bucket, place)[0]
 
 
 def test_a_truncated_object_is_not_believed(bucket, place, results, tmp_path):
@@ -202,7 +194,7 @@ def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp
     mirror.push(bucket, place, results)
     mirror.pull(bucket, place, tmp_path / "third", lambda name: True)
     third = content(tmp_path / "third")
-    assert len(third) == 6
+    assert len(third) == 5
     assert all(data.endswith(b" new") for data, _ in third.values())
 
 
@@ -220,7 +212,7 @@ def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(
     with Proxy(server.endpoint, fault) as proxy:
         slow = connect(bucket.name, proxy.endpoint)
         mirror.pull(slow, place, tmp_path / "other", lambda name: True)
-    assert len(content(tmp_path / "other")) == 6
+    assert len(content(tmp_path / "other")) == 5
 
 
 def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server, monkeypatch):
@@ -255,5 +247,5 @@ def test_results_of_more_objects_than_a_page(bucket, place, results):
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{number}")
     mirror.push(bucket, place, results)
-    assert len(read_manifest(bucket, place)[0]) == 1206
+    assert len(read_manifest(bucket, place)[0]) == 1205
     assert NAME in {place.name(one.key) for one in bucket.objects(place.prefix)}
