@@ -16,7 +16,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.backend.tensorflow import trainer
 
 
 def workers() -> int:
@@ -28,6 +27,8 @@ def workers() -> int:
 @cache
 def strategy() -> tf.distribute.Strategy:
     """All devices of all workers working on one model; to be called before any operation."""
+    from keras.src.backend.tensorflow import trainer  # not part of what Keras promises to keep
+
     trainer.reduce_per_replica = _mean_of_all
     return tf.distribute.MultiWorkerMirroredStrategy()
 
