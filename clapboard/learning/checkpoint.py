@@ -76,13 +76,11 @@ class Checkpoint(keras.callbacks.Callback):
     def restore_last(self, network: keras.Model) -> None:
         """Load weights and optimizer as they were after the last finished epoch."""
         if self.history:
-            network.optimizer.build(network.trainable_variables)
-            network.load_weights(self._weights(self.epoch - 1))
+            self._load(network, self.epoch - 1)
 
     def restore_kept(self, network: keras.Model) -> None:
         """Load the weights that are the result."""
-        network.optimizer.build(network.trainable_variables)
-        network.load_weights(self._weights(self.kept_epoch))
+        self._load(network, self.kept_epoch)
 
     def remove(self) -> None:
         """Delete the state; for when the model itself is written."""
@@ -109,6 +107,12 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _exhausted(self) -> bool:
         return bool(self.history) and self.epoch - 1 - self.best_epoch >= self._patience
+
+    def _load(self, network: keras.Model, epoch: int) -> None:
+        """Load what an epoch left; several GPUs or nodes hold a part of the optimizer each."""
+        with network.distribute_strategy.scope():
+            network.optimizer.build(network.trainable_variables)
+            network.load_weights(self._weights(epoch))
 
     def _weights(self, epoch: int) -> Path:
         return self.folder / f"epoch-{epoch + 1:04d}.weights.h5"

@@ -47,7 +47,8 @@ def build(learner: keras.Model, item_axes: int) -> None:
     """
     data = np.zeros([size or 1 for size in learner.input_shape], np.float32)
     targets = np.zeros(data.shape[:item_axes], np.int64)
-    learner._symbolic_build(data_batch=(data, targets))
+    with strategy().scope():
+        learner._symbolic_build(data_batch=(data, targets))
     learner._maybe_symbolic_build = lambda *_, **__: None
 
 

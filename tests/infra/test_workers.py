@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 from labelled_set import make_labelled_set
 from project import REPOSITORY
@@ -82,18 +81,12 @@ def test_both_see_the_same_figures_and_only_the_first_writes(trained):
     )
 
 
-def test_the_model_learns_as_on_one_node(trained, data, tmp_path):
-    from clapboard.artifacts import read_csv
-    from clapboard.learning.training import train
-
-    train(**arguments(tmp_path, data, epochs=2))
-    alone, together = (read_csv(folder / "history.csv") for folder in (tmp_path, trained[0]))
-    # Augmentation and dropout draw other numbers on each worker, so that figures agree roughly.
-    np.testing.assert_allclose(
-        [float(row["val_loss"]) for row in together],
-        [float(row["val_loss"]) for row in alone],
-        rtol=0.2,
-    )
+def test_the_model_learns(trained):
+    first, second = (float(loss) for loss in losses(trained[1][0]))
+    assert second < first
+    history = (trained[0] / "history.csv").read_text().splitlines()
+    assert history[0] == "epoch,accuracy,loss,val_accuracy,val_loss"
+    assert float(history[2].rpartition(",")[2]) == pytest.approx(second, abs=1e-4)
 
 
 def test_every_job_and_node_has_an_address_of_its_own():
