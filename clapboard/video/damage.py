@@ -207,31 +207,27 @@ def cut_off_problem(file: str, lost: int, frames: int, begin: Fraction, skip: bo
 
 
 def length_problem(
-    file: str, found: Fraction, declared: Fraction, skip: bool, last: bool
+    file: str, found: Fraction, declared: Fraction | None, skip: bool, placed: bool
 ) -> Problem:
-    """What to tell about a file whose frames last shorter or longer than its header says.
+    """What to tell about a file whose frames last shorter or longer than they should.
 
     Args:
         file: the chapter.
         found: seconds that its frames last.
-        declared: seconds by the header.
+        declared: seconds by the header; None when it ends in the middle of a part.
         skip: whether that may be passed over.
-        last: whether no other chapter follows, whose place in time would hang on it.
+        placed: whether it begins where it was begun and no other chapter follows.
     """
-    message = (
-        f"The header says that the video lasts {float(declared):.3f} s, its frames last "
-        f"{float(found):.3f} s: the file is cut off or damaged"
-    )
-    if skip and last:
-        return Problem(
-            "wrong-length",
-            message,
-            "Copy it again from the camera.",
-            file,
-            value=f"{float(found):.3f} s",
-            severity="warning",
-        )
+    said = "It ends within one of its parts, or has one that is none"
+    if declared is not None:
+        said = f"The header says that the video lasts {float(declared):.3f} s"
+    message = f"{said}; its frames last {float(found):.3f} s: the file is cut off or damaged"
     remedy = SKIP_REMEDY
-    if not last:
-        remedy = "Copy it again from the camera; nobody knows when the next chapter begins."
-    return Problem("wrong-length", message, remedy, file, value=f"{float(found):.3f} s")
+    if not placed:
+        remedy = "Copy it again from the camera; nobody knows when the frames behind were filmed."
+    elif skip:
+        remedy = "Copy it again from the camera."
+    severity: Severity = "warning" if skip and placed else "error"
+    return Problem(
+        "wrong-length", message, remedy, file, value=f"{float(found):.3f} s", severity=severity
+    )

@@ -22,6 +22,9 @@ from clapboard.video.rates import FrameRate, frame_rate
 ROUNDED_FRAMES = 2
 """By how many frames a header may be wrong about the length of a video."""
 
+BEGINNING_FRAMES = 4
+"""Frames after which the first one of a whole file comes at the latest, by its container."""
+
 
 @dataclass(frozen=True)
 class Footage:
@@ -153,12 +156,15 @@ def damages(footage: Sequence[Footage], skip: bool) -> list[Problem]:
     problems = []
     for number, part in enumerate(footage, start=1):
         lost, file = part.packets.lost, part.info.file
-        if lost:
+        if lost and part.info.whole:
             begin = int(part.packets.pts[-lost]) * part.packets.time_base
             problems.append(cut_off_problem(file, lost, part.frames, begin, skip))
-        elif part.info.declared and _misses(part):
-            last = number == len(footage)
-            problems.append(length_problem(file, part.duration, part.info.declared, skip, last))
+        elif (part.info.declared and _misses(part)) or not part.info.whole:
+            # Without its beginning or its end, nobody knows when what is there was filmed.
+            begins = part.packets.start <= BEGINNING_FRAMES * part.rate.step
+            placed = begins and number == len(footage)
+            declared = part.info.declared if part.info.whole else None
+            problems.append(length_problem(file, part.duration, declared, skip, placed))
     return problems
 
 

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from clapboard.clock import parse_duration
 from clapboard.problems import Problem
+from clapboard.video.endings import chunks_whole, fragments_whole
 from clapboard.video.mp4_header import TrackLength, track_length
 
 # Nothing in a video file may make a library open a socket or another protocol.
@@ -44,6 +45,7 @@ class MediaInfo:
             is none or the container does not say.
         declared: seconds that the container says of the video stream itself; 0 when it does not.
         contradiction: what it says when it says two different things.
+        whole: False when it has no table of its frames and ends in the middle of one of its parts.
     """
 
     file: str
@@ -56,6 +58,7 @@ class MediaInfo:
     sound: Fraction | None = None
     declared: Fraction = Fraction(0)
     contradiction: TrackLength | None = None
+    whole: bool = True
 
 
 class NoVideoError(ValueError):
@@ -111,7 +114,14 @@ def media_info(path: str | os.PathLike[str]) -> MediaInfo:
             sound=max(filter(None, map(_end, container.streams.audio)), default=None),
             declared=length.declared or _declared(container, stream),
             contradiction=length if length.contradicts else None,
+            whole=_whole(path, container.format.name, length),
         )
+
+
+def _whole(path: str | os.PathLike[str], container: str, length: TrackLength) -> bool:
+    if "mp4" in container and not length.samples:
+        return fragments_whole(path)
+    return chunks_whole(path) if container == "avi" else True
 
 
 def _declared(container: InputContainer, stream: VideoStream) -> Fraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from dataclasses import replace
 from fractions import Fraction
@@ -115,10 +116,40 @@ def test_no_chapter_may_follow_one_whose_length_nobody_knows(tmp_path):
     film(files[0], replace(CAMERA, options={}), 60)
     film(files[1], replace(CAMERA, options={}), 30, first_number=61)
     files[0].write_bytes(files[0].read_bytes()[: files[0].stat().st_size // 2])
-    with pytest.raises(InputError, match="nobody knows when the next chapter begins"):
+    with pytest.raises(InputError, match="nobody knows when"):
         indexed(tmp_path, *files, damaged="skip")
     assert len(indexed(tmp_path, files[0], damaged="skip")) < 60
     assert "The header says that the video lasts" in warnings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "camera"),
+    [
+        (".mp4", replace(CAMERA, options={"movflags": "frag_keyframe+empty_moov"})),
+        (".avi", Camera(gop=GOP, codec="mpeg4")),
+    ],
+)
+def test_a_cut_file_without_a_table_is_noticed(tmp_path, suffix, camera):
+    files = [tmp_path / f"1{suffix}", tmp_path / f"2{suffix}"]
+    film(files[0], camera, 60)
+    film(files[1], camera, 30, first_number=61)
+    assert len(indexed(tmp_path, *files)) == 90
+    files[0].write_bytes(files[0].read_bytes()[: files[0].stat().st_size * 3 // 5])
+    with pytest.raises(InputError, match="nobody knows when"):
+        indexed(tmp_path, *files, damaged="skip")
+    with pytest.raises(InputError, match=r"set video\.damaged to skip"):
+        indexed(tmp_path, files[0])
+    assert len(indexed(tmp_path, files[0], damaged="skip")) < 60
+
+
+def test_a_file_without_its_beginning_is_never_taken_for_a_whole_one(tmp_path):
+    file = tmp_path / "1.mkv"
+    film(file, replace(CAMERA, options={"cluster_time_limit": "500"}), 60)
+    data = file.read_bytes()
+    first, second = (m.start() for m in list(re.finditer(rb"\x1f\x43\xb6\x75", data))[:2])
+    file.write_bytes(data[: first + 1] + bytes(second - first - 1) + data[second:])
+    with pytest.raises(InputError, match="nobody knows when"):
+        indexed(tmp_path, file, damaged="skip")
 
 
 def test_a_header_that_contradicts_its_table_is_refused(tmp_path):
