@@ -14,11 +14,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from clapboard.cloud.keeper import Keeper
 from clapboard.cloud.spot import SpotNotice
 from clapboard.sessions.project import add_config_argument, read_config
+from clapboard.settings.config import CONFIG_FILE
 
 NOTICE_SECONDS = 5.0
 KEEP_SECONDS = 60.0
@@ -38,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] [-- arguments of snakemake]"
 
 
+def node_words(config_file: str, snakemake: Sequence[str]) -> list[str]:
+    """The command that runs Snakemake with these arguments on a machine that is made ready."""
+    chosen = [] if config_file == CONFIG_FILE else ["--configfile", config_file]
+    profile = ["--profile", "profiles/ec2"]
+    return [".venv/bin/clapboard", "node", *chosen, "--", *profile, *snakemake]
+
+
 def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Run Snakemake; its exit status, or 128 and the number of the signal that stopped it."""
     config = read_config(arguments.configfile)
@@ -45,6 +53,8 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     for path in keeper.fetch() if keeper else ():
         say(f"going on with {path}")
     words = [sys.executable, "-m", "snakemake", *arguments.snakemake]
+    if arguments.configfile != CONFIG_FILE:
+        words += ["--configfile", arguments.configfile]  # last: it would take targets for files
     return Node(words, keeper, SpotNotice(), say).run()
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from clapboard.cloud.node import node_words
 from clapboard.cloud.ssh import LOST, Machine
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.sessions.project import add_config_argument, read_config, read_project
@@ -94,8 +95,7 @@ def _start(
     machine.run(["sh", "-c", MUST_BE_FREE])
     say(f"sending {len(files)} files")
     machine.send(files, screen=sys.stdout.isatty())
-    profile = ["--profile", "profiles/ec2", "--configfile", config_file]
-    node = [".venv/bin/clapboard", "node", "--", *profile, *snakemake]
+    node = node_words(config_file, snakemake)
     machine.run([*SESSION, "start", "bash", "cloud/setup.sh", *node])
 
 

@@ -20,11 +20,12 @@ import yaml
 
 from clapboard import artifacts
 from clapboard.cloud.needs import Needs, needs_of
+from clapboard.cloud.node import node_words
 from clapboard.planning.plan import make_plan
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.sessions.project import add_config_argument, read_project
 from clapboard.sessions.recordings import Recording
-from clapboard.settings.config import Config
+from clapboard.settings.config import CONFIG_FILE, Config
 
 TASK_FILE = "train.sky.yaml"
 SKY = Path(".sky/bin/sky")
@@ -45,7 +46,9 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     project = read_project(arguments.configfile)
     refuse(project.problems)
     needs = _plan(project.config, project.recordings)
-    artifacts.write_text(arguments.output, task_text(project.config, needs, arguments.targets))
+    artifacts.write_text(
+        arguments.output, task_text(project.config, needs, arguments.targets, arguments.configfile)
+    )
     _tell_unsent(project.recordings, say)
     say(f"disk   {needs.disk} GB")
     say(f"gpu    {', or '.join(f'{count} x {name}' for name, count in needs.gpus.items())}")
@@ -96,20 +99,23 @@ def _tell_unsent(recordings: Sequence[Recording], say: Callable[[str], None]) ->
             say(f"not sent, put it into the bucket: {path}")
 
 
-def task_text(config: Config, needs: Needs, targets: list[str] | None = None) -> str:
+def task_text(
+    config: Config, needs: Needs, targets: Sequence[str] = (), config_file: str = CONFIG_FILE
+) -> str:
     """The task file.
 
     Args:
         config: the configuration.
         needs: what the machine must have.
         targets: what snakemake is to make; none is all.
+        config_file: where the configuration is.
 
     Raises:
         InputError: the settings contradict each other.
     """
     refuse(_clashes(config))
     text = yaml.dump(
-        task(config, needs, targets or []),
+        task(config, needs, node_words(config_file, targets)),
         Dumper=_Dumper,
         sort_keys=False,
         default_flow_style=False,
@@ -143,8 +149,8 @@ def _program() -> str:
     return found
 
 
-def task(config: Config, needs: Needs, targets: list[str]) -> dict[str, Any]:
-    """The task as SkyPilot's schema has it."""
+def task(config: Config, needs: Needs, command: Sequence[str]) -> dict[str, Any]:
+    """The task as SkyPilot's schema has it; `command` is what the machine is for."""
     cloud = config.cloud
     resources: dict[str, Any] = {
         "infra": f"aws/{cloud.region}" if cloud.region else "aws",
@@ -158,7 +164,6 @@ def task(config: Config, needs: Needs, targets: list[str]) -> dict[str, Any]:
     }
     if cloud.image:
         resources["image_id"] = cloud.image
-    command = [".venv/bin/clapboard", "node", "--", "--profile", "profiles/ec2", *targets]
     return {
         "name": NAME,
         "resources": resources,

@@ -129,8 +129,9 @@ def test_without_recordings_the_size_must_be_said(tmp_path, monkeypatch, capsys)
     assert not (tmp_path / "task.yaml").exists()
     config["cloud"]["disk"] = 300
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    assert main([*words, "models"]) == 0
+    assert main([*words, "models", "check"]) == 0
     assert "300 GB" in capsys.readouterr().out
     written = yaml.safe_load((tmp_path / "task.yaml").read_text())
     assert written["resources"]["disk_size"] == 300
-    assert written["run"].split()[-1] == "models"
+    assert written["run"].split()[-2:] == ["models", "check"]
+    assert "node --configfile config.yaml -- " in written["run"]
