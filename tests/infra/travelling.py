@@ -50,7 +50,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=900,
+            timeout=1800,
         )
         screen = answer.stdout + answer.stderr
         assert not check or answer.returncode == 0, screen[-6000:]
