@@ -25,11 +25,11 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import simplejpeg
-from filming import Camera, film, read_number
 
 from tests.faults import video_jobs
 from tests.faults.boxes import find, overwrite
 from tests.faults.campaign import Case, Failed, shared
+from tests.filming import Camera, film, read_number
 
 TIME_LIMIT = 120
 DONE = 0

@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 import openpyxl
 import pyarrow as pa
-from filming import Camera, film
 from PIL import Image
 
 from clapboard.annotations.labels import folder_name, normalise
@@ -43,6 +42,7 @@ from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
 from tests.faults.boxes import find
 from tests.faults.campaign import Case, Failed
+from tests.filming import Camera, film
 
 SETTINGS = load({}).section("annotations")
 MEGABYTES = 600

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,3 +44,10 @@ def test_promises_are_kept(name, case, prepared):
 @pytest.mark.parametrize("name", campaign.names())
 def test_a_campaign_is_the_same_every_time(name):
     assert campaign.sample(name, 3) == campaign.sample(name, 3)
+
+
+def test_campaigns_are_there_on_the_command_line():
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "tests.faults", "--help"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for name in campaign.names())
