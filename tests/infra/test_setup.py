@@ -1,0 +1,153 @@
+"""cloud/setup.sh on an empty Debian, and what it does to disks."""
+
+import hashlib
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import empty_machine
+import pytest
+from empty_machine import Disk, Machine
+
+ROOT = Path(__file__).parents[2]
+FILES = ["cloud/setup.sh", "cloud/data_disk.sh", "cloud/session.sh"]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    reason = empty_machine.missing()
+    if reason:
+        pytest.skip(reason)
+    with Machine(tmp_path_factory.mktemp("machine") / "empty") as machine:
+        yield machine
+
+
+@pytest.fixture
+def disk(tmp_path):
+    try:
+        with Disk(tmp_path / "disk") as disk:
+            yield disk
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no loop devices here: {error}")
+
+
+def ssh(machine, command, user=empty_machine.USER):
+    """Run a line of shell there; (status, all that was said)."""
+    words = ["ssh", "-T", "-p", str(machine.port), "-i", machine.identity]
+    words += ["-o", "BatchMode=yes", "-o", f'UserKnownHostsFile="{machine.known_hosts}"']
+    done = subprocess.run(
+        [*words, f"{user}@127.0.0.1", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=1500,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_mounted(machine):
+    yield
+    ssh(machine, "umount /data", "root")
+
+
+def data_disk(machine, *words):
+    return ssh(machine, f"sudo bash project/cloud/data_disk.sh {' '.join(words)}")
+
+
+@pytest.fixture(scope="module")
+def project(machine):
+    """The scripts, with an environment that is made at once."""
+    folder = machine.root / "home" / empty_machine.USER / "project"
+    for name in FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "Makefile").write_text("env:\n\t@echo environment GPU=$(GPU)\n")
+    ssh(machine, f"chown -R {empty_machine.USER}: {folder.relative_to(machine.root)}", "root")
+    status, screen = ssh(
+        machine, f"chown -R {empty_machine.USER} /home/{empty_machine.USER}", "root"
+    )
+    assert status == 0, screen
+    return folder
+
+
+def test_an_empty_machine_is_made_ready(machine, project, disk):
+    assert ssh(machine, "command -v make rsync python3")[0] != 0, "it is not empty"
+    status, screen = ssh(
+        machine, f"DATA_DISK={disk.device} project/cloud/setup.sh echo and 'it runs'"
+    )
+    assert status == 0, screen
+    assert screen.endswith("environment GPU=0\nand it runs\n")
+    assert ssh(machine, "command -v make rsync git && python3 -m venv --help")[0] == 0
+    assert ssh(machine, "sudo findmnt -no FSTYPE,LABEL /data")[1].split() == ["ext4", "clapboard"]
+    assert ssh(machine, "echo mine > project/results/x && cat /data/clapboard/results/x")[0] == 0
+
+    # A second time, as after a restart of the machine: nothing is installed, made or lost.
+    assert ssh(machine, "sudo umount /data")[0] == 0
+    status, screen = ssh(machine, f"DATA_DISK={disk.device} project/cloud/setup.sh cat results/x")
+    assert status == 0, screen
+    assert screen.endswith("mine\n")
+    assert "installing" not in screen
+    assert "making a file system" not in screen
+    assert ssh(machine, "cat project/results/x") == (0, "mine\n")
+    assert ssh(machine, "grep -c LABEL=clapboard /etc/fstab") == (0, "1\n")
+    # It is found by its label, without being named, and a mounted one stays.
+    assert ssh(machine, "sudo umount /data")[0] == 0
+    for _ in range(2):
+        assert data_disk(machine, "/data")[0] == 0
+        assert ssh(machine, "cat project/results/x") == (0, "mine\n")
+    assert ssh(machine, "sudo umount /data")[0] == 0
+
+
+def digest(disk):
+    return hashlib.file_digest(disk.path.open("rb"), "sha256").hexdigest()
+
+
+def marked(disk, kind):
+    """Put something onto a disk that must stay."""
+    if kind == "file system":
+        subprocess.run(["mkfs.ext4", "-q", disk.path], check=True)
+    elif kind == "swap":
+        subprocess.run(["mkswap", "-q", disk.path], check=True, stdout=subprocess.DEVNULL)
+    elif kind == "partitions":
+        entry = bytes([0, 0, 2, 0, 0x83, 0, 0, 0]) + struct.pack("<II", 2048, 16384)
+        with disk.path.open("r+b") as file:
+            file.seek(446)
+            file.write(entry + bytes(48) + b"\x55\xaa")
+    else:
+        place = {"a byte at the beginning": 3_000_000, "a byte at the end": 64 * 2**20 - 5}[kind]
+        with disk.path.open("r+b") as file:
+            file.seek(place)
+            file.write(b"x")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["file system", "swap", "partitions", "a byte at the beginning", "a byte at the end"],
+)
+def test_a_disk_with_anything_on_it_is_left_alone(machine, project, disk, kind):
+    assert ssh(machine, "command -v mkfs.ext4 || sudo apt-get install -q -y e2fsprogs")[0] == 0
+    marked(disk, kind)
+    before = digest(disk)
+    status, screen = data_disk(machine, "/data", disk.device)
+    assert status == 1
+    assert f"{disk.device} is left alone" in screen
+    assert digest(disk) == before
+    assert ssh(machine, "mountpoint -q /data")[0] != 0
+
+
+def test_a_file_and_two_disks_with_the_label_are_refused(machine, project, disk, tmp_path):
+    assert data_disk(machine, "/data", "/etc/hostname")[0] == 1
+    with Disk(tmp_path / "other") as other:
+        for one in (disk, other):
+            subprocess.run(["mkfs.ext4", "-q", "-L", "clapboard", one.path], check=True)
+        status, screen = data_disk(machine, "/data")
+        assert status == 1
+        assert "several disks are labelled" in screen
+
+
+def test_without_a_data_disk_everything_stays_where_it_is(machine, project):
+    assert data_disk(machine, "/data") == (3, "")
