@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from clapboard import disk, running
 from clapboard.problems import InputError, report
@@ -109,5 +109,5 @@ class Echo:
             os.write(self.screen, f"{self.name}: {lines[-1].strip()}\n".encode(errors="replace"))
         return self.stream.write(text)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)

@@ -1,65 +1,7 @@
 """Models: the only jobs that start TensorFlow."""
 
-import hashlib
-from pathlib import Path
 
-
-def model_settings(wildcards):
-    """The section of one model."""
-    return section("models")[wildcards.model]
-
-
-def backbone(model):
-    """What the features that a model learns from depend on; nothing when it learns from frames."""
-    chosen = section("models")[model]
-    if chosen["architecture"] != "transfer" and chosen.get("input") != "features":
-        return {}
-    wanted = {key: chosen[key] for key in ("backbone", "weights", "mixed_precision", "seed")}
-    weights = Path(wanted["weights"])
-    return {**wanted, "file": identity(wanted["weights"]) if weights.is_file() else ""}
-
-
-def backbone_name(settings):
-    """Name of a set of features: the network, and a digest of all that they depend on."""
-    digest = hashlib.blake2b(repr(settings).encode(), digest_size=4).hexdigest()
-    return f"{settings['backbone']}-{digest}"
-
-
-def backbone_settings(wildcards):
-    """What the features of a name depend on."""
-    return BACKBONES[wildcards.backbone]
-
-
-def features(wildcards):
-    """The features that a model learns from, one file per recording; none for most models."""
-    settings = backbone(wildcards.model)
-    if not settings:
-        return []
-    name = backbone_name(settings)
-    return expand("<results>/features/{name}/{recording}.npy", name=name, recording=IN_DATASET)
-
-
-def starting_model(wildcards):
-    """The model whose trained convolutions a model starts from, of the same fold; mostly none."""
-    start = model_settings(wildcards).get("start_from")
-    fold = f"/without/{wildcards.subject}" if "subject" in wildcards.keys() else ""
-    return [f"<results>/models/{start}{fold}/model.keras"] if start else []
-
-
-def pictures(*kinds):
-    """The pictures of an evaluation, which go into Snakemake's report with a caption each."""
-    return {
-        kind: report(
-            f"<results>/models/{{model}}/{kind}.png",
-            caption=f"../report/{kind}.rst",
-            category="{model}",
-        )
-        for kind in kinds
-    }
-
-
-# Features by the name of their folder; several models may share them.
-BACKBONES = {backbone_name(found): found for found in map(backbone, settings.models) if found}
+include: "model_files.smk"
 
 
 rule compute_features:
