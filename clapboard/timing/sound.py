@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
@@ -14,9 +16,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks, sosfilt
 
+from clapboard.problems import InputError
 from clapboard.video.index import Chapter, RecordingIndex
-from clapboard.video.media import open_video
+from clapboard.video.media import NoVideoError, open_video, unreadable
 from clapboard.video.packets import UNDATED
+
+log = logging.getLogger(__name__)
 
 # Claps are broad and bright; voices, hum and steps are mostly below.
 HIGH_PASS_HERTZ = 500
@@ -80,7 +85,7 @@ def read_sound(index: RecordingIndex, start: Fraction, stop: Fraction) -> Sound 
     what outlasts the pictures is left out, since the next chapter begins there.
 
     Raises:
-        av.FFmpegError: a chapter cannot be read.
+        InputError: a chapter cannot be read.
     """
     start = max(start, Fraction(0))
     stop = min(stop, index.duration)
@@ -114,24 +119,27 @@ def _blocks(
     index: RecordingIndex, chapter: Chapter, first: Fraction, last: Fraction
 ) -> Iterator[tuple[NDArray[np.float32], int, Fraction]]:
     """Decoded mono blocks, their sample rate and time after the chapter's first picture."""
-    with open_video(chapter.file) as (container, video):
-        if not container.streams.audio:
-            return
-        sound = container.streams.audio[0]
-        origins = _origins(index, chapter, video)
-        sought = origins[0] + first if len(origins) == 1 else Fraction(0)
-        stretch, before = 0, None
-        for frame in _decode_from(container, sound, sought):
-            if frame.pts is None or frame.time_base is None:
-                continue
-            stamp = frame.pts * frame.time_base
-            if before is not None and stamp < before - RESET_SECONDS:
-                stretch = min(stretch + 1, len(origins) - 1)
-            before = stamp
-            time = stamp - origins[stretch]
-            if time >= last:
-                break
-            yield _mono(frame), frame.sample_rate, time
+    try:
+        with open_video(chapter.file) as (container, video):
+            if not container.streams.audio:
+                return
+            sound = container.streams.audio[0]
+            origins = _origins(index, chapter, video)
+            sought = origins[0] + first if len(origins) == 1 else Fraction(0)
+            stretch, before = 0, None
+            for frame in _decode_from(container, sound, sought):
+                if frame.pts is None or frame.time_base is None:
+                    continue
+                stamp = frame.pts * frame.time_base
+                if before is not None and stamp < before - RESET_SECONDS:
+                    stretch = min(stretch + 1, len(origins) - 1)
+                before = stamp
+                time = stamp - origins[stretch]
+                if time >= last:
+                    break
+                yield _mono(frame), frame.sample_rate, time
+    except (av.FFmpegError, NoVideoError) as error:
+        raise InputError([unreadable(chapter.file, error)]) from error
 
 
 def _origins(index: RecordingIndex, chapter: Chapter, video: VideoStream) -> list[Fraction]:
@@ -158,7 +166,14 @@ def _decode_from(
     if time > 1 and sound.time_base:
         # Decoders need a few packets before what comes out is right.
         container.seek(int((time - 1) / sound.time_base), stream=sound)
-    yield from container.decode(sound)
+    damaged = 0
+    for packet in container.demux(sound):
+        try:
+            yield from packet.decode()
+        except av.FFmpegError:  # silence; blocks are placed by their own times
+            damaged += 1
+    if damaged:
+        log.warning("%s: %d packets of its sound are damaged", container.name, damaged)
 
 
 def _mono(frame: AudioFrame) -> NDArray[np.float32]:

@@ -85,7 +85,7 @@ def listen(index: RecordingIndex, start: Fraction, stop: Fraction) -> Heard:
     """Search a stretch of a recording for claps.
 
     Raises:
-        av.FFmpegError: a chapter cannot be read.
+        InputError: a chapter cannot be read.
     """
     sound = read_sound(index, start, stop) if start < stop else None
     return Heard(sound, tuple(find_transients(sound)) if sound else ())

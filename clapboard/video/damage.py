@@ -28,6 +28,10 @@ _UNMARKED = frozenset({"hevc", "mjpeg"})
 # Packets that FFmpeg decodes at the same time, at most; no codec reorders more.
 MOST_THREADS = 16
 
+# Packets after one of a broken transport stream, within which its clock starts anew if it was
+# joined; far fewer than pictures are held back.
+JOINING_PACKETS = 3
+
 NAMED = 5
 """How many stretches of lost frames a message names."""
 
@@ -127,11 +131,30 @@ class CountingSieve(Sieve):
     """For files whose times do not tell pictures apart, so that they are counted.
 
     Damage swallows pictures, so that nobody knows the count of those behind it: from there on
-    nothing passes.
+    nothing passes. Where the clock starts anew two films were joined; that the count of transport
+    packets does not go on there is no damage.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._doubts = 0  # packets since one that may have lost its end
+        self._decoded: int | None = None  # time of the packet before
+
+    def take(self, packet: Packet[VideoStream]) -> None:
+        """Note a packet that the decoder is going to get."""
+        before, self._decoded = self._decoded, packet.dts
+        anew = before is not None and packet.dts is not None and packet.dts < before
+        if self._doubts:
+            self._doubts = 0 if anew else self._doubts + 1
+        if packet.is_corrupt:
+            self._doubts = 1
+        if self._doubts > JOINING_PACKETS:
+            self.hurt()
 
     def pictures(self, fresh: Iterable[VideoFrame], ended: bool = False) -> Iterator[VideoFrame]:
         """The pictures that are certain by now, none from the first sign of damage on."""
+        if ended and self._doubts:
+            self.hurt()
         for picture in fresh:
             if picture.is_corrupt:
                 self.hurt()

@@ -159,21 +159,26 @@ def damages(footage: Sequence[Footage], skip: bool) -> list[Problem]:
         if lost and part.info.whole:
             begin = int(part.packets.pts[-lost]) * part.packets.time_base
             problems.append(cut_off_problem(file, lost, part.frames, begin, skip))
-        elif (part.info.declared and _misses(part)) or not part.info.whole:
+        elif _misses(part) or not part.info.whole:
             # Without its beginning or its end, nobody knows when what is there was filmed.
-            begins = part.packets.start <= BEGINNING_FRAMES * part.rate.step
+            begins = part.info.whole or part.packets.start <= BEGINNING_FRAMES * part.rate.step
             placed = begins and number == len(footage)
-            declared = part.info.declared if part.info.whole else None
+            declared = part.info.declared if _misses(part) else None
             problems.append(length_problem(file, part.duration, declared, skip, placed))
     return problems
 
 
 def _misses(part: Footage) -> bool:
     """Whether the frames of a chapter last clearly shorter or longer than its header says."""
-    oddities = part.packets.oddities
-    # What was put right is in the audit; a clock that was set back tells nothing about lengths.
+    oddities, declared = part.packets.oddities, part.info.declared
+    if not declared or RESETS in oddities:  # a clock that was set back tells nothing about lengths
+        return False
+    lengths = [part.duration]
+    if part.info.ends and part.info.whole:
+        lengths.append(part.packets.start + part.duration)
+    # What was put right is in the audit.
     tolerance = (ROUNDED_FRAMES + sum(oddities.values())) * part.rate.step
-    return RESETS not in oddities and abs(part.info.declared - part.duration) > tolerance
+    return all(abs(declared - length) > tolerance for length in lengths)
 
 
 def _no_rate(folder: str) -> Problem:

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from clapboard.clock import parse_duration
 from clapboard.problems import Problem
-from clapboard.video.endings import chunks_whole, fragments_whole
+from clapboard.video.endings import chunks_whole, elements_whole, fragments_whole
 from clapboard.video.mp4_header import TrackLength, track_length
 
 # Nothing in a video file may make a library open a socket or another protocol.
@@ -44,8 +44,10 @@ class MediaInfo:
         sound: when the longest audio stream ends, seconds by the container's clock; None if there
             is none or the container does not say.
         declared: seconds that the container says of the video stream itself; 0 when it does not.
+        ends: whether `declared` may be when the stream ends, by a clock that need not begin at 0.
         contradiction: what it says when it says two different things.
-        whole: False when it has no table of its frames and ends in the middle of one of its parts.
+        whole: False when it has no table of its frames, and ends in the middle of one of its parts
+            or has one that is none.
     """
 
     file: str
@@ -57,6 +59,7 @@ class MediaInfo:
     created: str = ""
     sound: Fraction | None = None
     declared: Fraction = Fraction(0)
+    ends: bool = False
     contradiction: TrackLength | None = None
     whole: bool = True
 
@@ -112,7 +115,8 @@ def media_info(path: str | os.PathLike[str]) -> MediaInfo:
             duration=duration,
             created=created or "",
             sound=max(filter(None, map(_end, container.streams.audio)), default=None),
-            declared=length.declared or _declared(container, stream),
+            declared=length.shown or length.declared or _declared(container, stream),
+            ends="matroska" in container.format.name,
             contradiction=length if length.contradicts else None,
             whole=_whole(path, container.format.name, length),
         )
@@ -121,6 +125,8 @@ def media_info(path: str | os.PathLike[str]) -> MediaInfo:
 def _whole(path: str | os.PathLike[str], container: str, length: TrackLength) -> bool:
     if "mp4" in container and not length.samples:
         return fragments_whole(path)
+    if "matroska" in container:
+        return elements_whole(path)
     return chunks_whole(path) if container == "avi" else True
 
 

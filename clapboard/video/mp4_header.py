@@ -14,6 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 Box = tuple[bytes, int, int]
 
 
@@ -23,19 +25,28 @@ class TrackLength:
 
     Attributes:
         declared: seconds by the media header; 0 when it does not say.
-        listed: seconds by the table of samples; 0 when it is empty, as in fragmented files.
+        listed: seconds by the table of samples, in decoding order; 0 when it is empty, as in
+            fragmented files.
+        shown: seconds from the first sample shown to the end of the last, by the same table; not
+            `listed` when samples are reordered and not equally far apart.
         samples: how many samples the table has.
     """
 
     declared: Fraction = Fraction(0)
     listed: Fraction = Fraction(0)
+    shown: Fraction = Fraction(0)
     samples: int = 0
 
     @property
     def contradicts(self) -> bool:
-        """Whether the two differ by more than two samples, which no rounding makes."""
-        known = self.declared and self.samples
-        return bool(known) and abs(self.declared - self.listed) * self.samples > 2 * self.listed
+        """Whether the sum differs from the table by more than two samples: rounding makes less.
+
+        The standard wants the sum of decoding times, FFmpeg writes that of presentation times.
+        """
+        if not self.declared or not self.samples:
+            return False
+        nearest = min(abs(self.declared - length) for length in (self.listed, self.shown))
+        return nearest * self.samples > 2 * self.listed
 
 
 def track_length(path: str | os.PathLike[str], track: int) -> TrackLength:
@@ -52,14 +63,24 @@ def track_length(path: str | os.PathLike[str], track: int) -> TrackLength:
             if not heads or _fields(file, heads[0])[0] != track:
                 continue
             media = list(_inside(file, [trak], b"mdia"))
-            tables = _inside(file, _inside(file, media, b"minf"), b"stbl")
-            runs = [run for table in _inside(file, tables, b"stts") for run in _runs(file, table)]
+            tables = list(_inside(file, _inside(file, media, b"minf"), b"stbl"))
+            runs, delays = (
+                [run for table in _inside(file, tables, name) for run in _runs(file, table)]
+                for name in (b"stts", b"ctts")
+            )
             for header in _inside(file, media, b"mdhd"):
                 scale, ticks = _fields(file, header)
                 if scale and ticks not in (2**32 - 1, 2**64 - 1):
                     listed = sum(count * length for count, length in runs)
                     samples = sum(count for count, _ in runs)
-                    return TrackLength(Fraction(ticks, scale), Fraction(listed, scale), samples)
+                    # A sample has a byte at least; a table with more of them is not laid out.
+                    shown = _shown(runs, delays) if delays and samples <= size else listed
+                    return TrackLength(
+                        declared=Fraction(ticks, scale),
+                        listed=Fraction(listed, scale),
+                        shown=Fraction(shown, scale),
+                        samples=samples,
+                    )
     return TrackLength()
 
 
@@ -95,8 +116,26 @@ def _fields(file: BinaryIO, box: Box) -> tuple[int, int]:
     return first, second
 
 
+def _shown(runs: list[tuple[int, int]], delays: list[tuple[int, int]]) -> int:
+    """Ticks from the first to behind the last sample shown; the last one lasts as most do.
+
+    Args:
+        runs: how many samples last how many ticks.
+        delays: how many are shown how many ticks after they are decoded, perhaps fewer in all.
+    """
+    counts, lengths = np.array(runs, np.int64).T
+    late, ticks = np.array(delays, np.int64).T
+    decoded = np.cumsum(np.repeat(lengths, counts)) - np.repeat(lengths, counts)
+    # The numbers are signed in one version of the table, and never huge in the other.
+    signed = ticks.astype(np.uint32).astype(np.int32).astype(np.int64)
+    samples = min(len(decoded), int(late.sum()))
+    shown = np.sort(decoded[:samples] + np.repeat(signed, late)[:samples])
+    steps = np.diff(shown)
+    return int(shown[-1] - shown[0]) + int(np.median(steps) if len(steps) else lengths[-1])
+
+
 def _runs(file: BinaryIO, box: Box) -> Iterator[tuple[int, int]]:
-    """How many samples last how many ticks, from a `stts`."""
+    """How many samples last, or are late by, how many ticks, from a `stts` or a `ctts`."""
     _, begin, end = box
     file.seek(begin + 4)
     data = file.read(end - begin - 4)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
+from clapboard.problems import InputError
 from clapboard.timing.sound import Sound, find_transients, read_sound
 from clapboard.video.footage import read_chapters
 from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import build_index
+from clapboard.video.media import open_video
 from tests.filming import Camera, film_recording
 
 RATE = 48_000
@@ -51,6 +53,33 @@ def test_a_part_is_the_same_as_the_whole(tmp_path):
 def test_a_recording_without_sound(tmp_path):
     take = film_recording(tmp_path, Camera(), [10])
     assert read_sound(index_of(take), Fraction(0), Fraction(1)) is None
+
+
+def test_damaged_packets_of_sound_are_silence_and_shift_nothing(tmp_path):
+    beeps = [Fraction(1), Fraction(5)]
+    take = film_recording(tmp_path, Camera(), [180], beeps=beeps)
+    index = index_of(take)
+    (file,) = take.chapters
+    with open_video(file) as (container, _):
+        packets = [packet for packet in container.demux(audio=0) if packet.size]
+        damaged = [p for p in packets if p.pos and 2 < p.pts * p.time_base < 4]
+    data = bytearray(file.read_bytes())
+    for packet in damaged:
+        data[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
+    file.write_bytes(data)
+    sound = read_sound(index, Fraction(0), index.duration)
+    quiet = sound.samples[int(2.1 * RATE) : int(3.9 * RATE)]
+    assert not quiet.any()
+    heard = sorted(transient.time for transient in find_transients(sound, 2))
+    assert all(abs(a - b) < 3 * MILLISECOND for a, b in zip(heard, beeps, strict=True))
+
+
+def test_a_chapter_that_is_gone_is_named(tmp_path):
+    take = film_recording(tmp_path, Camera(), [30], beeps=[Fraction(1, 2)])
+    index = index_of(take)
+    take.chapters[0].unlink()
+    with pytest.raises(InputError, match=take.chapters[0].name):
+        read_sound(index, Fraction(0), index.duration)
 
 
 def room(seconds: float, seed: int = 0) -> np.ndarray:

@@ -41,7 +41,7 @@ def test_no_secret_in_logs_reports_and_results(project: Project):
     )
     said = done.stdout + done.stderr
     assert done.returncode, said
-    assert "cannot be decoded" in said
+    assert "cannot be decoded" in said, said
     assert (project.results / "index" / "S1C1.parquet").exists()
     assert not any(secret in said for secret in SECRETS.values())
     assert not holders(project.folder)
