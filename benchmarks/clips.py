@@ -79,6 +79,28 @@ def gopro(chapters: int = 2, seconds: int = 30) -> list[str]:
     return [_clip(name, GOPRO, seconds, 5 * place) for place, name in enumerate(names)]
 
 
+def long_chapter(loops: int = 18) -> str:
+    """A GoPro-like file of nine minutes, as long as those get: a clip joined to itself."""
+    source = gopro(chapters=1)[0]
+    file = HOME / f"gopro-{loops}x30s.MP4"
+    if not file.exists():
+        partial = file.with_name(f".partial-{file.name}")
+        command = [FFMPEG, "-v", "error", "-y", "-stream_loop", str(loops - 1), "-i", source]
+        subprocess.run([*command, "-c", "copy", str(partial)], check=True)
+        partial.replace(file)
+    return str(file)
+
+
+def linked(folder: Path, file: str, count: int) -> list[str]:
+    """The names of so many chapters, all of which are links to one file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [folder / f"GH{number:02d}0001.MP4" for number in range(1, count + 1)]
+    for name in names:
+        name.unlink(missing_ok=True)
+        name.symlink_to(file)
+    return list(map(str, names))
+
+
 def uhd(seconds: int = 6) -> str:
     """A 4K HEVC clip."""
     return _clip(f"uhd-{seconds}s.MP4", UHD, seconds, 0)

@@ -8,7 +8,6 @@ Each chapter is one file of nine minutes, a clip joined to itself by stream copy
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,29 +17,6 @@ from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
 
 WORK = clips.HOME / "work/index"
-LOOPS, SECONDS = 18, 30
-
-
-def long_chapter() -> Path:
-    """A GoPro-like file of nine minutes."""
-    file = clips.HOME / "long.MP4"
-    if not file.exists():
-        (source, *_) = clips.gopro(seconds=SECONDS)
-        partial = file.with_name(".partial-long.MP4")
-        command = [clips.FFMPEG, "-v", "error", "-y", "-stream_loop", str(LOOPS - 1), "-i", source]
-        subprocess.run([*command, "-c", "copy", str(partial)], check=True)
-        partial.replace(file)
-    return file
-
-
-def chapters(count: int) -> list[str]:
-    """Links to that file under the names of chapters."""
-    WORK.mkdir(parents=True, exist_ok=True)
-    names = [WORK / f"GH{number:02d}0001.MP4" for number in range(1, count + 1)]
-    for name in names:
-        name.unlink(missing_ok=True)
-        name.symlink_to(long_chapter())
-    return list(map(str, names))
 
 
 def main() -> None:
@@ -49,7 +25,8 @@ def main() -> None:
     parser.add_argument("--chapters", type=int, default=17)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    files = chapters(options.chapters)
+    chapter = clips.long_chapter()
+    files = clips.linked(WORK, chapter, options.chapters)
     inputs = [part for file in files for part in ("-i", file)]
     maps = [part for place in range(len(files)) for part in ("-map", f"{place}:v")]
     demux = [clips.FFMPEG, "-v", "error", *inputs, *maps, "-c", "copy", "-f", "null", "-"]
@@ -58,7 +35,7 @@ def main() -> None:
         options.rounds,
     )
     index = RecordingIndex.read(WORK / "index.parquet")
-    size = len(files) * long_chapter().stat().st_size / 1e9
+    size = len(files) * Path(chapter).stat().st_size / 1e9
     base = costs["Clapboard"]
     rows = [
         [name, spread(c, "cpu"), spread(c, "wall"), times(base, c), times(base, c, "wall")]

@@ -1,6 +1,6 @@
 """From video to the labelled set: Clapboard, the original's ways, and other tools.
 
-    python -m benchmarks video [--seconds 30] [--rounds 3]
+    python -m benchmarks video [--chapters 2] [--rounds 3]
 
 `CLAPBOARD_OLD_FFMPEG`: another FFmpeg for the original's way, as old as its scripts.
 `CLAPBOARD_PEERS`: a Python with other tools, see benchmarks/peers.py.
@@ -194,15 +194,15 @@ def report(recording: Recording, costs: dict[str, list[Cost]]) -> str:
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks video", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=60, help="length of a GoPro chapter")
+    parser.add_argument("--chapters", type=int, default=2, help="of nine minutes, GoPro-like")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--recordings", nargs="*", help="gopro, others, uhd, webcam, clip, lossless"
     )
     options = parser.parse_args()
     recordings = {
-        "gopro": clips.gopro(4, options.seconds),
-        "others": clips.gopro(2, options.seconds // 2),
+        "gopro": clips.linked(WORK / "chapters", clips.long_chapter(), options.chapters),
+        "others": clips.gopro(seconds=60),
         "uhd": [clips.uhd()],
         "webcam": clips.webcam(),
         "clip": clips.clip(),

@@ -19,6 +19,9 @@ from clapboard.dataset.rows import SCHEMA
 from clapboard.pictures.frame_names import find_clashes
 from clapboard.problems import Problem
 
+# Not `SCHEMA.empty_table`, which imports pandas.
+EMPTY = pa.Table.from_batches([], SCHEMA)
+
 
 class Listing:
     """The manifest as it grows, and what its rows say about leakage."""
@@ -30,7 +33,7 @@ class Listing:
 
     def add(self, recording: str, split: str, parts: Sequence[pa.Table]) -> None:
         """Take in the rows of one recording, in parts of `SCHEMA`."""
-        table = pa.concat_tables([*parts, SCHEMA.empty_table()]).combine_chunks()
+        table = pa.concat_tables([*parts, EMPTY]).combine_chunks()
         self._writer.write_table(table)
         frames = numbers(table["frame"])
         self._book.add(recording, split, frames, table["digest"].to_pylist())

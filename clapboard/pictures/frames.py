@@ -130,7 +130,7 @@ def read_manifest(path: str | os.PathLike[str]) -> pa.Table:
 def _selected(labels_file: str | os.PathLike[str], chapter: int) -> NDArray[np.int64]:
     labels, _ = read_parquet(labels_file, ["frame", "chapter", "selected"])
     rows = (numbers(labels["chapter"]) == chapter) & numbers(labels["selected"])
-    return np.unique(numbers(labels["frame"])[rows])
+    return np.sort(numbers(labels["frame"])[rows])
 
 
 def _outputs(

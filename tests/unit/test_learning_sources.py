@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,3 +92,32 @@ def test_every_epoch_has_every_item_once_in_an_order_of_its_own(pictures):
     assert sorted(first) == sorted(second) == list(range(ROWS))
     assert first != second
     assert targets(1, first_epoch=1) == [second]
+
+
+@pytest.mark.parametrize("items", [[3, 1, 11, 5, 4], [[0, 1], [2, 3], [9, 8]], [[4, 5], [6, -1]]])
+def test_epochs_of_kept_pictures_are_like_all_others(pictures, tmp_path, items):
+    items, targets = np.array(items), np.arange(ROWS) + 100
+    kept = kept_within(pictures, ROWS, 1, tmp_path / "kept")
+    epochs = 4 * -(-len(items) // 2)
+    plain, fast = (
+        list(training_batches(source, items, targets, 2, 1).take(epochs).as_numpy_iterator())
+        for source in (pictures, kept)
+    )
+    for (data, target), (expected, of) in zip(fast, plain, strict=True):
+        assert data.dtype == expected.dtype
+        assert np.array_equal(data, expected)
+        assert np.array_equal(target, of)
+
+
+def test_what_is_kept_is_not_copied_into_the_pipeline(pictures, tmp_path):
+    rows = 300_000  # 220 MB in the file, of which the first epoch has fetched nothing yet
+    kept = kept_within(pictures, rows, 1_000, tmp_path / "kept")
+    items, before = np.arange(ROWS), _anonymous_memory()
+    next(iter(training_batches(kept, items, items, 2, 1)))
+    assert _anonymous_memory() - before < kept.kept.nbytes / 4
+
+
+def _anonymous_memory():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024
