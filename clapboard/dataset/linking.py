@@ -72,6 +72,18 @@ def list_inodes(folder: str | os.PathLike[str]) -> dict[str, int]:
         return {entry.name: entry.inode() for entry in entries}
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder that is not there.
+
+    Raises:
+        InputError: it is a file or a symbolic link.
+    """
+    if not os.path.lexists(folder):
+        folder.mkdir(parents=True)
+    with _opened(folder):
+        pass
+
+
 def reconcile(folder: Path, wanted: Sequence[Stock], owners: Container[str], done: Changes) -> None:
     """Make a class folder hold exactly the wanted files; what was done is added to `done`.
 
@@ -89,8 +101,7 @@ def reconcile(folder: Path, wanted: Sequence[Stock], owners: Container[str], don
         InputError: the folder is a file or a symbolic link.
         FileNotFoundError: a wanted file is not in the store.
     """
-    if not os.path.lexists(folder):
-        folder.mkdir(parents=True)
+    make_folder(folder)
     with _opened(folder) as target:
         there = list_inodes(folder)
         device = os.fstat(target).st_dev

@@ -22,6 +22,9 @@ from clapboard.problems import Problem
 # Not `SCHEMA.empty_table`, which imports pandas.
 EMPTY = pa.Table.from_batches([], SCHEMA)
 
+# A dictionary of values that hardly repeat takes time and room.
+REPEATED = ["split", "label", "class_index", "recording", "subject", "session", "camera"]
+
 
 class Listing:
     """The manifest as it grows, and what its rows say about leakage."""
@@ -50,6 +53,6 @@ def listing(manifest: str | os.PathLike[str]) -> Iterator[Listing]:
     Path(manifest).unlink(missing_ok=True)
     with (
         artifacts.replacing(manifest) as temporary,
-        pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer,
+        pq.ParquetWriter(temporary, SCHEMA, compression="zstd", use_dictionary=REPEATED) as writer,
     ):
         yield Listing(writer)

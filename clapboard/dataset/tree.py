@@ -76,7 +76,7 @@ def _link(
         for code, label in enumerate(classes)
     }
     for split in SPLITS:
-        (root / split).mkdir(exist_ok=True)
+        linking.make_folder(root / split)
         for folder in sorted((root / split).iterdir()):
             if folder.is_dir() and folder not in wanted:
                 linking.clear(folder, owners, done)

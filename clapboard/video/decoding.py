@@ -213,7 +213,9 @@ def _open_on_card(file: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     with av.open(
         local(file), options=LOCAL_ONLY | CONTAINERS, hwaccel=HWAccel("cuda")
     ) as container:
-        yield container, next(s for s in container.streams.video if s.index == place)
+        stream = next(s for s in container.streams.video if s.index == place)
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        yield container, stream
 
 
 def _decode(

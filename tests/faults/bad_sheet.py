@@ -278,6 +278,17 @@ def _summer_time(folder: Path) -> None:
     _same(*_read(_lab(folder, rows)), entries)
 
 
+def _winter_time(folder: Path) -> None:
+    """With zones, the hour that comes twice is two hours."""
+    rows = [
+        ("CLAP", "2019-10-27T02:59:58+02:00", "2019-10-27T02:59:58+02:00"),
+        ("A", "2019-10-27T02:59:59+02:00", "2019-10-27T02:00:01+01:00"),
+        ("B", "2019-10-27T02:00:01+01:00", "2019-10-27T02:00:02+01:00"),
+    ]
+    entries = [("A", Fraction(1), Fraction(3)), ("B", Fraction(3), Fraction(4))]
+    _same(*_read(_lab(folder, rows)), entries)
+
+
 def _winter_time_without_zone(folder: Path) -> None:
     """Without a zone, a clock set back makes an annotation end before it begins: refused."""
     rows = [
@@ -302,6 +313,7 @@ CLOCK_CASES: Mapping[str, Callable[[Path], None]] = {
     "over-midnight": _over_midnight,
     "midnight-without-dates": _midnight_without_dates,
     "summer-time": _summer_time,
+    "winter-time": _winter_time,
     "winter-time-without-zone": _winter_time_without_zone,
     "mixed-zones": _mixed_zones,
 }

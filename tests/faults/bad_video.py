@@ -49,13 +49,14 @@ FILMS: Mapping[str, tuple[str, Camera]] = {
     "h264": (".mp4", replace(LARGE, options={"movflags": "faststart"})),
     "h264-cabac": (".mp4", replace(LARGE, b_frames=2, parameters="cabac=1", sound=True)),
     "hevc": (".mp4", replace(CAMERA, codec="hevc", b_frames=2)),
+    "hevc-10": (".mp4", replace(CAMERA, codec="hevc", pixels="yuv420p10le", b_frames=2)),
     "mpeg4": (".mp4", replace(CAMERA, codec="mpeg4", options={"movflags": "faststart"})),
     "matroska": (".mkv", replace(LARGE, b_frames=2)),
     "fragmented": (".mp4", replace(LARGE, options={"movflags": "frag_keyframe+empty_moov"})),
     "avi": (".avi", replace(CAMERA, codec="mpeg4")),
     "mjpeg": (".mov", replace(CAMERA, codec="mjpeg")),
 }
-BLIND = {"hevc", "mjpeg"}
+BLIND = {"hevc", "hevc-10", "mjpeg"}
 """Decoders of these notice little: only groups of pictures that have no changed byte are looked at
 (docs/reliability.md)."""
 
@@ -78,7 +79,7 @@ def cases(chance: random.Random, count: int) -> list[Case]:
             "film": chance.choice([*FILMS]),
             "flips": chance.choice([1, 1, 4, 32]),
             "broken": number % 2,
-            "policy": "skip",
+            "policy": chance.choice(["refuse", "skip"]),
         }
         blind = values["film"] in BLIND
         kind = "bytes changed, HEVC and MJPEG (place and time only)" if blind else "bytes changed"
@@ -86,6 +87,7 @@ def cases(chance: random.Random, count: int) -> list[Case]:
     for name, (expected, broken, _) in ODD.items():
         for policy in ("refuse", "skip"):
             values = {"odd": name, "policy": policy, "expected": expected, "broken": broken}
+            values["film"] = ODD_FILMS.get(name, "h264")
             found.append(Case(f"{name}-{policy}", name.replace("-", " "), values))
     return found[:count]
 
@@ -102,7 +104,7 @@ def prepare(work: Path) -> None:
 def attempt(case: Case, folder: Path) -> None:
     """Break a chapter, run the jobs, and compare what came out with what the camera saw."""
     values, films = case.values, shared(folder)
-    name = values.get("film", "h264")
+    name = values["film"]
     suffix, camera = FILMS[name]
     chapters = [folder / f"{chapter}{suffix}" for chapter in (1, 2)]
     for number, chapter in enumerate(chapters):
@@ -115,7 +117,10 @@ def attempt(case: Case, folder: Path) -> None:
         spoilt = {frame + values["broken"] * FRAMES[0] for frame in spoilt}
     else:
         ODD[values["odd"]][2](broken, camera)
+    sources = [chapter.read_bytes() for chapter in chapters]
     status, said = run(folder, [str(chapter) for chapter in chapters], values["policy"])
+    if [chapter.read_bytes() for chapter in chapters] != sources:
+        raise Failed("a source has been changed")
     expected = values.get("expected", "either")
     refused = values["policy"] == "refuse" if expected == "policy" else expected == "refused"
     if status == video_jobs.REFUSED:
@@ -168,7 +173,7 @@ def check(folder: Path, blind: bool, spoilt: Set[int], odd: str) -> None:
         label = next(act for act, start, stop in ACTS if Fraction(start) <= time < Fraction(stop))
         if label != row["label"]:
             raise Failed(f"frame {number} is {label}, its row says {row['label']}")
-    if len(rows) < sum(FRAMES):
+    if len(rows) < (FRAMES[0] + 1 if odd == "one-frame" else sum(FRAMES)):
         warnings = json.loads((folder / "audit.json").read_text())["warnings"]
         with (folder / "damaged.csv").open(newline="") as file:
             if not warnings and not list(csv.DictReader(file)):
@@ -296,6 +301,14 @@ def _sound_only(file: Path, camera: Camera) -> None:
         container.mux(sound.encode(None))
 
 
+def _one_frame(file: Path, camera: Camera) -> None:
+    film(file, camera, 1, 1 + FRAMES[0])
+
+
+def _as_filmed(file: Path, camera: Camera) -> None:
+    """Nothing is wrong with it."""
+
+
 def _no_frames(file: Path, camera: Camera) -> None:
     with av.open(str(file), "w") as container:
         stream = container.add_stream("libx264", rate=30)
@@ -328,6 +341,7 @@ ODD: Mapping[str, tuple[str, int, Callable[[Path, Camera], None]]] = {
     "text-as-mp4": ("refused", 0, _text),
     "sound-only": ("refused", 0, _sound_only),
     "no-frames": ("refused", 0, _no_frames),
+    "one-frame": ("right", 1, _one_frame),
     "zeros-in-the-data": ("policy", 0, _edit(_zeros)),
     "all-data-zeros": ("refused", 0, _edit(_all_zeros)),
     "ten-hour-header": ("refused", 0, _edit(_ten_hours)),
@@ -338,7 +352,10 @@ ODD: Mapping[str, tuple[str, int, Callable[[Path, Camera], None]]] = {
     "turned-by-metadata": ("right", 0, _edit(_turned)),
     "pixels-not-square": ("right", 0, _again(parameters="sar=4/3")),
     "ten-bits": ("right", 0, _again(pixels="yuv420p10le", codec="h264", b_frames=2)),
+    "ten-bits-hevc": ("right", 0, _as_filmed),
     "interlaced": ("right", 0, _again(parameters="interlaced=1:tff=1")),
 }
+
+ODD_FILMS = {"ten-bits-hevc": "hevc-10"}
 
 CASES = 2 * CUTS + FLIPS + 2 * len(ODD)

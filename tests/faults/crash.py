@@ -46,7 +46,7 @@ def cases(chance: random.Random, count: int) -> list[Case]:
 
 def quick(case: Case) -> bool:
     """Whether no model is trained."""
-    return place(case.values["moment"])[0] < 2
+    return place(case.values["moment"])[0] < demo.DATASET_MADE
 
 
 def attempt(case: Case, folder: Path) -> None:

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
@@ -33,6 +34,7 @@ from clapboard.annotations.labels import folder_name, normalise
 from clapboard.annotations.reading import read_sheet
 from clapboard.artifacts import read_csv, write_csv, write_parquet
 from clapboard.dataset.tree import write_dataset
+from clapboard.learning.sources import Features, index_file
 from clapboard.problems import InputError, errors
 from clapboard.sessions.recordings import examine_recordings
 from clapboard.settings.config import load
@@ -406,9 +408,11 @@ def _huge_picture(place: int) -> Callable[[Path], None]:
 
 def _pickle(folder: Path) -> None:
     """A file of features that is a pickle is no file of features."""
-    np.save(folder / "f.npy", np.array([_Harm()], dtype=object), allow_pickle=True)
+    features = folder / "f.npy"
+    np.save(features, np.array([_Harm()], dtype=object), allow_pickle=True)
+    np.save(index_file(features), np.array([1]))
     try:
-        np.load(folder / "f.npy", mmap_mode="r")
+        Features(pd.DataFrame({"recording": ["S1C1"], "frame": [1]}), {"S1C1": features})
     except ValueError:
         return
     raise Failed("a pickle is loaded")
@@ -428,6 +432,23 @@ def _weights(folder: Path) -> None:
     raise Failed("a pickle is loaded")
 
 
+def _lambda_layer(folder: Path) -> None:
+    """A model with code in it is not loaded."""
+    import keras
+
+    from clapboard.learning.recognition import load_whole
+
+    layers = [keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)]
+    keras.Sequential(layers).save(folder / "model.keras")
+    try:
+        load_whole(folder / "model.keras")
+    except ValueError as error:
+        if "unsafe" in str(error) or "safe_mode" in str(error):
+            return
+        raise
+    raise Failed("a model with code of its own is loaded")
+
+
 class _Harm:
     """Touches `pwned` when it is unpickled."""
 
@@ -444,6 +465,21 @@ def _linked_class(folder: Path) -> None:
         _labels(["BAGGING"], folder)
     except InputError:
         return
+    raise Failed("a link in Data is followed")
+
+
+def _linked_split(folder: Path) -> None:
+    """A folder of a split that is a link to elsewhere is not written into, and nothing removed."""
+    data, outside = folder / "results" / "Data", folder.parent / "outside" / "BAGGING"
+    outside.mkdir(exist_ok=True)
+    (outside / "S1C1000001.jpg").write_text("mine")
+    data.mkdir(parents=True)
+    (data / "Training").symlink_to(outside.parent)
+    try:
+        _labels(["BAGGING"], folder)
+    except InputError:
+        if (outside / "S1C1000001.jpg").read_text() == "mine":
+            return
     raise Failed("a link in Data is followed")
 
 
@@ -519,7 +555,9 @@ FILES: Mapping[str, tuple[str, Callable[[Path], None]]] = {
     "huge-later-picture": ("bombs", _huge_picture(2)),
     "pickled-features": ("pickles", _pickle),
     "pickled-weights": ("pickles", _weights),
+    "model-with-code": ("pickles", _lambda_layer),
     "linked-class": ("links that lead outside", _linked_class),
+    "linked-split": ("links that lead outside", _linked_split),
     "linked-picture": ("links that lead outside", _linked_picture),
     "formulas-in-csv": ("formulas", _formulas),
 }

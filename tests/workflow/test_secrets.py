@@ -9,11 +9,7 @@ from pathlib import Path
 
 from project import REPOSITORY, TIME_LIMIT, Project
 
-SECRETS = {
-    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7PLANTED",
-    "AWS_SECRET_ACCESS_KEY": "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",
-    "AWS_SESSION_TOKEN": "FwoGZXIvYXdzPLANTEDTOKEN",
-}
+from tests.workflow.calling import SECRETS
 
 
 def holders(folder: Path) -> list[str]:
@@ -44,6 +40,12 @@ def test_no_secret_in_logs_reports_and_results(project: Project):
     assert "cannot be decoded" in said, said
     assert (project.results / "index" / "S1C1.parquet").exists()
     assert not any(secret in said for secret in SECRETS.values())
+    assert not holders(project.folder)
+
+
+def test_no_secret_in_anything_that_a_whole_run_makes_nor_in_its_report(project: Project):
+    assert "report" in project.snakemake("--report", "report.html").screen
+    assert (project.folder / "report.html").exists()
     assert not holders(project.folder)
 
 
