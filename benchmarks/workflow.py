@@ -127,11 +127,14 @@ def _enlarged(names: list[str], recordings: int) -> Iterator[str]:
                 yield name.replace("S1C1", f"S{number // 2 + 1}C{number % 2 + 1}")
 
 
-def believe(project: Path, batches: int) -> None:
+def believe(project: Path, recordings: int) -> None:
     """Make Snakemake record all that is there, as if made by it; at once it would take hours."""
-    for number in range(1, batches + 1):
-        part = ("--batch", f"frames={number}/{batches}", "--", "frames")
-        call(project, "--touch", "--forceall", "--cores", "all", *part)
+    stores = sorted(project.glob("results/resized/*/*/manifest.parquet"))
+    names = [str(store.relative_to(project)) for store in stores]
+    size = -(-len(names) // -(-recordings // MODEL))
+    for start in range(0, len(names), size):
+        part = names[start : start + size]
+        call(project, "--touch", "--forceall", "--cores", "all", "--", *part)
     call(project, "--touch", "--cores", "all")
 
 
@@ -160,11 +163,11 @@ def main() -> None:
         rows = []
         for size in options.sizes:
             project = folder / size
-            if not project.exists():
-                lay_out(project, *map(int, size.split("x")))
             recordings, chapters = map(int, size.split("x"))
-            if recordings * chapters <= RECORDED:
-                believe(project, -(-recordings // MODEL))
+            if not project.exists():
+                lay_out(project, recordings, chapters)
+                if recordings * chapters <= RECORDED:
+                    believe(project, recordings)
             rows.append(measured(size, project))
             if options.batches:
                 batch = f"frames=1/{options.batches}"

@@ -55,6 +55,17 @@ def places(model: type[BaseModel], at: Sequence[str] = ()) -> Iterator[tuple[lis
             yield place, field
 
 
+def sections(model: type[BaseModel], at: Sequence[str] = ()) -> Iterator[list[str]]:
+    """Every section below a model; those of single models are not looked at."""
+    for name, field in model.model_fields.items():
+        place = [*at, name]
+        if place == ["models"]:
+            yield place
+        elif inner := variants(_bare(field.annotation)):
+            yield place
+            yield from sections(inner[0], place)
+
+
 def wrong_values(field: FieldInfo) -> Iterator[tuple[Any, str]]:
     """Values that a key cannot have, and why.
 
@@ -116,6 +127,9 @@ def mutations() -> list[Mutation]:
         found.append(([*place[:-1], place[-1] + place[-1][-1]], 1, "misspelt"))
         if field.is_required():
             found.append((place, ..., "missing"))
+    for place in sections(Config):
+        found += [(place, value, "another type") for value in ("banana", 17, ["x"])]
+        found.append(([*place[:-1], place[-1] + place[-1][-1]], {}, "misspelt"))
     return found
 
 
@@ -132,6 +146,12 @@ def cases(chance: random.Random, count: int) -> list[Case]:
     alone = [one for one in every if one["place"][0] != "models" and one["what"] != "missing"]
     for number in range(TOGETHER + THROUGH_SNAKEMAKE):
         some = {json.dumps(one["place"][:2]): one for one in chance.sample(alone, 5)}
+        wrong_sections = {one["place"][0] for one in some.values() if len(one["place"]) == 1}
+        some = {
+            name: one
+            for name, one in some.items()
+            if len(one["place"]) == 1 or one["place"][0] not in wrong_sections
+        }
         whole = number >= TOGETHER
         kind = "several, through Snakemake" if whole else "several at once"
         values = {"wrong": list(some.values()), "snakemake": whole}

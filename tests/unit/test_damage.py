@@ -142,6 +142,18 @@ def test_a_cut_file_without_a_table_is_noticed(tmp_path, suffix, camera):
     assert len(indexed(tmp_path, files[0], damaged="skip")) < 60
 
 
+def test_a_file_cut_off_before_its_first_whole_frame_is_refused(tmp_path):
+    files = [tmp_path / "1.mkv", tmp_path / "2.mkv"]
+    film(files[0], replace(CAMERA, b_frames=2), 30)
+    film(files[1], replace(CAMERA, b_frames=2), 30, first_number=31)
+    whole = files[1].read_bytes()
+    for share in (0.02, 0.05, 0.1):
+        files[1].write_bytes(whole[: int(len(whole) * share)])
+        for damaged in ("refuse", "skip"):
+            with pytest.raises(InputError, match=r"2\.mkv"):
+                indexed(tmp_path, *files, damaged=damaged)
+
+
 def test_a_file_without_its_beginning_is_never_taken_for_a_whole_one(tmp_path):
     file = tmp_path / "1.mkv"
     film(file, replace(CAMERA, options={"cluster_time_limit": "500"}), 60)

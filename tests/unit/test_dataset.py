@@ -197,6 +197,15 @@ def test_a_wanted_name_that_leads_elsewhere_is_replaced(results, tmp_path):
     assert outside.read_text() == "mine"
 
 
+def test_a_folder_of_a_split_that_is_a_symbolic_link_is_refused(results, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    results.data.mkdir(parents=True)
+    (results.data / "Training").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="symbolic link"):
+        results.write()
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_a_class_folder_that_is_a_symbolic_link_is_refused(results, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (results.data / "Training").mkdir(parents=True)

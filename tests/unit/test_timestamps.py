@@ -27,6 +27,11 @@ def test_more_twins_than_ticks_still_rise():
     assert straighten([0, 100, 100, 100, 101, 300]) == [0, 100, 101, 102, 103, 300]
 
 
+def test_no_frames_have_no_times():
+    times, moved = timestamps.straighten(np.zeros(0, np.int64), np.zeros(0, np.int64), 100)
+    assert len(times) == len(moved) == 0
+
+
 def test_a_single_early_time_is_no_reset():
     pts = np.array([0, 100, 200, 190, 400, 500])
     key = np.array([True] + [False] * 5)
