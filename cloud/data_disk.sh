@@ -25,7 +25,7 @@ unfit() {
     local found=0
     blkid -p "$1" >/dev/null 2>&1 || found=$?
     ((found == 2)) || { echo "it has a file system or another mark"; return; }
-    [[ -z $(wipefs --noheadings "$1") ]] || { echo "it has a mark of something"; return; }
+    [[ -z $(wipefs --noheadings "$1" 2>&1) ]] || { echo "it has a mark of something"; return; }
     size=$(blockdev --getsize64 "$1")
     ((size > 2 * EDGE)) || { echo "it is too small"; return; }
     cmp -s -n "$EDGE" "$1" /dev/zero && cmp -s -n "$EDGE" -i "$((size - EDGE)):0" "$1" /dev/zero ||

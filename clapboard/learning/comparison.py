@@ -112,9 +112,13 @@ def summarise_folds(
     values = np.array([list(figures[subject].values()) for subject in subjects], np.float64)
     low, high = bootstrap(lambda chosen: _mean(values[chosen]), len(subjects), seed)
     rows = {"mean": _mean(values), "spread": _spread(values), "low": low, "high": high}
+    rivals_of = {
+        subject: report.get("without_background", report)["baselines"]  # on the model's frames
+        for subject, report in reports.items()
+    }
     rivals = {
-        name: _mean([_row(reports[subject]["baselines"][name]) for subject in subjects])
-        for name in reports[subjects[0]]["baselines"]
+        name: _mean([_row(rivals_of[subject][name]) for subject in subjects])
+        for name in rivals_of[subjects[0]]
     }
     artifacts.write_json(
         summary,
