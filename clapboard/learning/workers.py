@@ -46,14 +46,17 @@ def train_on(nodes: int, **arguments: Any) -> None:
 def start(nodes: int, arguments: Mapping[str, Any]) -> None:
     """Start a worker on every node of the Slurm job and wait for all of them."""
     job = os.environ["SLURM_JOB_ID"]
-    work = {"workers": addresses(_nodes_of(job), int(job)), "arguments": dict(arguments)}
+    # The rule's threads are those of this node, of which the job may have fewer.
+    granted = int(os.environ.get("SLURM_CPUS_ON_NODE", 1))
+    threads = min(arguments.get("threads") or granted, granted)
+    used = {**arguments, "threads": threads}
+    work = {"workers": addresses(_nodes_of(job), int(job)), "arguments": used}
     folder = Path(arguments["model"]).parent
     folder.mkdir(parents=True, exist_ok=True)  # all nodes see it, unlike the one for temporaries
     with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".workers-", suffix=".json") as file:
         json.dump(work, file, default=str)
         file.flush()
         tasks = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
-        threads = arguments.get("threads") or 1
         subprocess.run(
             [
                 "srun",
@@ -68,8 +71,16 @@ def start(nodes: int, arguments: Mapping[str, Any]) -> None:
             ],
             check=True,
             # The package beside the Snakefile, as for the script that calls this.
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            env=_of_the_job() | {"PYTHONPATH": str(Path(__file__).parents[2])},
         )
+
+
+def _of_the_job() -> dict[str, str]:
+    """The environment without what Slurm says of this step, which has one node of the job's."""
+    of_slurm = ("SLURM_", "SRUN_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(of_slurm)}
+    named = ("SLURM_JOB_ID", "SLURM_CONF")
+    return kept | {name: os.environ[name] for name in named if name in os.environ}
 
 
 def addresses(nodes: Sequence[str], job: int) -> list[str]:
