@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from clapboard.learning.sources import Kept, Source
+from clapboard.learning.sources import Source
 
 PREFETCHED_BATCHES = 4
 NONE = -1
@@ -47,12 +47,7 @@ def training_batches(
         return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
 
     epochs = tf.data.Dataset.counter(start=first_epoch)
-    if not isinstance(source, Kept):
-        return _with_data(epochs.flat_map(order), source, items, targets)
-    # Whatever the items need is kept when the first epoch is over.
-    first = _with_data(epochs.take(1).flat_map(order), source, items, targets)
-    later = _gathered(epochs.skip(1).flat_map(order), source, items, targets)
-    return first.concatenate(later).prefetch(PREFETCHED_BATCHES).with_options(_as_written())
+    return _with_data(epochs.flat_map(order), source, items, targets)
 
 
 def ordered_batches(
@@ -87,30 +82,3 @@ def _with_data(
         return data, target
 
     return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(PREFETCHED_BATCHES)
-
-
-def _as_written() -> tf.data.Options:
-    """TensorFlow would rewrite the pipeline, and copy all that is kept for it into its graph."""
-    options = tf.data.Options()
-    options.experimental_optimization.apply_default_optimizations = False
-    return options
-
-
-def _gathered(
-    numbers: tf.data.Dataset, source: Kept, items: NDArray[np.int64], targets: NDArray[np.int64]
-) -> tf.data.Dataset:
-    """The same from rows that are all kept, without a step of Python, which is faster."""
-    kept = tf.experimental.dlpack.from_dlpack(source.kept.__dlpack__())  # the very memory, no copy
-    rows_of, target_of = tf.constant(items), tf.constant(targets)
-    padded = bool((items == NONE).any())
-
-    def load(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        rows = tf.gather(rows_of, batch)
-        if not padded:
-            return tf.gather(kept, rows), tf.gather(target_of, rows)
-        known, some = rows != NONE, tf.maximum(rows, 0)
-        shown = known[(..., *[tf.newaxis] * len(source.shape))]
-        data = tf.where(shown, tf.gather(kept, some), tf.zeros((), kept.dtype))
-        return data, tf.where(known, tf.gather(target_of, some), NONE)
-
-    return numbers.map(load, num_parallel_calls=2, deterministic=True)

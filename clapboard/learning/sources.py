@@ -20,8 +20,6 @@ from clapboard.problems import InputError, Problem
 
 MEBIBYTE = 2**20
 ALIGNED = 64
-MAPPED_TOGETHER = 2**16
-"""Bytes of a file in memory that Linux maps into a process when one of them is touched."""
 
 
 class Source(Protocol):
@@ -139,11 +137,6 @@ class Kept:
         self._error: InputError | None = None
 
     @property
-    def kept(self) -> NDArray:
-        """What is in the file, shape (rows, *shape); rows not fetched yet are zeros."""
-        return np.asarray(self._kept)
-
-    @property
     def error(self) -> InputError | None:
         """The first failure of the source behind, or of writing."""
         return self._source.error or self._error
@@ -177,7 +170,6 @@ class Kept:
             for row, content in zip(rows.tolist(), data, strict=True):
                 if os.pwrite(self._file.fileno(), content, row * content.nbytes) < content.nbytes:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                self._kept[row].reshape(-1)[::MAPPED_TOGETHER].max()  # for the epochs to come
         except OSError as error:
             remedy = "Make room on the disk, or set cache_mb of the model to 0."
             message = f"decoded frames cannot be kept: {error.strerror}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,17 +106,3 @@ def test_epochs_of_kept_pictures_are_like_all_others(pictures, tmp_path, items):
         assert data.dtype == expected.dtype
         assert np.array_equal(data, expected)
         assert np.array_equal(target, of)
-
-
-def test_what_is_kept_is_not_copied_into_the_pipeline(pictures, tmp_path):
-    rows = 300_000  # 220 MB in the file, of which the first epoch has fetched nothing yet
-    kept = kept_within(pictures, rows, 1_000, tmp_path / "kept")
-    items, before = np.arange(ROWS), _anonymous_memory()
-    next(iter(training_batches(kept, items, items, 2, 1)))
-    assert _anonymous_memory() - before < kept.kept.nbytes / 4
-
-
-def _anonymous_memory():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("RssAnon"))
-    return int(line.split()[1]) * 1024
