@@ -29,14 +29,11 @@ async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, del
             await writer.drain()
 
     sending = asyncio.create_task(send())
-    with (
-        contextlib.closing(writer),
-        contextlib.suppress(ConnectionError),
-    ):  # either side may hang up
-        part = b"some"
-        while part:
-            part = await reader.read(CHUNK)
+    # Whoever hangs up has all that he wants.
+    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+        while part := await reader.read(CHUNK):
             await parts.put((now() + delay, part))
+        await parts.put((now() + delay, b""))
         await sending
 
 
@@ -45,7 +42,8 @@ async def serve(port: int, delay: float) -> None:
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(_relay(reader, far_writer, 0), _relay(far_reader, writer, delay))
+        with contextlib.suppress(asyncio.CancelledError):  # the relay ends, clients or not
+            await asyncio.gather(_relay(reader, far_writer, 0), _relay(far_reader, writer, delay))
 
     server = await asyncio.start_server(connect, "127.0.0.1", 0)
     async with server:

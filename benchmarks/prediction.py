@@ -77,7 +77,7 @@ def main() -> None:
     chapters = clips.gopro(chosen.chapters, SECONDS)
     ratios = [_measured(chapters, size, chosen.rounds) for size in chosen.sizes]
     print(machine())
-    if min(ratios) > LIMIT:
+    if max(ratios) > LIMIT:
         raise SystemExit(1)
 
 
@@ -124,11 +124,12 @@ def _of_an_hour(
     alone: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Seconds (clock, processor) of all jobs over those of decoding, if there were an hour."""
-    calls, in_hour = (dict.fromkeys(jobs, 1) for _ in range(2))
-    calls["extract_frames"], in_hour["extract_frames"] = chapters, HOUR_CHAPTERS
-    growing = np.sum([jobs[name] - calls[name] * start[name] for name in jobs], axis=0)
-    starting = np.sum([in_hour[name] * start[name] for name in jobs], axis=0)
-    return (starting + growing * HOUR / frames) / (alone * HOUR / frames)
+
+    def starting(files: int) -> NDArray[np.float64]:
+        return sum(start.values()) + (files - 1) * start["extract_frames"]
+
+    growing = sum(jobs.values()) - starting(chapters)
+    return (starting(HOUR_CHAPTERS) + growing * HOUR / frames) / (alone * HOUR / frames)
 
 
 class _Work:

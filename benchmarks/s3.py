@@ -181,9 +181,8 @@ def distant(endpoint: str, delay: float) -> Iterator[str]:
         return
     command = [sys.executable, "-m", "benchmarks.distant", endpoint.rsplit(":", 1)[1], str(delay)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as relay:
-        assert relay.stdout and relay.stdin
+        assert relay.stdout
         yield f"http://127.0.0.1:{int(relay.stdout.readline())}"
-        relay.stdin.close()
 
 
 def main() -> None:

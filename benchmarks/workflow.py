@@ -127,15 +127,14 @@ def _enlarged(names: list[str], recordings: int) -> Iterator[str]:
                 yield name.replace("S1C1", f"S{number // 2 + 1}C{number % 2 + 1}")
 
 
-def believe(project: Path, recordings: int) -> None:
-    """Make Snakemake record all that is there, as if made by it; at once it would take hours."""
+def believe(project: Path, chapters: int) -> None:
+    """Make Snakemake record all stores, as if it had made them; at once it would take hours."""
     stores = sorted(project.glob("results/resized/*/*/manifest.parquet"))
     names = [str(store.relative_to(project)) for store in stores]
-    size = -(-len(names) // -(-recordings // MODEL))
+    size = MODEL * chapters
     for start in range(0, len(names), size):
         part = names[start : start + size]
         call(project, "--touch", "--forceall", "--cores", "all", "--", *part)
-    call(project, "--touch", "--cores", "all")
 
 
 def measured(name: str, project: Path, *arguments: str) -> list[object]:
@@ -164,10 +163,13 @@ def main() -> None:
         for size in options.sizes:
             project = folder / size
             recordings, chapters = map(int, size.split("x"))
+            recorded = recordings * chapters <= RECORDED
             if not project.exists():
                 lay_out(project, recordings, chapters)
-                if recordings * chapters <= RECORDED:
-                    believe(project, recordings)
+                if recorded:
+                    believe(project, chapters)
+            if recorded:
+                call(project, "--touch", "--cores", "all")
             rows.append(measured(size, project))
             if options.batches:
                 batch = f"frames=1/{options.batches}"

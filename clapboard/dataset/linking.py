@@ -78,9 +78,7 @@ def make_folder(folder: Path) -> None:
     Raises:
         InputError: it is a file or a symbolic link.
     """
-    if not os.path.lexists(folder):
-        folder.mkdir(parents=True)
-    with _opened(folder):
+    with _made(folder):
         pass
 
 
@@ -101,8 +99,7 @@ def reconcile(folder: Path, wanted: Sequence[Stock], owners: Container[str], don
         InputError: the folder is a file or a symbolic link.
         FileNotFoundError: a wanted file is not in the store.
     """
-    make_folder(folder)
-    with _opened(folder) as target:
+    with _made(folder) as target:
         there = list_inodes(folder)
         device = os.fstat(target).st_dev
         for stock in wanted:
@@ -208,6 +205,15 @@ def _copy(name: str, source: int, target: int) -> None:
             os.fchmod(copy.fileno(), status.st_mode & 0o777)
     os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=target)
     os.replace(temporary, name, src_dir_fd=target, dst_dir_fd=target)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[int]:
+    """Descriptor of a folder, which is made when it is not there."""
+    if not os.path.lexists(folder):
+        folder.mkdir(parents=True)
+    with _opened(folder) as descriptor:
+        yield descriptor
 
 
 @contextmanager

@@ -15,12 +15,9 @@ from numpy.typing import NDArray
 from clapboard import artifacts
 from clapboard.arrow import numbers
 from clapboard.dataset.leakage import DigestBook
-from clapboard.dataset.rows import SCHEMA
+from clapboard.dataset.rows import EMPTY, SCHEMA
 from clapboard.pictures.frame_names import find_clashes
 from clapboard.problems import Problem
-
-# Not `SCHEMA.empty_table`, which imports pandas.
-EMPTY = pa.Table.from_batches([], SCHEMA)
 
 # A dictionary of values that hardly repeat takes time and room.
 REPEATED = ["split", "label", "class_index", "recording", "subject", "session", "camera"]

@@ -34,6 +34,8 @@ SCHEMA = pa.schema(
         ("digest", pa.string()),
     ]
 )
+# Not `SCHEMA.empty_table`, which imports pandas.
+EMPTY = pa.Table.from_batches([], SCHEMA)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from clapboard.arrow import column, texts
 from clapboard.dataset.classes import CLASS_COLUMNS, class_rows, find_classes
 from clapboard.dataset.leakage import find_divided
 from clapboard.dataset.listing import listing
-from clapboard.dataset.rows import SCHEMA, SPLITS, find_rows, lost
+from clapboard.dataset.rows import EMPTY, SCHEMA, SPLITS, find_rows, lost
 from clapboard.problems import InputError, refuse
 
 NOT_IN_JSON = ("path", "digest")
@@ -78,7 +78,7 @@ def pack_shard(
         InputError: a labelled frame is not in the store, or not what its manifest says.
     """
     names = [row["label"] for row in artifacts.read_csv(classes)]
-    tables, offsets, sizes, keys = [SCHEMA.empty_table()], list[int](), list[int](), list[str]()
+    tables, offsets, sizes, keys = [EMPTY], list[int](), list[int](), list[str]()
     with artifacts.replacing(shard) as temporary, temporary.open("wb") as file:
         tar = _Tar(file)
         for chapter, table in find_rows(recording, labels_file, manifests, names):

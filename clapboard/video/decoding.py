@@ -50,6 +50,9 @@ from clapboard.video.reading import Reader
 
 log = logging.getLogger(__name__)
 
+BOUNDED = {"max_pixels": str(MOST_PIXELS)}
+"""What every decoder is told: a header may claim any size."""
+
 _Opening = AbstractContextManager[tuple[InputContainer, VideoStream]]
 
 
@@ -200,7 +203,7 @@ def _from_start(opening: _Opening, wanted: Wanted) -> Iterator[tuple[int, VideoF
 def _open(file: str, threads: int) -> Iterator[tuple[InputContainer, VideoStream]]:
     with open_video(file) as (container, stream):
         strict = strictness(stream.codec_context.name)
-        stream.codec_context.options = strict | {"max_pixels": str(MOST_PIXELS)}
+        stream.codec_context.options = strict | BOUNDED
         stream.codec_context.thread_type = ThreadType.AUTO
         stream.codec_context.thread_count = threads
         yield container, stream
@@ -214,7 +217,7 @@ def _open_on_card(file: str) -> Iterator[tuple[InputContainer, VideoStream]]:
         local(file), options=LOCAL_ONLY | CONTAINERS, hwaccel=HWAccel("cuda")
     ) as container:
         stream = next(s for s in container.streams.video if s.index == place)
-        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        stream.codec_context.options = BOUNDED
         yield container, stream
 
 

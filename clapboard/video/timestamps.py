@@ -65,8 +65,9 @@ def straighten(
     times = np.zeros(len(pts), np.int64)
     moved = np.zeros(len(pts), bool)
     origin = 0
-    parts = np.split(np.arange(len(pts)), np.flatnonzero(np.diff(segment)) + 1)
-    for part in parts if len(pts) else ():
+    if not len(pts):
+        return times, moved
+    for part in np.split(np.arange(len(pts)), np.flatnonzero(np.diff(segment)) + 1):
         rising = np.maximum.accumulate(pts[part])
         own = np.concatenate(([True], np.diff(rising) > 0))
         moved[part] = ~own

@@ -38,32 +38,30 @@ TOGETHER, THROUGH_SNAKEMAKE = 100, 6
 
 IN_TESTS = 60
 
+NO_SECTIONS = [(value, "another type") for value in ("banana", 17, ["x"])]
+
 Mutation = tuple[list[str], Any, str]  # the place of a key, the wrong value, what is wrong with it
 
 
-def places(model: type[BaseModel], at: Sequence[str] = ()) -> Iterator[tuple[list[str], FieldInfo]]:
-    """Every key below a model with its place; a model of the configuration is called `m`."""
+def places(
+    model: type[BaseModel], at: Sequence[str] = ()
+) -> Iterator[tuple[list[str], FieldInfo | None]]:
+    """Every key below a model with its place, of a section None instead of its field.
+
+    A model of the configuration is called `m`; it is not taken for a section.
+    """
     for name, field in model.model_fields.items():
         place = [*at, name]
         if place == ["models"]:
+            yield place, None
             for one in variants(get_args(_bare(field.annotation))[1]):
                 (tag,) = get_args(one.model_fields[TAG].annotation)
                 yield from places(one, ["models", f"m:{tag}"])
         elif inner := variants(_bare(field.annotation)):
+            yield place, None
             yield from places(inner[0], place)
         else:
             yield place, field
-
-
-def sections(model: type[BaseModel], at: Sequence[str] = ()) -> Iterator[list[str]]:
-    """Every section below a model; those of single models are not looked at."""
-    for name, field in model.model_fields.items():
-        place = [*at, name]
-        if place == ["models"]:
-            yield place
-        elif inner := variants(_bare(field.annotation)):
-            yield place
-            yield from sections(inner[0], place)
 
 
 def wrong_values(field: FieldInfo) -> Iterator[tuple[Any, str]]:
@@ -123,13 +121,11 @@ def mutations() -> list[Mutation]:
     """Every way to make one key wrong."""
     found: list[Mutation] = []
     for place, field in places(Config):
-        found += [(place, value, what) for value, what in wrong_values(field)]
-        found.append(([*place[:-1], place[-1] + place[-1][-1]], 1, "misspelt"))
-        if field.is_required():
+        wrong = wrong_values(field) if field else NO_SECTIONS
+        found += [(place, value, what) for value, what in wrong]
+        found.append(([*place[:-1], place[-1] + place[-1][-1]], 1 if field else {}, "misspelt"))
+        if field and field.is_required():
             found.append((place, ..., "missing"))
-    for place in sections(Config):
-        found += [(place, value, "another type") for value in ("banana", 17, ["x"])]
-        found.append(([*place[:-1], place[-1] + place[-1][-1]], {}, "misspelt"))
     return found
 
 
@@ -145,12 +141,12 @@ def cases(chance: random.Random, count: int) -> list[Case]:
     ]
     alone = [one for one in every if one["place"][0] != "models" and one["what"] != "missing"]
     for number in range(TOGETHER + THROUGH_SNAKEMAKE):
-        some = {json.dumps(one["place"][:2]): one for one in chance.sample(alone, 5)}
-        wrong_sections = {one["place"][0] for one in some.values() if len(one["place"]) == 1}
+        drawn = chance.sample(alone, 5)
+        whole_sections = [one["place"] for one in drawn if len(one["place"]) == 1]
         some = {
-            name: one
-            for name, one in some.items()
-            if len(one["place"]) == 1 or one["place"][0] not in wrong_sections
+            json.dumps(one["place"][:2]): one
+            for one in drawn
+            if len(one["place"]) == 1 or one["place"][:1] not in whole_sections
         }
         whole = number >= TOGETHER
         kind = "several, through Snakemake" if whole else "several at once"

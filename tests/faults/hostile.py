@@ -456,28 +456,20 @@ class _Harm:
         return os.system, ("touch pwned",)
 
 
-def _linked_class(folder: Path) -> None:
-    """A class folder that is a link to elsewhere is not written into."""
-    data = folder / "results" / "Data" / "Training"
-    data.mkdir(parents=True)
-    (data / "BAGGING").symlink_to(folder.parent / "outside")
-    try:
-        _labels(["BAGGING"], folder)
-    except InputError:
-        return
-    raise Failed("a link in Data is followed")
+def _linked_folder(place: str) -> Callable[[Path], None]:
+    """A folder in `Data/` that is a link to elsewhere is not written into."""
 
+    def refuse(folder: Path) -> None:
+        link = folder / "results" / "Data" / place
+        link.parent.mkdir(parents=True)
+        link.symlink_to(folder.parent / "outside")
+        try:
+            _labels(["BAGGING"], folder)
+        except InputError:
+            return
+        raise Failed("a link in Data is followed")
 
-def _linked_split(folder: Path) -> None:
-    """A folder of a split that is a link to elsewhere is not written into."""
-    data = folder / "results" / "Data"
-    data.mkdir(parents=True)
-    (data / "Training").symlink_to(folder.parent / "outside")
-    try:
-        _labels(["BAGGING"], folder)
-    except InputError:
-        return
-    raise Failed("a link in Data is followed")
+    return refuse
 
 
 def _linked_picture(folder: Path) -> None:
@@ -553,8 +545,8 @@ FILES: Mapping[str, tuple[str, Callable[[Path], None]]] = {
     "pickled-features": ("pickles", _pickle),
     "pickled-weights": ("pickles", _weights),
     "model-with-code": ("pickles", _lambda_layer),
-    "linked-class": ("links that lead outside", _linked_class),
-    "linked-split": ("links that lead outside", _linked_split),
+    "linked-class": ("links that lead outside", _linked_folder("Training/BAGGING")),
+    "linked-split": ("links that lead outside", _linked_folder("Training")),
     "linked-picture": ("links that lead outside", _linked_picture),
     "formulas-in-csv": ("formulas", _formulas),
 }
