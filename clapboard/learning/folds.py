@@ -1,4 +1,4 @@
-"""Leave one subject out: every subject is the test subject once. No TensorFlow."""
+"""Leave one subject out, and who validates where nobody is left out. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -65,3 +65,22 @@ def leave_out(subjects: pd.Series, test_subject: str) -> NDArray[np.str_]:
     return np.select(
         [subjects == test_subject, subjects == validation], ["Test", "Validation"], "Training"
     )
+
+
+def lend_validation(examples: pd.DataFrame) -> pd.Series:
+    """The split of every frame when a Training subject validates because nobody else does.
+
+    It is the last one in natural order without whom Training still shows all that it shows; where
+    all are needed for that, the last. One who trains alone cannot be spared.
+
+    Args:
+        examples: columns `split`, `subject` and `label`.
+    """
+    splits, training = examples["split"], examples[examples["split"] == "Training"]
+    subjects = natural_order(training["subject"])
+    if (splits == "Validation").any() or len(subjects) < 2:
+        return splits
+    shown_by = training.groupby("label")["subject"].agg(set)
+    alone = {next(iter(who)) for who in shown_by if len(who) == 1}
+    spared = [subject for subject in subjects if subject not in alone] or subjects
+    return splits.mask(examples["subject"] == spared[-1], "Validation")

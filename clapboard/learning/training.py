@@ -16,6 +16,7 @@ from clapboard.learning import architectures, devices, failures, inputs
 from clapboard.learning.backbones import make_backbone
 from clapboard.learning.checkpoint import Checkpoint, identity
 from clapboard.learning.each_frame import take_over
+from clapboard.learning.folds import lend_validation, natural_order
 from clapboard.learning.learner import fit, make_learner, summary_of
 from clapboard.learning.manifest import (
     class_counts,
@@ -44,6 +45,7 @@ def train(
     features: Mapping[str, str] | None = None,
     test_subject: str | None = None,
     start: str | Path | None = None,
+    lend: bool = False,
 ) -> None:
     """Train on the Training split, stop by the Validation split, keep the best or last weights.
 
@@ -64,6 +66,8 @@ def train(
         features: feature file of every recording, for models that learn from features.
         test_subject: leave this subject out instead of using the splits of the manifest.
         start: trained model whose convolutions a sequence model starts from, of the same fold.
+        lend: let a Training subject validate where nobody has the split Validation, see
+            `clapboard.learning.folds.lend_validation`.
 
     Raises:
         InputError: a class without a training frame, no validation frame, frames that cannot be
@@ -74,9 +78,13 @@ def train(
     examples = read_examples(
         manifest, labels, data_folder, test_subject=test_subject, shards=shards
     )
+    if lend:
+        examples["split"] = lend_validation(examples)
     training = _of_split(examples, "Training")
     validation = _of_split(examples, "Validation")
     refuse(_check(training, validation, classes, str(manifest), test_subject))
+    stops = ", ".join(natural_order(validation["subject"]))
+    print(f"Validation decides when to stop: {stops}", flush=True)  # noqa: T201 - the job's log
 
     work = _Work(Path(model).parent, training, validation, len(classes), threads, features, start)
     read = [manifest, labels, *([start] if start else [])]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clapboard.learning.folds import leave_out, natural_order
+from clapboard.learning.folds import leave_out, lend_validation, natural_order
 from clapboard.learning.windows import NONE, Merged, stretches, windows
 from clapboard.problems import InputError
 
@@ -93,6 +93,34 @@ def test_every_subject_is_left_out_once_and_is_in_one_split(count, data):
         (validator,) = [one for one, splits in where.items() if splits == {"Validation"}]
         validators.append(validator)
     assert sorted(validators) == sorted(everyone)
+
+
+def shown(**labels):
+    """Examples of subjects in Training, a frame for each letter."""
+    rows = [("Training", who, label) for who, seen in labels.items() for label in seen]
+    return pd.DataFrame(rows, columns=["split", "subject", "label"])
+
+
+@pytest.mark.parametrize(
+    ("examples", "validator"),
+    [
+        (shown(S10="AB", S2="AB", S1="AB"), "S10"),
+        (shown(S10="ABC", S2="AB", S1="AB"), "S2"),  # nobody else could teach C
+        (shown(S1="A", S2="B"), "S2"),
+    ],
+)
+def test_who_validates_where_everybody_trains(examples, validator):
+    splits = lend_validation(examples)
+    assert set(examples["subject"][splits == "Validation"]) == {validator}
+    assert set(splits[examples["subject"] != validator]) == {"Training"}
+
+
+def test_nobody_is_lent_who_is_not_needed_or_trains_alone():
+    examples = shown(S1="A", S2="A", S3="A")
+    examples.loc[0, "split"] = "Validation"
+    assert lend_validation(examples).tolist() == examples["split"].tolist()
+    alone = shown(S1="AB")
+    assert lend_validation(alone).tolist() == ["Training"] * 2
 
 
 @pytest.mark.parametrize(

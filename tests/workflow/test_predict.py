@@ -74,6 +74,18 @@ def test_everybody_is_left_out_once_on_the_same_frames(project):
     assert project.pending() == {}
 
 
+@pytest.mark.slow
+def test_model_for_new_recordings_where_everybody_trains_and_is_left_out_once(asked):
+    trained = [{**row, "split": "Training"} for row in table()]
+    new = {"subject": "S4", "camera": "C1", "split": "Predict", "annotations": "", "clap": "0.5"}
+    asked.write_table([*trained, {**trained[0], **new, "videos": "videos/S4C1"}])
+    asked.configure(evaluation="loso")
+    asked.run("predict")
+    assert (asked.results / "predictions" / "cnn" / "S4C1" / "timeline.csv").is_file()
+    log = (asked.results / "logs" / "train_model" / "cnn.log").read_text(encoding="utf-8")
+    assert "Validation decides when to stop: S3" in log
+
+
 def test_cameras_are_measured_together_on_request(project):
     project.configure(evaluation={"fusion": True})
     assert set(project.pending()) == {"fuse_cameras cnn"}

@@ -61,5 +61,10 @@ def pictures(*kinds):
     }
 
 
+# Leaving one subject out needs nobody with the split Validation; a model for new recordings does.
+NOBODY_VALIDATES = settings.evaluation.protocol == "loso" and "Validation" not in {
+    recordings[id].split for id in IN_DATASET
+}
+
 # Features by the name of their folder; several models may share them.
 BACKBONES = {backbone_name(found): found for found in map(backbone, settings.models) if found}

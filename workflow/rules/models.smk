@@ -81,6 +81,7 @@ rule train_model:
         gpu=1,
     params:
         settings=model_settings,
+        lend=NOBODY_VALIDATES,
         code=fingerprint.code("train_model"),
     script:
         "../scripts/train_model.py"

@@ -24,4 +24,5 @@ if __name__ == "__main__":
             shards={Path(file).stem: file for file in snakemake.input.shards},
             test_subject=snakemake.wildcards.get("subject"),
             start=next(iter(snakemake.input.start), None),
+            lend=snakemake.params.lend,
         )
