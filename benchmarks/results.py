@@ -16,7 +16,7 @@ from clapboard import artifacts
 from clapboard.evaluation import plots
 from clapboard.evaluation.intervals import bootstrap
 from clapboard.learning import protocol
-from clapboard.learning.comparison import learnable, read_answers
+from clapboard.learning.answers import read_answers
 from clapboard.learning.protocol import MEASURES, Answers, Tally
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "results.md"
@@ -95,16 +95,10 @@ def _tallies(study: Study, model: str, *seeds: int) -> dict[str, Tally]:
         folds = [
             study.fold(model, seed, subject) / "predictions.parquet" for subject in study.subjects()
         ]
-        runs.append(read_answers(folds)[0])
-    first, mean = runs[0], np.mean([run.probabilities for run in runs], axis=0)
+        runs.append(read_answers(folds))
+    first, mean = runs[0].model, np.mean([run.model.probabilities for run in runs], axis=0)
     answers = Answers(first.frames, first.true, mean.argmax(axis=1), mean, first.classes)
-    untrainable = {
-        subject: artifacts.read_json(study.fold(model, seeds[0], subject) / "metrics.json")[
-            "untrainable"
-        ]
-        for subject in study.subjects()
-    }
-    tallies = protocol.tallies(learnable(answers, untrainable))
+    tallies = protocol.tallies(answers.chosen(runs[0].trainable))
     return {subject: tallies[subject] for subject in study.subjects()}
 
 
@@ -112,12 +106,13 @@ def _smoothed(study: Study, model: str, seed: int) -> dict[str, Tally]:
     """A tally per subject, probabilities averaged over the frames around within a recording."""
     subjects = study.subjects()
     files = [study.fold(model, seed, subject) / "predictions.parquet" for subject in subjects]
-    answers, _ = read_answers(files)
+    judged = read_answers(files)
+    answers = judged.model
     mean = answers.probabilities.astype(np.float64).copy()
     for rows in answers.frames.groupby("recording").indices.values():
         mean[rows] = uniform_filter1d(mean[rows], study.smoothed, axis=0, mode="nearest")
     steady = Answers(answers.frames, answers.true, mean.argmax(axis=1), mean, answers.classes)
-    tallies = protocol.tallies(steady)
+    tallies = protocol.tallies(steady.chosen(judged.trainable))
     return {subject: tallies[subject] for subject in subjects}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from clapboard.pictures.addresses import read_picture
 
+NAMES = ("majority", "time_prior", "nearest_neighbour")
+"""Those that say something of every frame; chance is what is expected of a draw."""
+
 PARTS = 50
 """Parts of a recording that the time prior tells apart."""
 
@@ -19,6 +23,18 @@ MOST_EXAMPLES = 20_000
 """Training frames that the nearest neighbour is looked for among; more are drawn from."""
 
 CHUNK = 1024
+
+
+def said(
+    training: pd.DataFrame, test: pd.DataFrame, classes: int, seed: int
+) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Each of `NAMES` with its answer for every test frame, shape (test frames,)."""
+    answers = (
+        majority(training, test, classes),
+        time_prior(training, test, classes),
+        nearest_neighbour(training, test, seed),
+    )
+    yield from zip(NAMES, answers, strict=True)
 
 
 def majority(training: pd.DataFrame, test: pd.DataFrame, classes: int) -> NDArray[np.int64]:

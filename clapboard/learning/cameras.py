@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from clapboard import artifacts
-from clapboard.learning import protocol
-from clapboard.learning.comparison import read_answers
+from clapboard.learning import protocol, reporting
+from clapboard.learning.answers import Judged, read_answers
 from clapboard.learning.fusion import fused
-from clapboard.learning.protocol import Answers
 
 
 def measure_fusion(
@@ -27,38 +27,44 @@ def measure_fusion(
         predictions: ``predictions.parquet`` of a model, several where subjects were left out.
         syncs: the JSON of `find_clap` by recording: where on the common clock it is.
         output: written; JSON with the figures of each camera by itself, of all cameras as they are,
-            and of all together, with 95 % intervals over subjects, and the paired difference.
+            and of all together, as in ``metrics.json`` with intervals over subjects, and the paired
+            difference.
         seed: of the intervals.
-        background: label of the class for unlabelled frames, left out of all figures.
+        background: label of the class for unlabelled frames; with it, all figures stand a second
+            time without that class.
     """
-    answers, classes = read_answers(predictions)
+    judged = read_answers(predictions)
     claps = {name: float(Fraction(artifacts.read_json(file)["clap"])) for name, file in
              syncs.items()}  # fmt: skip
-    together = fused(answers, claps)
-    left_out = classes.index(background) if background in classes else None
-    cameras = answers.frames["camera"]
-    artifacts.write_json(
-        output,
-        {
-            "together": _figures(together, left_out, seed),
-            "apart": _figures(answers, left_out, seed),
+    # All frames are heard, those of classes that nothing could have learnt are not counted.
+    together = replace(judged, model=fused(judged.model, claps)).learnable()
+    apart = judged.learnable()
+    cameras = apart.model.frames["camera"]
+
+    def side_figures(side: reporting.Side) -> dict[str, Any]:
+        return {
+            "together": _figures(together, side, seed),
+            "apart": _figures(apart, side, seed),
             "cameras": {
-                str(camera): _figures(
-                    answers.chosen((cameras == camera).to_numpy()), left_out, seed
-                )
+                str(camera): _figures(apart.chosen((cameras == camera).to_numpy()), side, seed)
                 for camera in sorted(cameras.unique())
             },
             "accuracy_above_apart": protocol.compared(
-                protocol.tallies(together, left_out), protocol.tallies(answers, left_out), seed
+                protocol.tallies(together.model, side), protocol.tallies(apart.model, side), seed
             ),
+        }
+
+    artifacts.write_json(
+        output,
+        {
+            "untrainable": judged.untrainable(),
+            **reporting.both_sides(side_figures, judged.classes, background),
         },
     )
 
 
-def _figures(answers: Answers, background: int | None, seed: int) -> dict[str, Any]:
-    parts = protocol.tallies(answers, background)
+def _figures(judged: Judged, side: reporting.Side, seed: int) -> dict[str, Any]:
     return {
-        "frames": len(answers.true),
-        **protocol.measures(protocol.summed(parts.values())),
-        "intervals": protocol.intervals(list(parts.values()), seed),
+        "frames": len(judged.model.true),
+        **reporting.figures(judged, "subject", seed, side),
     }

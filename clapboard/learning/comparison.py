@@ -2,145 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from clapboard import artifacts
 from clapboard.evaluation import plots
 from clapboard.evaluation.intervals import bootstrap
-from clapboard.learning import protocol
+from clapboard.learning import protocol, reporting
+from clapboard.learning.answers import Judged, read_answers
 from clapboard.learning.folds import natural_order
-from clapboard.learning.protocol import MEASURES, Answers
+from clapboard.learning.pictures import draw_bars
+from clapboard.learning.protocol import MEASURES, Tally
 
-KEPT = ("recording", "subject", "session", "camera", "frame", "seconds")
-
-
-def answer_table(
-    frames: pd.DataFrame, probabilities: NDArray[np.floating], classes: Sequence[str]
-) -> pa.Table:
-    """The rows of ``predictions.parquet``, which `read_answers` reads.
-
-    Args:
-        frames: see `clapboard.learning.manifest.read_examples`.
-        probabilities: shape (frames, classes).
-        classes: labels by index.
-    """
-    names = np.array(classes)
-    columns: dict[str, Any] = {name: frames[name] for name in KEPT}
-    columns |= {
-        "true": names[frames["class_index"]],
-        "predicted": names[probabilities.argmax(axis=1)],
-    }
-    lists = pa.array(list(probabilities.astype(np.float32)))
-    return pa.table(columns).append_column("probabilities", lists)
-
-
-def read_answers(predictions: Sequence[str | Path]) -> tuple[Answers, list[str]]:
-    """The answers in one or several ``predictions.parquet`` of the same classes, and the labels.
-
-    Raises:
-        ValueError: the files do not have the same classes.
-    """
-    tables, orders = [], set()
-    for path in predictions:
-        table, metadata = artifacts.read_parquet(path)
-        tables.append(table.to_pandas())
-        orders.add(tuple(metadata["classes"]))
-    if len(orders) != 1:
-        raise ValueError("the predictions are of different classes")
-    (classes,) = orders
-    frames = pd.concat(tables).sort_values(["recording", "frame"], ignore_index=True)
-    frames["split"] = "Test"
-    index = {label: number for number, label in enumerate(classes)}
-    answers = Answers(
-        frames,
-        frames["true"].map(index).to_numpy(np.int64),
-        frames["predicted"].map(index).to_numpy(np.int64),
-        np.stack(frames["probabilities"].to_list()),
-        len(classes),
-    )
-    return answers, list(classes)
-
-
-def learnable(answers: Answers, untrainable: Mapping[str, Collection[str]]) -> Answers:
-    """The answers without frames of classes that nothing could have learnt.
-
-    Args:
-        answers: of subjects left out.
-        untrainable: labels that only this subject shows, by subject.
-    """
-    unknown = {(subject, label) for subject, labels in untrainable.items() for label in labels}
-    pairs = zip(answers.frames["subject"], answers.frames["true"], strict=True)
-    return answers.chosen(np.array([pair not in unknown for pair in pairs], bool))
+COMPARED = ("accuracy", "f1@50")
 
 
 def summarise_folds(
     predictions: Mapping[str, str | Path],
-    metrics: Mapping[str, str | Path],
     summary: str | Path,
     table: str | Path,
     seed: int,
     background: str = "",
     confusion: str | Path | None = None,
+    bars: str | Path | None = None,
 ) -> None:
     """Sum up a model over the subjects left out.
 
     Args:
         predictions: ``predictions.parquet`` of every fold by the subject left out.
-        metrics: ``metrics.json`` of every fold, for the baselines and what could not be learnt.
         summary: written; JSON with every subject's figures, their mean, spread (standard
-            deviation), 95 % interval of the mean over subjects, and the baselines' means.
+            deviation), 95 % interval of the mean over subjects, the baselines' means, the paired
+            differences, and every class over all subjects.
         table: written; the same as CSV, one row per subject, then one per mean and baseline.
         seed: of the intervals.
-        background: label of the class for unlabelled frames, left out of all figures.
+        background: label of the class for unlabelled frames; with it, all figures stand a second
+            time without that class.
         confusion: written; confusion matrix over all subjects as a picture.
+        bars: written; F1 of every class over all subjects, with intervals, as a picture.
     """
     subjects = natural_order(predictions)
-    answers, classes = read_answers([predictions[subject] for subject in subjects])
-    reports = {subject: artifacts.read_json(metrics[subject]) for subject in subjects}
-    answers = learnable(answers, {name: reports[name]["untrainable"] for name in subjects})
-    left_out = classes.index(background) if background in classes else None
-    tallies = protocol.tallies(answers, left_out)
-    figures = {subject: protocol.measures(tallies[subject]) for subject in subjects}
-    values = np.array([list(figures[subject].values()) for subject in subjects], np.float64)
-    low, high = bootstrap(lambda chosen: _mean(values[chosen]), len(subjects), seed)
-    rows = {"mean": _mean(values), "spread": _spread(values), "low": low, "high": high}
-    rivals_of = {
-        subject: report.get("without_background", report)["baselines"]  # on the model's frames
-        for subject, report in reports.items()
-    }
-    rivals = {
-        name: _mean([_row(rivals_of[subject][name]) for subject in subjects])
-        for name in rivals_of[subjects[0]]
-    }
+    whole = read_answers([predictions[subject] for subject in subjects])
+    judged, classes = whole.learnable(), whole.classes
+    rows = [
+        [name, *row]
+        for name, side in reporting.sides(classes, background).items()
+        for row in _rows(_over_folds(judged, seed, side))
+    ]
+    figures = reporting.both_sides(
+        lambda side: _over_folds(judged, seed, side), classes, background
+    )
     artifacts.write_json(
         summary,
         {
             "left_out": "one subject at a time",
-            "frames": len(answers.true),
-            "untrainable": {name: reports[name]["untrainable"] for name in subjects},
-            **{name: _named(row) for name, row in rows.items()},
-            "pooled": protocol.measures(protocol.summed(tallies.values())),
-            "baselines": {name: _named(row) for name, row in rivals.items()},
-            "subjects": figures,
+            "untrainable": _untrainable(whole),
+            **figures,
         },
     )
-    artifacts.write_csv(
-        table,
-        ["subject", "frames", *MEASURES],
-        [[name, int(tallies[name].confusion.sum()), *figures[name].values()] for name in subjects]
-        + [[name, "", *_named(row).values()] for name, row in (rows | rivals).items()],
-    )
+    artifacts.write_csv(table, ["background", "subject", "frames", *MEASURES], rows)
     if confusion is not None:
-        total = protocol.summed(tallies.values()).confusion
-        plots.confusion_matrix(total, classes, confusion)
+        plots.confusion_matrix(protocol.tally(judged.model).confusion, classes, confusion)
+    if bars is not None:
+        draw_bars(figures["per_class"], classes, bars)
+
+
+def _over_folds(judged: Judged, seed: int, side: reporting.Side) -> dict[str, Any]:
+    """Figures of every subject and over all, one class left out or none."""
+    parts = reporting.tallies(judged, side)
+    model = parts.pop("model")
+    subjects = natural_order(model)
+    figures = {subject: protocol.measures(model[subject]) for subject in subjects}
+    values = _values(model, subjects)
+    low, high = bootstrap(lambda chosen: _mean(values[chosen]), len(subjects), seed)
+    rows = {"mean": _mean(values), "spread": _spread(values), "low": low, "high": high}
+    return {
+        "frames": int(sum(part.confusion.sum() for part in model.values())),
+        **{name: _named(row) for name, row in rows.items()},
+        "pooled": protocol.measures(protocol.summed(model.values())),
+        "baselines": {name: _named(_mean(_values(part, subjects))) for name, part in parts.items()},
+        "accuracy_above": {
+            name: protocol.compared(model, part, seed) for name, part in parts.items()
+        },
+        "per_class": reporting.per_class(model, judged, seed, side),
+        "subjects": {
+            subject: {"frames": model[subject].confusion.sum(), **figures[subject]}
+            for subject in subjects
+        },
+    }
+
+
+def _rows(figures: Mapping[str, Any]) -> list[list[Any]]:
+    """Rows of the table: subject, frames, `MEASURES`."""
+    means = {name: figures[name] for name in ("mean", "spread", "low", "high")}
+    named = means | figures["baselines"]
+    return [
+        [name, int(each["frames"]), *(each[measure] for measure in MEASURES)]
+        for name, each in figures["subjects"].items()
+    ] + [[name, "", *each.values()] for name, each in named.items()]
+
+
+def _untrainable(whole: Judged) -> dict[str, dict[str, int]]:
+    """Frames of classes that nothing could have learnt, by subject and label."""
+    owner = whole.model.frames["subject"]
+    return {
+        subject: whole.chosen((owner == subject).to_numpy()).untrainable()
+        for subject in natural_order(owner)
+    }
 
 
 def compare_models(
@@ -150,44 +122,70 @@ def compare_models(
     seed: int,
     background: str = "",
 ) -> None:
-    """Compare models on the same frames, pair by pair.
+    """Compare models on the same frames, pair by pair, and each with its baselines.
 
     Args:
         predictions: the ``predictions.parquet`` of every model (several where subjects are left
             out), by the model's name.
         comparison: written; CSV, one row per pair: mean over subjects of the difference in
             accuracy and in F1@50, with 95 % interval and p value (see `protocol.compared`).
-        boxes: written; frame accuracy of every subject as a picture, one box per model.
+        boxes: written; frame accuracy of every subject as a picture, one box per model and
+            baseline.
         seed: of intervals and tests.
-        background: label of the class for unlabelled frames, left out of all figures.
+        background: label of the class for unlabelled frames; with it, every row stands a second
+            time without that class. The picture leaves it out.
     """
-    tallies = {}
-    for name, files in predictions.items():
-        answers, classes = read_answers(files)
-        left_out = classes.index(background) if background in classes else None
-        tallies[name] = protocol.tallies(answers, left_out)
-    rows = []
-    for one, other in combinations(tallies, 2):
-        for measure in ("accuracy", "f1@50"):
-            found = protocol.compared(tallies[one], tallies[other], seed, measure)
-            rows.append([one, other, measure, *found.values()])
-    columns = ["model", "against", "measure", "difference", "low", "high", "p_value"]
+    judged = {name: read_answers(files).learnable() for name, files in predictions.items()}
+    classes = next(iter(judged.values())).classes
+    found = {
+        name: {model: reporting.tallies(one, side) for model, one in judged.items()}
+        for name, side in reporting.sides(classes, background).items()
+    }
+    rows = [
+        [name, one, other, measure, *protocol.compared(mine, theirs, seed, measure).values()]
+        for name, models in found.items()
+        for one, other, mine, theirs in _pairs(models)
+        for measure in COMPARED
+    ]
+    columns = ["background", "model", "against", "measure", "difference", "low", "high", "p_value"]
     artifacts.write_csv(comparison, columns, rows)
-    subjects = natural_order(next(iter(tallies.values())))
-    plots.subject_boxes(
-        {
-            name: [MEASURES["accuracy"](parts[subject]) for subject in subjects]
-            for name, parts in tallies.items()
-        },
-        subjects,
-        "frame accuracy",
-        boxes,
-    )
+    _draw_boxes(found.get("without", found["with"]), boxes)
 
 
-def _row(figures: Mapping[str, float | None]) -> np.ndarray:
-    """Figures in the order of `MEASURES`, nan for undefined ones."""
-    return np.array([figures[name] for name in MEASURES], np.float64)
+def _pairs(
+    models: Mapping[str, Mapping[str, dict[str, Tally]]],
+) -> Iterator[tuple[str, str, dict[str, Tally], dict[str, Tally]]]:
+    """Every two models, then every model and each of its baselines, by name and tallies."""
+    for one, other in combinations(models, 2):
+        yield one, other, models[one]["model"], models[other]["model"]
+    for model, parts in models.items():
+        for name, baseline in parts.items():
+            if name != "model":
+                yield model, _called(name), parts["model"], baseline
+
+
+def _draw_boxes(models: Mapping[str, Mapping[str, dict[str, Tally]]], picture: str | Path) -> None:
+    """A box per model and per baseline of the first model, over subjects who have frames."""
+    shown = {model: parts["model"] for model, parts in models.items()}
+    first = next(iter(models.values()))
+    shown |= {_called(name): parts for name, parts in first.items() if name != "model"}
+    accuracy = MEASURES["accuracy"]
+    everybody = first["model"]
+    subjects = [name for name in natural_order(everybody) if np.isfinite(accuracy(everybody[name]))]
+    values = {
+        name: [accuracy(parts[subject]) for subject in subjects] for name, parts in shown.items()
+    }
+    plots.subject_boxes(values, subjects, "frame accuracy", picture)
+
+
+def _called(baseline: str) -> str:
+    """A baseline beside models, one of which may be called the same."""
+    return f"{baseline} (baseline)"
+
+
+def _values(parts: Mapping[str, Tally], subjects: Sequence[str]) -> np.ndarray:
+    """All `MEASURES` of every subject, shape (subjects, measures); nan for undefined ones."""
+    return np.array([[measure(parts[name]) for measure in MEASURES.values()] for name in subjects])
 
 
 def _named(values: np.ndarray) -> dict[str, float | None]:

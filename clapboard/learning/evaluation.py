@@ -10,7 +10,7 @@ import pandas as pd
 
 from clapboard import artifacts
 from clapboard.learning import devices
-from clapboard.learning.comparison import answer_table
+from clapboard.learning.answers import answer_table, judge
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import read_classes, read_examples
 from clapboard.learning.pictures import draw
@@ -44,8 +44,9 @@ def evaluate(
         data_folder: the folder that the paths of the manifest start from.
         settings: one section of ``models`` in the configuration.
         predictions: written; one row per test frame: recording, subject, session, camera, frame,
-            seconds, true, predicted (labels), probabilities (a list, one per class in the order
-            that the metadata give).
+            seconds, true, predicted (labels), whether Training shows the true class, what each
+            baseline says (labels), probabilities (a list, one per class in the order that the
+            metadata give).
         metrics: written; see `clapboard.learning.reporting.report`.
         confusion: written; confusion matrix as a picture.
         threads: cores to use, 0 for all.
@@ -69,10 +70,9 @@ def evaluate(
 
     network = load(model, settings)
     probabilities = recognise(network, make_inputs(test, settings, threads, features, True))
-    artifacts.write_parquet(
-        predictions, answer_table(test, probabilities, classes), {"classes": classes}
-    )
-    figures, counts = report(test, training, probabilities, classes, settings["seed"], background)
+    judged = judge(test, training, probabilities, classes, settings["seed"])
+    artifacts.write_parquet(predictions, answer_table(judged), {"classes": classes})
+    figures, counts = report(judged, settings["seed"], background)
     artifacts.write_json(metrics, figures)
     wanted = {"confusion": confusion, **(pictures or {})}
     draw(wanted, test, probabilities, classes, figures, counts)

@@ -45,20 +45,27 @@ def draw(
     if "ribbons" in pictures:
         draw_ribbons(ribbons(test, probabilities.argmax(axis=1)), classes, pictures["ribbons"])
     if "bars" in pictures:
-        rows = [figures["per_class"][label] for label in classes]
-        plots.class_bars(
-            [row["f1"] if row["support"] else None for row in rows],
-            [(row["f1_low"], row["f1_high"]) for row in rows],
-            classes,
-            [row["support"] for row in rows],
-            pictures["bars"],
-        )
+        draw_bars(figures["per_class"], classes, pictures["bars"])
     if "calibration" in pictures:
         sums = metrics.calibration(true, probabilities)
         error = metrics.expected_calibration_error(sums)
         plots.calibration_curve(sums, error, pictures["calibration"])
     if "mistakes" in pictures:
         draw_contact_sheet(mistakes(test, probabilities, classes), pictures["mistakes"])
+
+
+def draw_bars(
+    per_class: Mapping[str, Mapping[str, Any]], classes: Sequence[str], picture: str | Path
+) -> None:
+    """Draw the F1 of every class, see `clapboard.learning.reporting.per_class`."""
+    rows = [per_class[label] for label in classes]
+    plots.class_bars(
+        [row["f1"] if row["support"] else None for row in rows],
+        [(row["f1_low"], row["f1_high"]) for row in rows],
+        classes,
+        [row["support"] for row in rows],
+        picture,
+    )
 
 
 def ribbons(test: pd.DataFrame, predicted: NDArray[np.int64]) -> list[Ribbon]:

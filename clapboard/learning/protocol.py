@@ -169,16 +169,19 @@ def per_class(total: Tally, labels: Sequence[str]) -> dict[str, Figures]:
     }
 
 
-def chance(counts: NDArray[np.float64]) -> Figures:
-    """Expected frame measures of drawing every class with the same probability.
+def chance(parts: Mapping[str, Tally]) -> dict[str, Tally]:
+    """Expected frames of drawing every class with the same probability; no timelines.
 
     Args:
-        counts: true frames per class, shape (classes,).
+        parts: tallies of any answers for the same frames.
     """
-    classes = len(counts)
-    confusion = metrics.constant_confusion(counts, np.full(classes, 1 / classes))
+    return {unit: _chance(metrics.support(part.confusion)) for unit, part in parts.items()}
+
+
+def _chance(counts: NDArray[np.float64]) -> Tally:
+    confusion = metrics.constant_confusion(counts, np.full(len(counts), 1 / len(counts)))
     nothing = (Matches(0, 0, 0),) * len(OVERLAPS)
-    return measures(Tally(confusion, np.zeros((3, metrics.CALIBRATION_BINS)), 0.0, 0, nothing))
+    return Tally(confusion, np.zeros((3, metrics.CALIBRATION_BINS)), 0.0, 0, nothing)
 
 
 def compared(
@@ -188,17 +191,23 @@ def compared(
 
     Returns:
         Mean over subjects of the difference one - other of a measure, its 95 % interval, and the
-        two-sided p value of a sign-flip permutation test.
+        two-sided p value of a sign-flip permutation test; subjects for whom the measure is not
+        defined do not count, None where it is for nobody.
 
     Raises:
         ValueError: the two were not measured on the same frames.
     """
-    if {unit: metrics.support(tally.confusion).tolist() for unit, tally in one.items()} != {
-        unit: metrics.support(tally.confusion).tolist() for unit, tally in other.items()
-    }:
+    counts = [
+        {unit: metrics.support(tally.confusion).round(6).tolist() for unit, tally in parts.items()}
+        for parts in (one, other)
+    ]
+    if counts[0] != counts[1]:
         raise ValueError("the models were not measured on the same frames")
     measure = MEASURES[name]
     differences = np.array([measure(one[unit]) - measure(other[unit]) for unit in one])
+    differences = differences[np.isfinite(differences)]
+    if not len(differences):
+        return dict.fromkeys(("difference", "low", "high", "p_value"))
     low, high = bootstrap(lambda chosen: differences[chosen].mean(), len(differences), seed)
     return {
         "difference": number(differences.mean()),

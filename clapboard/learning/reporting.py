@@ -1,136 +1,146 @@
-"""The content of ``metrics.json``: a model's figures, their intervals, and the baselines."""
+"""Figures of answers: measures, their intervals, and the baselines beside them. No TensorFlow."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard.evaluation import metrics
 from clapboard.evaluation.intervals import bootstrap
-from clapboard.learning import baselines, protocol
-from clapboard.learning.manifest import class_counts
-from clapboard.learning.protocol import Answers
+from clapboard.learning import protocol
+from clapboard.learning.answers import Judged
+from clapboard.learning.protocol import Answers, Tally
+
+Side = int | None
+"""The class that a set of figures leaves out, the background; None: none."""
 
 
 def report(
-    test: pd.DataFrame,
-    training: pd.DataFrame,
-    probabilities: NDArray[np.floating],
-    classes: tuple[str, ...],
-    seed: int,
-    background: str = "",
+    judged: Judged, seed: int, background: str = ""
 ) -> tuple[dict[str, Any], metrics.Confusion]:
-    """The figures of a model, and its confusion matrix.
+    """The content of ``metrics.json``, and the confusion matrix.
 
     Test frames of a class that no Training frame shows cannot be recognised by anything; they are
     left out of every figure, and ``untrainable`` says how many they are.
 
     Args:
-        test: the frames that were recognised, see `clapboard.learning.manifest.read_examples`.
-        training: the frames that were learnt from.
-        probabilities: of the test frames, shape (frames, classes).
-        classes: labels by index.
-        seed: of intervals and of the frames drawn for the nearest neighbour.
+        judged: answers of the model and of the baselines.
+        seed: of intervals.
         background: label of the class for unlabelled frames; with it, the figures stand a second
             time without that class under ``without_background``.
 
     Returns:
         A mapping for JSON, and counts of shape (classes, classes).
     """
-    trained = class_counts(training, len(classes)) > 0
-    learnable = trained[test["class_index"]]
-    untrainable = test["label"][~learnable].value_counts().to_dict()
-    test, probabilities = test[learnable].reset_index(drop=True), probabilities[learnable]
-
-    true = test["class_index"].to_numpy()
-    model = Answers(test, true, probabilities.argmax(axis=1), probabilities, len(classes))
-    rivals = {
-        "majority": baselines.majority(training, test, len(classes)),
-        "time_prior": baselines.time_prior(training, test, len(classes)),
-        "nearest_neighbour": baselines.nearest_neighbour(training, test, seed),
-    }
-    answers = {"model": model} | {
-        name: Answers(test, true, predicted, np.empty((len(test), 0)), len(classes))
-        for name, predicted in rivals.items()
-    }
+    counted = judged.learnable()
+    test = counted.model.frames
     unit = "subject" if test["subject"].nunique() > 1 else "recording"
-    total = protocol.tally(model)
     content = {
         "split": "Test",
         "frames": len(test),
         "subjects": sorted(test["subject"].unique()),
         "recordings": sorted(test["recording"].unique()),
-        "classes": len(classes),
-        "untrainable": untrainable,
+        "classes": len(judged.classes),
+        "untrainable": judged.untrainable(),
         "interval_over": unit,
-        **_figures(answers, unit, seed, None),
-        "per_class": _per_class(total, model, classes, unit, seed),
-        "per_subject": _each(protocol.tallies(model)),
-        "per_recording": _each(protocol.tallies(model, unit="recording")),
+        **both_sides(
+            lambda side: {
+                **figures(counted, unit, seed, side),
+                "per_recording": _each(protocol.tallies(counted.model, side, "recording")),
+            },
+            judged.classes,
+            background,
+        ),
     }
-    if background in classes:
-        left_out = classes.index(background)
-        content["without_background"] = _figures(answers, unit, seed, left_out)
-    return content, total.confusion
+    return content, protocol.tally(counted.model).confusion
 
 
-def _figures(
-    answers: dict[str, Answers], unit: str, seed: int, background: int | None
+def sides(classes: Sequence[str], background: str) -> dict[str, Side]:
+    """What figures leave out: nothing, and where there is a background, that too."""
+    left_out = {"without": list(classes).index(background)} if background in classes else {}
+    return {"with": None, **left_out}
+
+
+def both_sides(
+    make: Callable[[Side], Mapping[str, Any]], classes: Sequence[str], background: str
 ) -> dict[str, Any]:
-    """Measures of the model with intervals, of the baselines, and the paired differences."""
-    parts = {name: protocol.tallies(one, background, unit) for name, one in answers.items()}
-    model = protocol.summed(parts["model"].values())
-    average_precision = metrics.average_precision(
-        answers["model"].true, answers["model"].probabilities
-    )
-    precise = protocol.measures(model) | {
-        "mean_average_precision": protocol.number(_mean(average_precision, background))
-    }
-    rivals = {
-        name: protocol.measures(protocol.summed(part.values()))
-        for name, part in parts.items()
-        if name != "model"
-    }
-    rivals["chance"] = protocol.chance(metrics.support(model.confusion))
+    """The figures with the background, and under ``without_background`` those without it."""
+    made = {name: dict(make(side)) for name, side in sides(classes, background).items()}
+    without = {"without_background": made["without"]} if "without" in made else {}
+    return {**made["with"], **without}
+
+
+def figures(judged: Judged, unit: str, seed: int, side: Side) -> dict[str, Any]:
+    """Measures of a model with intervals, of the baselines, the paired differences, and parts.
+
+    Args:
+        judged: frames to count.
+        unit: what intervals resample, ``subject`` or ``recording``.
+        seed: of the intervals.
+        side: the class to leave out.
+    """
+    parts = tallies(judged, side, unit)
+    model = parts.pop("model")
+    total = protocol.summed(model.values())
+    precise = average_precision(judged.model, side)
+    mean = float(np.nanmean(precise)) if not np.isnan(precise).all() else float("nan")
     return {
-        "model": precise,
-        "intervals": protocol.intervals(list(parts["model"].values()), seed),
-        "baselines": rivals,
-        "accuracy_above": {
-            name: protocol.compared(parts["model"], part, seed)
-            for name, part in parts.items()
-            if name != "model"
+        "model": protocol.measures(total) | {"mean_average_precision": protocol.number(mean)},
+        "intervals": protocol.intervals(list(model.values()), seed),
+        "baselines": {
+            name: protocol.measures(protocol.summed(part.values())) for name, part in parts.items()
         },
+        "accuracy_above": {
+            name: protocol.compared(model, part, seed) for name, part in parts.items()
+        },
+        "per_class": per_class(model, judged, seed, side),
+        "per_subject": _each(protocol.tallies(judged.model, side)),
     }
 
 
-def _per_class(
-    total: protocol.Tally, model: Answers, classes: tuple[str, ...], unit: str, seed: int
+def tallies(judged: Judged, side: Side, unit: str = "subject") -> dict[str, dict[str, Tally]]:
+    """A tally per subject (or other `unit`) of ``model`` and of every baseline, chance included."""
+    found = {
+        name: protocol.tallies(answers, side, unit) for name, answers in judged.everybody().items()
+    }
+    return found | {"chance": protocol.chance(found["model"])}
+
+
+def per_class(
+    parts: Mapping[str, Tally], judged: Judged, seed: int, side: Side
 ) -> dict[str, protocol.Figures]:
-    """Figures of every class, with the interval of its F1 and its average precision."""
-    parts = [part.confusion for part in protocol.tallies(model, unit=unit).values()]
-    stacked = np.array(parts)
+    """Figures of every class, with the interval of its F1 and its average precision.
+
+    Args:
+        parts: tallies of the model by the unit that is resampled.
+        judged: the frames that they count.
+        seed: of the interval.
+        side: the class that is left out.
+    """
+    stacked = np.array([part.confusion for part in parts.values()])
     ends = bootstrap(lambda chosen: metrics.f1(stacked[chosen].sum(axis=0)), len(parts), seed)
-    values = metrics.average_precision(model.true, model.probabilities)
-    figures = protocol.per_class(total, classes)
-    for label, value, low, high in zip(classes, values, *ends, strict=True):
-        figures[label]["average_precision"] = protocol.number(value)
-        figures[label]["f1_low"] = protocol.number(low)
-        figures[label]["f1_high"] = protocol.number(high)
-    return figures
+    values = average_precision(judged.model, side)
+    found = protocol.per_class(protocol.summed(parts.values()), judged.classes)
+    for label, value, low, high in zip(judged.classes, values, *ends, strict=True):
+        found[label]["average_precision"] = protocol.number(value)
+        found[label]["f1_low"] = protocol.number(low)
+        found[label]["f1_high"] = protocol.number(high)
+    if side is not None:
+        del found[judged.classes[side]]
+    return found
 
 
-def _each(tallies: dict[str, protocol.Tally]) -> dict[str, protocol.Figures]:
+def average_precision(answers: Answers, side: Side) -> NDArray[np.float64]:
+    """See `metrics.average_precision`; of the frames that are not of the class to leave out."""
+    counted = answers.true != side if side is not None else np.ones(len(answers.true), bool)
+    return metrics.average_precision(answers.true[counted], answers.probabilities[counted])
+
+
+def _each(parts: Mapping[str, Tally]) -> dict[str, protocol.Figures]:
     return {
         name: {"frames": float(tally.confusion.sum()), **protocol.measures(tally)}
-        for name, tally in tallies.items()
+        for name, tally in parts.items()
     }
-
-
-def _mean(values: NDArray[np.float64], background: int | None) -> float:
-    """Mean of the defined values of all classes but the background."""
-    kept = np.delete(values, background) if background is not None else values
-    return float(np.nanmean(kept)) if not np.isnan(kept).all() else float("nan")

@@ -11,8 +11,10 @@ from test_index import make_index
 
 from clapboard import artifacts
 from clapboard.labels.unlabelled import write_sample
+from clapboard.learning.answers import Judged, answer_table
+from clapboard.learning.baselines import NAMES
 from clapboard.learning.cameras import measure_fusion
-from clapboard.learning.comparison import answer_table
+from clapboard.learning.protocol import Answers
 from clapboard.learning.timeline import clap_seconds, write_timeline
 from clapboard.settings.config import load
 
@@ -45,13 +47,22 @@ def answers_of(frames, wrong):
     return shares.astype(np.float32)
 
 
+def judged(frames, shares):
+    """Every baseline says A; nobody could have learnt the last five frames."""
+    true, nothing = frames["class_index"].to_numpy(), np.empty((len(frames), 0))
+    blind = Answers(frames, true, np.zeros_like(true), nothing, 2)
+    model = Answers(frames, true, shares.argmax(axis=1), shares, 2)
+    trainable = np.arange(len(frames)) < len(frames) - 5
+    return Judged(model, dict.fromkeys(NAMES, blind), trainable, LABELS)
+
+
 @pytest.fixture
 def session(tmp_path):
     """Each camera is wrong in a half of the session in which the other one is right."""
     early = np.arange(60) < 30
     for camera, first, wrong in (("C1", 1, early), ("C2", 1 + LATE, ~early)):
         frames = frames_of(camera, first)
-        table = answer_table(frames, answers_of(frames, wrong), LABELS)
+        table = answer_table(judged(frames, answers_of(frames, wrong)))
         artifacts.write_parquet(tmp_path / f"{camera}.parquet", table, {"classes": LABELS})
         clap = Fraction((first - 1) * 1001, 30000)
         artifacts.write_json(tmp_path / f"{camera}.json", {"clap": str(clap)})
@@ -63,15 +74,21 @@ def session(tmp_path):
 def test_cameras_make_up_for_each_other(session):
     files = [session / "C1.parquet", session / "C2.parquet"]
     syncs = {"S1C1": session / "C1.json", "S1C2": session / "C2.json"}
-    measure_fusion(files, syncs, session / "fusion.json", seed=1)
+    measure_fusion(files, syncs, session / "fusion.json", seed=1, background="A")
     figures = artifacts.read_json(session / "fusion.json")
-    assert figures["together"]["accuracy"] == 1
-    assert figures["apart"]["accuracy"] == 0.5
-    assert {name: one["accuracy"] for name, one in figures["cameras"].items()} == {
-        "C1": 0.5,
-        "C2": 0.5,
-    }
-    assert figures["accuracy_above_apart"]["difference"] == 0.5
+    assert figures["untrainable"] == {"B": 10}
+    for found, frames in ((figures, 55), (figures["without_background"], 25)):
+        assert found["together"]["model"]["accuracy"] == 1
+        apart = found["apart"]["model"]["accuracy"]
+        assert found["accuracy_above_apart"]["difference"] == pytest.approx(1 - apart)
+        assert apart == pytest.approx(0.5, abs=0.05)
+        assert set(found["cameras"]) == {"C1", "C2"}
+        supports = [one["per_class"]["B"]["support"] for one in found["cameras"].values()]
+        assert supports == [25, 25]
+        majority = found["together"]["baselines"]["majority"]["accuracy"]
+        assert majority == pytest.approx((frames - 25) / frames)
+        assert found["together"]["baselines"]["chance"]["accuracy"] == 0.5
+        assert found["together"]["per_subject"]["S1"]["frames"] == 2 * frames
 
 
 @pytest.mark.parametrize("together", [False, True])

@@ -8,7 +8,8 @@ from labelled_set import LABELS, make_labelled_set
 from clapboard import artifacts
 from clapboard.evaluation import metrics
 from clapboard.learning import baselines, protocol
-from clapboard.learning.comparison import answer_table, compare_models, summarise_folds
+from clapboard.learning.answers import answer_table, judge
+from clapboard.learning.comparison import compare_models, summarise_folds
 from clapboard.learning.fusion import fused
 from clapboard.learning.manifest import balanced_weights, read_classes, read_examples
 from clapboard.learning.pictures import draw, mistakes
@@ -64,12 +65,12 @@ def test_tallies_of_subjects_add_up_to_the_tally_of_all(data):
 
 def test_report_stands_beside_its_baselines(data):
     test, training = read(data, "Test"), read(data, "Training")
-    figures, counts = report(test, training, guesses(test), LABELS, seed=1)
+    figures, counts = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
     assert counts.sum() == figures["frames"] == len(test)
     assert figures["model"]["accuracy"] == metrics.accuracy(counts)
     low, high = figures["intervals"]["accuracy"]
     assert low <= figures["model"]["accuracy"] <= high
-    assert set(figures["baselines"]) == {"majority", "chance", "time_prior", "nearest_neighbour"}
+    assert set(figures["baselines"]) == set(BASELINES)
     assert figures["baselines"]["nearest_neighbour"]["accuracy"] == 1
     assert figures["baselines"]["time_prior"]["accuracy"] == 1
     assert figures["baselines"]["majority"]["accuracy"] == pytest.approx(1 / 3)
@@ -80,7 +81,7 @@ def test_report_stands_beside_its_baselines(data):
 def test_class_that_training_never_shows_is_counted_apart(data):
     test, training = read(data, "Test"), read(data, "Training")
     training = training[training["label"] != "SWAB"]
-    figures, counts = report(test, training, guesses(test), LABELS, seed=1)
+    figures, counts = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
     assert figures["untrainable"] == {"SWAB": 16}
     assert counts[2].sum() == 0 and figures["frames"] == 32
 
@@ -88,17 +89,20 @@ def test_class_that_training_never_shows_is_counted_apart(data):
 def test_one_subject_gives_intervals_over_recordings_or_none(data):
     test, training = read(data, "Test"), read(data, "Training")
     one = test[test["subject"] == "S3"].reset_index(drop=True)
-    figures, _ = report(one, training, guesses(one), LABELS, seed=1)
+    figures, _ = report(judge(one, training, guesses(one), LABELS, 1), seed=1)
     assert figures["interval_over"] == "recording"
     assert figures["intervals"]["accuracy"] == [None, None]
 
 
 def test_background_is_counted_with_and_without(data):
     test, training = read(data, "Test"), read(data, "Training")
-    figures, _ = report(test, training, guesses(test), LABELS, seed=1, background="SWAB")
+    figures, _ = report(judge(test, training, guesses(test), LABELS, 1), seed=1, background="SWAB")
     without = figures["without_background"]
     assert without["model"]["accuracy"] != figures["model"]["accuracy"]
     assert without["baselines"]["majority"]["accuracy"] == pytest.approx(0.5)
+    assert set(without["per_class"]) == set(LABELS) - {"SWAB"}
+    assert without["per_subject"]["S3"]["frames"] == 16
+    assert without["per_recording"]["S3C1"]["frames"] == 16
 
 
 def test_empty_background_changes_nothing():
@@ -168,39 +172,84 @@ def test_label_without_a_class_is_refused(tmp_path):
         read(data, "Test")
 
 
-def predictions(path, test, probabilities):
-    artifacts.write_parquet(path, answer_table(test, probabilities, LABELS), {"classes": LABELS})
-    return path
+@pytest.fixture
+def folds(tmp_path, data):
+    """Predictions of a good and a bad model for two subjects, a file each, by model and subject.
 
-
-def test_folds_and_models_are_summed_up_from_their_files(tmp_path, data):
+    S4 alone shows SWAB, which nobody could have learnt.
+    """
     test, training = read(data, "Test"), read(data, "Training")
-    files, reports = {}, {}
+    training = training[training["label"] != "SWAB"]
+    test = test[(test["label"] != "SWAB") | (test["subject"] == "S4")]
+    files = {}
     for name, share in (("good", 0.95), ("bad", 0.3)):
         for subject in ("S3", "S4"):
             fold = test[test["subject"] == subject].reset_index(drop=True)
             probabilities = guesses(fold, share, seed=int(subject[1]))
-            path = tmp_path / f"{name}-{subject}.parquet"
-            files.setdefault(name, {})[subject] = predictions(path, fold, probabilities)
-            figures, _ = report(fold, training, probabilities, LABELS, seed=1)
-            artifacts.write_json(tmp_path / f"{subject}.json", figures)
-            reports[subject] = tmp_path / f"{subject}.json"
-    summarise_folds(files["good"], reports, tmp_path / "s.json", tmp_path / "s.csv", seed=1)
-    summary = artifacts.read_json(tmp_path / "s.json")
-    each = [summary["subjects"][subject]["accuracy"] for subject in ("S3", "S4")]
-    assert summary["mean"]["accuracy"] == pytest.approx(np.mean(each))
-    assert summary["spread"]["accuracy"] == pytest.approx(np.std(each, ddof=1))
-    assert summary["baselines"]["nearest_neighbour"]["accuracy"] == 1
-    table = pd.read_csv(tmp_path / "s.csv")
-    assert table["subject"].tolist()[:6] == ["S3", "S4", "mean", "spread", "low", "high"]
-    assert set(table["subject"][6:]) == set(summary["baselines"])
+            judged = judge(fold, training, probabilities, LABELS, 1)
+            file = tmp_path / f"{name}-{subject}.parquet"
+            artifacts.write_parquet(file, answer_table(judged), {"classes": LABELS})
+            files.setdefault(name, {})[subject] = file
+    return files
 
-    both = {name: list(found.values()) for name, found in files.items()}
-    compare_models(both, tmp_path / "c.csv", tmp_path / "boxes.png", seed=1)
-    row = pd.read_csv(tmp_path / "c.csv").set_index("measure").loc["accuracy"]
-    assert (row["model"], row["against"]) == ("good", "bad")
-    assert 0 < row["low"] <= row["difference"] <= row["high"]
-    assert (tmp_path / "boxes.png").stat().st_size
+
+BASELINES = ("majority", "time_prior", "nearest_neighbour", "chance")
+
+
+def test_folds_are_summed_up_with_and_without_background(tmp_path, folds):
+    written = [tmp_path / name for name in ("s.json", "s.csv")]
+    bars = tmp_path / "bars.png"
+    summarise_folds(folds["good"], *written, seed=1, background="BAGGING", bars=bars)
+    summary = artifacts.read_json(written[0])
+    assert summary["untrainable"] == {"S3": {}, "S4": {"SWAB": 8}}
+    for found, frames in ((summary, 32), (summary["without_background"], 16)):
+        assert found["frames"] == frames
+        each = [found["subjects"][subject]["accuracy"] for subject in ("S3", "S4")]
+        assert found["mean"]["accuracy"] == pytest.approx(np.mean(each))
+        assert found["spread"]["accuracy"] == pytest.approx(np.std(each, ddof=1))
+        assert set(found["baselines"]) == set(found["accuracy_above"]) == set(BASELINES)
+        assert found["baselines"]["nearest_neighbour"]["accuracy"] == 1
+        assert found["per_class"]["CPR (BREATH)"]["support"] == 16
+    assert summary["mean"] != summary["without_background"]["mean"]
+    assert "BAGGING" not in summary["without_background"]["per_class"]
+    table = pd.read_csv(written[1])
+    names = ["S3", "S4", "mean", "spread", "low", "high", *BASELINES]
+    assert table["subject"].tolist() == names * 2
+    assert table["background"].tolist() == ["with"] * len(names) + ["without"] * len(names)
+    assert bars.read_bytes().startswith(b"\x89PNG")
+
+
+def test_models_are_compared_with_each_other_and_their_baselines(tmp_path, folds):
+    both = {name: list(found.values()) for name, found in folds.items()}
+    compare_models(both, tmp_path / "c.csv", tmp_path / "boxes.png", 1, "BAGGING")
+    rows = pd.read_csv(tmp_path / "c.csv").set_index(["background", "measure"]).sort_index()
+    for side in ("with", "without"):
+        found = rows.loc[side, "accuracy"].set_index(["model", "against"])
+        against = {("good", "bad")}
+        against |= {(model, f"{name} (baseline)") for model in both for name in BASELINES}
+        assert set(found.index) == against
+        row = found.loc["good", "bad"]
+        assert 0 < row["low"] <= row["difference"] <= row["high"]
+        assert found.loc[("good", "nearest_neighbour (baseline)"), "difference"] <= 0
+    assert (tmp_path / "boxes.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_comparison_leaves_out_what_nothing_could_have_learnt(tmp_path, folds):
+    """Were the eight frames of SWAB counted, the majority would be right less often with S4."""
+    files = {"good": list(folds["good"].values())}
+    compare_models(files, tmp_path / "c.csv", tmp_path / "boxes.png", seed=1)
+    rows = pd.read_csv(tmp_path / "c.csv").set_index(["measure", "against"])
+    found = rows.loc[("accuracy", "nearest_neighbour (baseline)"), "difference"]
+    summarise_folds(folds["good"], tmp_path / "s.json", tmp_path / "s.csv", seed=1)
+    mean = artifacts.read_json(tmp_path / "s.json")["mean"]["accuracy"]
+    assert found == pytest.approx(mean - 1)
+
+
+def test_undefined_differences_are_empty_and_of_no_subject():
+    one = protocol.tallies(answers(timeline("S1", 4), [0, 0, 1, 1], [0, 0, 1, 1]))
+    drawn = protocol.chance(one)
+    assert protocol.compared(one, drawn, 1)["difference"] == pytest.approx(2 / 3)
+    assert set(protocol.compared(one, drawn, 1, "f1@50").values()) == {None}
 
 
 def test_cameras_are_fused_on_the_common_clock():
@@ -220,7 +269,7 @@ def test_cameras_are_fused_on_the_common_clock():
 def test_every_picture_is_drawn(tmp_path, data):
     test, training = read(data, "Test"), read(data, "Training")
     probabilities = guesses(test)
-    figures, counts = report(test, training, probabilities, LABELS, seed=1)
+    figures, counts = report(judge(test, training, probabilities, LABELS, 1), seed=1)
     kinds = ("confusion", "ribbons", "bars", "calibration", "mistakes")
     files = {kind: tmp_path / f"{kind}.png" for kind in kinds}
     draw(files, test, probabilities, LABELS, figures, counts)

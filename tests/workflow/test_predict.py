@@ -67,11 +67,20 @@ def test_everybody_is_left_out_once_on_the_same_frames(project):
     for model in models:
         figures = artifacts.read_json(project.results / "models" / model / "loso.json")
         assert set(figures["subjects"]) == set(SPLITS)
+        assert {"majority", "chance"} < set(figures["baselines"])
     rows = artifacts.read_csv(project.results / "comparison" / "models.csv")
-    assert {(row["model"], row["against"]) for row in rows} == {("cnn", "lstm")}
+    assert ("cnn", "lstm") in {(row["model"], row["against"]) for row in rows}
     with Image.open(project.results / "comparison" / "subjects.png") as boxes:
         boxes.verify()
     assert project.pending() == {}
+
+    project.run("--report", "report.html")
+    page = (project.folder / "report.html").read_text(encoding="utf-8")
+    for subject in SPLITS:
+        for kind in ("curves", "confusion", "ribbons", "bars", "calibration", "mistakes"):
+            assert f"models/lstm/without/{subject}/{kind}.png" in page
+        assert f"without {subject}" in page
+    assert "models/lstm/loso-bars.png" in page
 
 
 @pytest.mark.slow

@@ -10,9 +10,9 @@ include: "folds.smk"
 
 use rule train_model as train_fold with:
     output:
+        **fold_pictures("curves"),
         model="<results>/models/{model}/without/{subject}/model.keras",
         history="<results>/models/{model}/without/{subject}/history.csv",
-        curves="<results>/models/{model}/without/{subject}/curves.png",
         summary="<results>/models/{model}/without/{subject}/summary.txt",
     log:
         "<logs>/train_fold/{model}-{subject}.log",
@@ -26,11 +26,7 @@ use rule evaluate_model as evaluate_fold with:
         model=rules.train_fold.output.model,
         features=features,
     output:
-        confusion="<results>/models/{model}/without/{subject}/confusion.png",
-        ribbons="<results>/models/{model}/without/{subject}/ribbons.png",
-        bars="<results>/models/{model}/without/{subject}/bars.png",
-        calibration="<results>/models/{model}/without/{subject}/calibration.png",
-        mistakes="<results>/models/{model}/without/{subject}/mistakes.png",
+        **fold_pictures(*EVALUATED),
         predictions="<results>/models/{model}/without/{subject}/predictions.parquet",
         metrics="<results>/models/{model}/without/{subject}/metrics.json",
     log:
@@ -41,7 +37,6 @@ rule summarise_folds:
     """Sum up a model over the subjects left out: mean, spread, each subject."""
     input:
         predictions=fold_predictions,
-        metrics=fold_metrics,
     output:
         summary="<results>/models/{model}/loso.json",
         table=report(
@@ -52,6 +47,11 @@ rule summarise_folds:
         confusion=report(
             "<results>/models/{model}/loso.png",
             caption="../report/loso.rst",
+            category="{model}",
+        ),
+        bars=report(
+            "<results>/models/{model}/loso-bars.png",
+            caption="../report/loso_bars.rst",
             category="{model}",
         ),
     log:

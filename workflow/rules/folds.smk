@@ -8,6 +8,12 @@ wildcard_constraints:
     subject="|".join(map(re.escape, SUBJECTS)),
 
 
+def fold_pictures(*kinds):
+    """The pictures of one fold, which go into the report below the subject left out."""
+    folder = "<results>/models/{model}/without/{subject}"
+    return pictures(*kinds, folder=folder, subcategory="without {subject}")
+
+
 def fold_files(model, name):
     """A file of every fold of a model."""
     return expand(
@@ -28,11 +34,6 @@ def prediction_files(model):
 def fold_predictions(wildcards):
     """Predictions of every fold."""
     return fold_files(wildcards.model, "predictions.parquet")
-
-
-def fold_metrics(wildcards):
-    """Figures of every fold."""
-    return fold_files(wildcards.model, "metrics.json")
 
 
 def tested(wildcards):

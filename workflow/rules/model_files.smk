@@ -49,13 +49,17 @@ def starting_model(wildcards):
     return [f"<results>/models/{start}/model.keras"]
 
 
-def pictures(*kinds):
-    """The pictures of an evaluation, which go into Snakemake's report with a caption each."""
+EVALUATED = ("confusion", "ribbons", "bars", "calibration", "mistakes")
+
+
+def pictures(*kinds, folder="<results>/models/{model}", **place):
+    """The pictures of a model, which go into Snakemake's report with a caption each."""
     return {
         kind: report(
-            f"<results>/models/{{model}}/{kind}.png",
+            f"{folder}/{kind}.png",
             caption=f"../report/{kind}.rst",
             category="{model}",
+            **place,
         )
         for kind in kinds
     }

@@ -60,13 +60,9 @@ rule train_model:
         features=features,
         start=starting_model,
     output:
+        **pictures("curves"),
         model="<results>/models/{model}/model.keras",
         history="<results>/models/{model}/history.csv",
-        curves=report(
-            "<results>/models/{model}/curves.png",
-            caption="../report/curves.rst",
-            category="{model}",
-        ),
         summary="<results>/models/{model}/summary.txt",
     log:
         "<logs>/train_model/{model}.log",
@@ -94,7 +90,7 @@ rule evaluate_model:
         model=rules.train_model.output.model,
         features=features,
     output:
-        **pictures("confusion", "ribbons", "bars", "calibration", "mistakes"),
+        **pictures(*EVALUATED),
         predictions="<results>/models/{model}/predictions.parquet",
         metrics="<results>/models/{model}/metrics.json",
     log:

@@ -8,10 +8,10 @@ if __name__ == "__main__":
         subjects = snakemake.params.subjects
         summarise_folds(
             predictions=dict(zip(subjects, snakemake.input.predictions, strict=True)),
-            metrics=dict(zip(subjects, snakemake.input.metrics, strict=True)),
             summary=snakemake.output.summary,
             table=snakemake.output.table,
             seed=snakemake.params.settings["seed"],
             background=snakemake.params.annotations["background"],
             confusion=snakemake.output.confusion,
+            bars=snakemake.output.bars,
         )
