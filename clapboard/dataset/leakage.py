@@ -36,34 +36,40 @@ def find_divided(recordings: Sequence[Mapping[str, str]]) -> list[Problem]:
 
 
 class DigestBook:
-    """Digests of all frames, 16 bytes each, to find the ones that several splits share."""
+    """Digests of all frames, 16 bytes each, to find those that groups of recordings share."""
 
-    def __init__(self) -> None:
+    def __init__(self, apart: str = "split") -> None:
+        """Begin empty.
+
+        Args:
+            apart: what a group is: ``split``, or ``subject`` where each is left out once.
+        """
+        self._apart = apart
         self._names: list[str] = []
-        self._splits: list[str] = []
+        self._groups: list[str] = []
         self._digests: list[NDArray[np.uint64]] = []
         self._frames: list[NDArray[np.int32]] = []
 
     def add(
-        self, recording: str, split: str, frames: NDArray[np.int64], digests: Iterable[str]
+        self, recording: str, group: str, frames: NDArray[np.int64], digests: Iterable[str]
     ) -> None:
         """Take in a recording's frames.
 
         Args:
             recording: its id.
-            split: the split it is in.
+            group: the split or subject that it belongs to.
             frames: frame numbers.
             digests: digest of each frame's file, 32 hexadecimal digits.
         """
         self._names.append(recording)
-        self._splits.append(split)
+        self._groups.append(group)
         raw = bytes.fromhex("".join(digests))
         self._digests.append(np.frombuffer(raw, dtype=np.uint64).reshape(-1, 2))
         self._frames.append(frames.astype(np.int32))
 
     def find_shared(self) -> list[Problem]:
-        """A problem for each two recordings of different splits with byte-identical frames."""
-        if len(set(self._splits)) < 2:
+        """A problem for each two recordings of different groups with byte-identical frames."""
+        if len(set(self._groups)) < 2:
             return []
         digests = np.concatenate(self._digests)
         order = np.lexsort((digests[:, 1], digests[:, 0]))
@@ -80,19 +86,19 @@ class DigestBook:
         for members in np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1):
             first = {int(owner[at]): int(frames[at]) for at in reversed(members)}
             for one, other in combinations(sorted(first), 2):
-                if self._splits[one] != self._splits[other]:
+                if self._groups[one] != self._groups[other]:
                     found[one, other].append((first[one], first[other]))
         return [self._problem(*pair, examples) for pair, examples in found.items()]
 
     def _problem(self, one: int, other: int, examples: list[tuple[int, int]]) -> Problem:
         """The problem of two recordings; `examples` are pairs of frame numbers."""
         return Problem(
-            check="frame-in-two-splits",
-            message=f"{len(examples)} pictures of {self._names[one]} ({self._splits[one]}) are "
-            f"also in {self._names[other]} ({self._splits[other]}), for example its frame "
+            check=f"frame-in-two-{self._apart}s",
+            message=f"{len(examples)} pictures of {self._names[one]} ({self._groups[one]}) are "
+            f"also in {self._names[other]} ({self._groups[other]}), for example its frame "
             f"{examples[0][0]} as frame {examples[0][1]}",
-            remedy="See whether both recordings list the same video, and put all that show the "
-            "same scene into one split.",
-            column="split",
+            remedy="See whether both recordings list the same video, and give all that show the "
+            f"same scene the same {self._apart}.",
+            column=self._apart,
             value=f"{self._names[one]}, {self._names[other]}",
         )

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from clapboard import artifacts
+from clapboard.arrow import numbers
 from clapboard.dataset import likeness
+from clapboard.dataset.leakage import DigestBook
 from clapboard.pictures.addresses import find_in_shards
 from clapboard.problems import Problem, refuse
 
@@ -61,6 +63,8 @@ def write_leakage(
     """Look for pictures that two splits share by their looks, and report them.
 
     Signatures are kept beside the report, by digest, so that only new pictures are read again.
+    Where subjects are kept apart, byte-identical pictures are looked for as well: the manifest was
+    refused only if two splits shared some.
 
     Args:
         manifest: ``Data/manifest.parquet``.
@@ -73,13 +77,27 @@ def write_leakage(
     Raises:
         InputError: there is leakage.
     """
-    problems = []
-    if limit > 0:
+    problems = find_identical(Path(manifest)) if apart == "subject" else []
+    if limit > 0 and not problems:
         pictures = load(Path(manifest), Path(report).with_name(CACHE), threads, shards)
         problems = find_lookalikes(pictures, apart, limit)
     columns = [field.name for field in fields(Problem)]
     artifacts.write_csv(report, columns, map(astuple, problems))
     refuse(problems)
+
+
+def find_identical(manifest: Path) -> list[Problem]:
+    """A problem for each two recordings of different subjects with byte-identical pictures."""
+    columns = ["recording", "subject", "frame", "digest"]
+    table = pq.read_table(manifest, columns=columns, read_dictionary=columns[:2])
+    codes = table["recording"].combine_chunks().indices.to_numpy()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1))  # the rows of a recording are together
+    book = DigestBook("subject")
+    for start, stop in zip(starts, [*starts[1:], len(codes)], strict=True):
+        own = table.slice(start, stop - start)
+        recording, subject = (own[name][0].as_py() for name in columns[:2])
+        book.add(recording, subject, numbers(own["frame"]), own["digest"].to_pylist())
+    return book.find_shared()
 
 
 def load(

@@ -107,6 +107,21 @@ def test_within_a_split_it_is_no_leakage_unless_subjects_are_kept_apart(dataset)
         dataset.look("subject")
 
 
+def test_one_picture_of_two_subjects_is_leakage_when_they_are_kept_apart(dataset):
+    dataset.add("S4C1", "Training", [jpeg(scene(4, 0)), jpeg(scene(1, 7))])
+    assert dataset.look(limit=0) == []
+    with pytest.raises(InputError, match=r"1 pictures of S1C1 \(S1\) are also in S4C1 \(S4\)"):
+        dataset.look("subject", limit=0)
+    (problem,) = read_report(dataset.report)
+    assert problem.check == "frame-in-two-subjects"
+    assert "frame 8 as frame 2" in problem.message
+
+
+def test_two_cameras_of_a_subject_may_show_the_same(dataset):
+    dataset.add("S1C2", "Training", [jpeg(scene(1, 7))])
+    assert dataset.look("subject") == []
+
+
 def test_a_few_lookalikes_are_a_warning(dataset):
     pictures = [jpeg(scene(5, moment)) for moment in range(60)]
     pictures[7] = jpeg(scene(1, 3), 9)
