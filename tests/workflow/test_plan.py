@@ -90,6 +90,15 @@ def test_another_model_leaves_the_first_alone(project):
     }
 
 
+@pytest.mark.parametrize(("weights", "sets"), [("imagenet", 1), ("none", 2)])
+def test_seeds_share_features_unless_weights_are_drawn_from_them(project, weights, sets):
+    asked = {"architecture": "transfer", "weights": weights}
+    project.configure(models={"one": asked | {"seed": 1}, "two": asked | {"seed": 2}})
+    pending = project.pending()
+    assert sum(job.startswith("compute_features") for job in pending) == sets * len(table())
+    assert {"train_model one", "train_model two"} <= set(pending)
+
+
 @pytest.mark.parametrize("dated", [None, LONG_AGO], ids=["new", "older than the results"])
 def test_changed_sheet_relabels_its_subject(project, dated):
     sheet = project.sheet("S2")

@@ -14,9 +14,12 @@ def backbone(model):
     chosen = section("models")[model]
     if chosen["architecture"] != "transfer" and chosen.get("input") != "features":
         return {}
-    wanted = {key: chosen[key] for key in ("backbone", "weights", "mixed_precision", "seed")}
+    wanted = {key: chosen[key] for key in ("backbone", "weights", "mixed_precision")}
     weights = Path(wanted["weights"])
-    return {**wanted, "file": identity(wanted["weights"]) if weights.is_file() else ""}
+    # Weights that were learnt are the same with every seed; random ones are drawn from it.
+    seed = chosen["seed"] if wanted["weights"] == "none" else 0
+    file = identity(wanted["weights"]) if weights.is_file() else ""
+    return {**wanted, "seed": seed, "file": file}
 
 
 def backbone_name(settings):
