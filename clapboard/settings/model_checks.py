@@ -12,7 +12,7 @@ from pathlib import Path
 
 from clapboard.problems import Problem, did_you_mean
 from clapboard.settings.config_types import Section
-from clapboard.settings.model_settings import Backbone, Cnn, Convolutions, Model, Sequence
+from clapboard.settings.model_settings import Backbone, Cnn, Convolutions, Model, Sequence, Transfer
 
 LITE = "efficientnet-lite0"
 APPLICATIONS = (
@@ -65,6 +65,8 @@ def setting_problems(models: Mapping[str, Model], frame_size: int) -> list[Probl
 
 def _idle(model: Model) -> Iterator[Problem]:
     """Keys that were written and change nothing, since the model gets the other kind of input."""
+    if uses_backbone(model) and not getattr(model, "fine_tune", 0):
+        yield from _augmented_features(model)
     if not isinstance(model, Sequence):
         return
     about: type[Section] = Backbone if model.input == "frames" else Convolutions
@@ -77,6 +79,15 @@ def _idle(model: Model) -> Iterator[Problem]:
         message = f"this key says nothing about a model with input: {model.input}"
         remedy = f"Remove it, or set input to {other}."
         yield Problem("idle-setting", message, remedy, column=f".{key}")
+
+
+def _augmented_features(model: Model) -> Iterator[Problem]:
+    """Augmentation of a model that never sees a frame while it learns."""
+    if "augmentation" in model.model_fields_set:
+        message = "this model learns from features, computed once per frame; no frame is changed"
+        other = "fine_tune" if isinstance(model, Transfer) else "input: frames"
+        remedy = f"Remove it, or set {other}, with which the model sees frames."
+        yield Problem("idle-setting", message, remedy, column=".augmentation")
 
 
 def _backbone(model: Model) -> Iterator[Problem]:

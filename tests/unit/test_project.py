@@ -81,6 +81,18 @@ def model(**settings):
             96,
             [("idle-setting", "models.m.colour"), ("idle-setting", "models.m.filters")],
         ),
+        (
+            {"architecture": "transfer", "augmentation": {"flip": True}},
+            96,
+            [("idle-setting", "models.m.augmentation")],
+        ),
+        (
+            {"architecture": "gru", "augmentation": {"flip": True}},
+            96,
+            [("idle-setting", "models.m.augmentation")],
+        ),
+        ({"architecture": "transfer", "augmentation": {"flip": True}, "fine_tune": 1}, 96, []),
+        ({"architecture": "gru", "augmentation": {"flip": True}, "input": "frames"}, 96, []),
     ],
 )
 def test_settings_that_cannot_work(settings, size, expected):
