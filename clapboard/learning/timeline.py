@@ -19,12 +19,15 @@ from clapboard.annotations.placing import from_clap
 from clapboard.annotations.predictions import predicted_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
+from clapboard.clock import seconds_text
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
 from clapboard.learning.fusion import fused
 from clapboard.learning.manifest import read_examples
 from clapboard.learning.protocol import Answers
 from clapboard.learning.review import rank
 from clapboard.learning.windows import stretches
+from clapboard.problems import refuse
+from clapboard.timing.sync import find_clap
 from clapboard.video.index import RecordingIndex
 
 UNKNOWN_DAY = datetime(2000, 1, 1)
@@ -44,6 +47,7 @@ def write_timeline(
     sheet: str | Path,
     subtitles: str | Path,
     review: str | Path,
+    sync: Mapping[str, Any],
     clap: str = "0",
     others: Sequence[Mapping[str, str]] = (),
 ) -> None:
@@ -60,17 +64,23 @@ def write_timeline(
         sheet: written; the timeline in the lab's sheet format.
         subtitles: written; the same as SubRip.
         review: written; CSV of the stretches to check, the most doubtful first.
+        sync: section ``sync``: how to hear, with `others`, claps that the table leaves to be found.
         clap: where in the recording the sheet's time zero is, as in the table of recordings.
         others: `probabilities`, `index` and `clap` of the session's other cameras, to be averaged
             with this one's.
+
+    Raises:
+        InputError: with `others`, a clap that is to be found is not heard for sure.
     """
     table, metadata = artifacts.read_parquet(probabilities)
     classes = tuple(metadata["classes"])
     frames = table.drop_columns("probabilities").to_pandas().assign(split="Predict")
     known = _stacked(table)
-    zero = clap_seconds(clap, RecordingIndex.read(index_file))
+    index = RecordingIndex.read(index_file)
+    zero = clap_seconds(clap, index)
     if others:
-        known = _with_others(frames, known, zero, others)
+        zero = common_clap(clap, index, sync)
+        known = _with_others(frames, known, zero, others, sync)
         place = table.schema.get_field_index("probabilities")
         averaged = pa.array(list(known.astype(np.float32)))
         table = table.set_column(place, "probabilities", averaged)
@@ -83,7 +93,7 @@ def write_timeline(
     artifacts.write_parquet(
         predictions, table.set_column(place, "predicted", [names]), {"classes": classes}
     )
-    runs = predicted_sheet(predictions, RecordingIndex.read(index_file))
+    runs = predicted_sheet(predictions, index)
     runs = _with_confidence(_without(annotations["background"], runs), frames, known, timeline)
     write_sheet(runs, subtitles, "srt", annotations)
     write_sheet(from_clap(runs, zero, UNKNOWN_DAY), sheet, "lab", annotations)
@@ -120,6 +130,29 @@ def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
     return Fraction(rest or 0) if word == "auto" else Fraction(clap)
 
 
+def common_clap(clap: str, index: RecordingIndex, sync: Mapping[str, Any]) -> Fraction:
+    """Where the clap is that all cameras of a session have heard, seconds of the recording.
+
+    What the table leaves to be found (``auto``) is listened for: with the first frame instead, the
+    cameras would be averaged at different moments.
+
+    Args:
+        clap: as in the table of recordings.
+        index: of the recording.
+        sync: section ``sync`` of the configuration.
+
+    Raises:
+        InputError: no clap is heard for sure.
+    """
+    if not clap.startswith("auto"):
+        return clap_seconds(clap, index)
+    found, problems = find_clap(index, clap, sync)
+    refuse(problems)
+    seconds = seconds_text(found.time)
+    print(f"{index.recording}: clap heard at {seconds} s", flush=True)  # noqa: T201 - the job's log
+    return found.time
+
+
 def _stacked(table: pa.Table) -> NDArray[np.float32]:
     """The probabilities of a table, shape (frames, classes)."""
     rows = table["probabilities"].combine_chunks()
@@ -131,6 +164,7 @@ def _with_others(
     known: NDArray[np.floating],
     zero: Fraction,
     others: Sequence[Mapping[str, str]],
+    sync: Mapping[str, Any],
 ) -> NDArray[np.floating]:
     """Probabilities averaged over the cameras of a session, at the same time after the clap."""
     tables, claps = [frames], {name: float(zero) for name in frames["recording"].unique()}
@@ -138,7 +172,7 @@ def _with_others(
     for other in others:
         table = artifacts.read_parquet(other["probabilities"])[0]
         index = RecordingIndex.read(other["index"])
-        claps[index.recording] = float(clap_seconds(other["clap"], index))
+        claps[index.recording] = float(common_clap(other["clap"], index, sync))
         tables.append(table.drop_columns("probabilities").to_pandas())
         answers.append(_stacked(table))
     rows = pd.concat(tables, ignore_index=True).assign(subject="", session="")

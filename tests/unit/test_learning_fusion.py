@@ -15,10 +15,15 @@ from clapboard.learning.answers import Judged, answer_table
 from clapboard.learning.baselines import NAMES
 from clapboard.learning.cameras import measure_fusion
 from clapboard.learning.protocol import Answers
-from clapboard.learning.timeline import clap_seconds, write_timeline
+from clapboard.learning.timeline import clap_seconds, common_clap, write_timeline
+from clapboard.problems import InputError
 from clapboard.settings.config import load
+from clapboard.video.index import RecordingIndex
+from clapboard.video.indexing import write_index
+from tests.filming import Camera, film_recording
 
 LABELS = ("A", "B")
+CAMERA = Camera(rate=Fraction(5), size=(64, 48), sound=True, sound_longer=Fraction(1, 20))
 LATE = 100
 """Frames by which the second camera was started earlier."""
 
@@ -117,9 +122,27 @@ def test_other_camera_corrects_the_timeline(session, together):
         session / "subtitles.srt",
         session / "review.csv",
         others=[other | {"index": str(session / "C2.index.parquet")}] if together else [],
+        sync=load({}).section("sync"),
     )
     found = artifacts.read_parquet(session / "out.parquet")[0]["predicted"].to_pylist()
     assert found == (["A"] * 30 if together else ["B"] * 30) + ["B"] * 30
+
+
+def test_clap_of_fused_cameras_is_heard_where_the_table_leaves_it_to_be_found(tmp_path):
+    """Two cameras that were started 4 s apart; `auto` must not mean the first frame of each."""
+    sync, found = load({}).section("sync"), {}
+    for camera, beeps in (("C1", [7.3]), ("C2", [3.3]), ("C3", [2.3, 9.3])):
+        folder = tmp_path / camera
+        folder.mkdir()
+        take = film_recording(folder, CAMERA, [60], beeps=[Fraction(str(beep)) for beep in beeps])
+        files = [str(file) for file in take.chapters]
+        write_index(f"S1{camera}", files, "video", "", folder / "i", folder / "a.json")
+        found[camera] = RecordingIndex.read(folder / "i")
+    claps = [common_clap("auto", found[camera], sync) for camera in ("C1", "C2")]
+    assert [float(clap) for clap in claps] == pytest.approx([7.3, 3.3], abs=0.003)
+    assert common_clap("1.5", found["C1"], sync) == Fraction(3, 2)
+    with pytest.raises(InputError, match="unsure-clap"):
+        common_clap("auto", found["C3"], sync)
 
 
 @pytest.mark.parametrize(

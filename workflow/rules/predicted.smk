@@ -49,3 +49,16 @@ def other_indexes(wildcards):
 def other_claps(wildcards):
     """Where the clap is in each of the other recordings."""
     return [recordings[id].clap for id in other_cameras(wildcards.recording)]
+
+
+def heard_chapters(wildcards):
+    """The chapters in S3 of the cameras that are taken together and whose clap has to be heard."""
+    others = other_cameras(wildcards.recording)
+    together = [wildcards.recording, *others] if others else []
+    return [
+        path
+        for id in together
+        if recordings[id].clap.startswith("auto")
+        for path in recordings[id].chapters
+        if path in ORIGINS
+    ]

@@ -46,6 +46,7 @@ rule write_timeline:
         labels=DATASET["labels"],
         other_probabilities=other_probabilities,
         other_indexes=other_indexes,
+        fetched=ancient(heard_chapters),
     output:
         predictions="<results>/predictions/{model}/{recording}/predictions.parquet",
         sheet="<results>/predictions/{model}/{recording}/timeline.csv",
@@ -68,6 +69,7 @@ rule write_timeline:
         annotations=section("annotations"),
         recording=row("clap"),
         other_claps=other_claps,
+        sync=section("sync"),
         code=fingerprint.code("write_timeline"),
     script:
         "../scripts/write_timeline.py"

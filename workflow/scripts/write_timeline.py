@@ -26,4 +26,5 @@ if __name__ == "__main__":
                     strict=True,
                 )
             ],
+            sync=snakemake.params.sync,
         )
