@@ -52,22 +52,22 @@ def make_efficientnet_lite0(
     """
     frames = keras.Input(input_shape, name="frames")
     x = layers.Rescaling(1 / SPREAD, offset=-MEAN / SPREAD)(frames)
-    x = layers.Conv2D(32, 3, 2, padding="same", use_bias=False, name="_conv_stem")(x)
-    x = _normalised(x, "_bn0")
+    x = layers.Conv2D(32, 3, 2, padding="same", use_bias=False, name="conv_stem")(x)
+    x = _normalised(x, "bn0")
 
     number = 0
     for kernel, stride, expansion, filters, repeats in STAGES:
         for repeat in range(repeats):
             x = _block(
-                x, f"_blocks.{number}", kernel, stride if not repeat else 1, expansion, filters
+                x, f"blocks.{number}", kernel, stride if not repeat else 1, expansion, filters
             )
             number += 1
 
-    x = layers.Conv2D(FEATURES, 1, use_bias=False, name="_conv_head")(x)
-    x = _normalised(x, "_bn1")
+    x = layers.Conv2D(FEATURES, 1, use_bias=False, name="conv_head")(x)
+    x = _normalised(x, "bn1")
     x = layers.GlobalAveragePooling2D(name="features")(x)
     if classify:
-        x = layers.Dense(CLASSES, name="_fc")(x)
+        x = layers.Dense(CLASSES, name="fc")(x)
     network = keras.Model(frames, x, name="efficientnet-lite0")
     if weights is not None:
         for layer in network.layers:
@@ -121,15 +121,21 @@ def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return layers.ReLU(max_value=6)(x)
 
 
+def stored_name(layer: keras.Layer) -> str:
+    """What a layer is called in the package's file; a SavedModel allows no `_` at the beginning."""
+    return f"_{layer.name}"
+
+
 def _converted(layer: keras.Layer, weights: Mapping[str, NDArray]) -> list[NDArray]:
     """The arrays of one layer in Keras' order and layout.
 
     PyTorch keeps kernels as (out, in, height, width), Keras as (height, width, in, out).
     """
+    name = stored_name(layer)
     if isinstance(layer, layers.BatchNormalization):
         parts = ("weight", "bias", "running_mean", "running_var")
-        return [weights[f"{layer.name}.{part}"] for part in parts]
+        return [weights[f"{name}.{part}"] for part in parts]
     if isinstance(layer, layers.Dense):
-        return [weights[f"{layer.name}.weight"].T, weights[f"{layer.name}.bias"]]
+        return [weights[f"{name}.weight"].T, weights[f"{name}.bias"]]
     order = (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (2, 3, 1, 0)
-    return [weights[f"{layer.name}.weight"].transpose(order)]
+    return [weights[f"{name}.weight"].transpose(order)]

@@ -13,7 +13,7 @@ FINE_TUNING = 0.1
 """Share of the learning rate that the backbone's last blocks are trained on with."""
 
 # Names of blocks in EfficientNet-Lite0, MobileNetV3, EfficientNet(V2) and ConvNeXt.
-BLOCK = re.compile(r"_blocks\.\d+|expanded_conv(_\d+)?|block\d+[a-z]|\w*stage_\d+_block_\d+")
+BLOCK = re.compile(r"blocks\.\d+|expanded_conv(_\d+)?|block\d+[a-z]|\w*stage_\d+_block_\d+")
 
 
 def joined(backbone: keras.Model, head: keras.Model) -> keras.Model:
