@@ -7,7 +7,8 @@ the same frames decoded and thrown away, in the way of extract_frames and by FFm
 takes is computed from what a job needs to start and what each frame adds.
 Wall-clock seconds: nothing else may run meanwhile.
 
-``--memory`` measures instead what memory predict_recording needs for ten minutes and three hours.
+``--memory`` measures instead what memory predict_recording, write_timeline and draw_overlay (all of
+the recording) need for ten minutes and three hours.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,13 +35,15 @@ from benchmarks import clips
 from benchmarks.measure import machine, table
 from clapboard import artifacts
 from clapboard.labels.unlabelled import write_sample
+from clapboard.learning.showing import draw_overlay
 from clapboard.learning.sources import index_file
+from clapboard.learning.timeline import write_timeline
 from clapboard.pictures import frame_names
 from clapboard.pictures.frames import write_frames
 from clapboard.settings.config import load
 from clapboard.video.decoding import decode_frames
 from clapboard.video.groups import split_frames
-from clapboard.video.index import RecordingIndex
+from clapboard.video.index import Chapter, RecordingIndex
 from clapboard.video.indexing import write_index
 
 SECONDS, CHAPTERS = 60, 2
@@ -52,6 +56,10 @@ SIZES = (224, 128)
 """Pixels: the default of `frames.size`, and one that suits a small backbone."""
 
 LENGTHS = {"10 minutes": HOUR // 6, "3 hours": HOUR * 3}
+MEASURED = ("predict_recording", "write_timeline", "draw_overlay")
+STEP = 1001 / 30000
+SEGMENT = 5.0
+"""Seconds between two changes of the procedure, where answers are made up."""
 
 CORES = len(os.sched_getaffinity(0))
 CLASSES, FEATURES = 28, 576
@@ -71,8 +79,8 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="peak memory instead of time")
     chosen = parser.parse_args()
     if chosen.memory:
-        rows = [[name, count, _peak(count)] for name, count in LENGTHS.items()]
-        print(table(["predict_recording", "frames", "peak MB"], rows))
+        rows = [[name, count, *_peaks(count)] for name, count in LENGTHS.items()]
+        print(table(["recording", "frames", *(f"{job}, peak MB" for job in MEASURED)], rows))
         return
     chapters = clips.gopro(chosen.chapters, SECONDS)
     ratios = [_measured(chapters, size, chosen.rounds) for size in chosen.sizes]
@@ -196,30 +204,104 @@ class _Work:
         return self.folder / name
 
 
-def _peak(count: int) -> float:
-    """Megabytes that predict_recording needs at most for so many frames, features made up."""
-    settings = load({"models": {"lstm": {**MODEL, "units": 8}}}).section("models")["lstm"]
+def _peaks(count: int) -> list[float]:
+    """Most megabytes of `MEASURED` jobs with so many frames; features and answers are made up."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        numbers = np.arange(1, count + 1)
-        stored = pa.table(
-            {
-                "frame": numbers,
-                "seconds": numbers / 30,
-                "file": [frame_names.file_name(RECORDING, number) for number in numbers.tolist()],
-            }
-        )
-        manifest, features = folder / "manifest.parquet", folder / "features.npy"
-        artifacts.write_parquet(manifest, stored)
-        shape = (count, FEATURES)
-        values = np.lib.format.open_memmap(features, "w+", np.float16, shape)
-        values[:: HOUR // 100] = 1
-        np.save(index_file(features), numbers)
-        labels, model = folder / "labels.csv", folder / "model.keras"
-        write_labels(labels)
-        _apart(write_model, settings, model)
-        answers = folder / "probabilities.parquet"
-        return _apart(recognise, RECORDING, [manifest], labels, model, settings, answers, features)
+        write_labels(folder / "labels.csv")
+        return [_peak_recognising(count, folder), *_peaks_showing(count, folder)]
+
+
+def _peak_recognising(count: int, folder: Path) -> float:
+    """Megabytes of predict_recording."""
+    settings = load({"models": {"lstm": {**MODEL, "units": 8}}}).section("models")["lstm"]
+    numbers = np.arange(1, count + 1)
+    stored = pa.table(
+        {
+            "frame": numbers,
+            "seconds": (numbers - 1) * STEP,
+            "file": [frame_names.file_name(RECORDING, number) for number in numbers.tolist()],
+        }
+    )
+    manifest, features = folder / "stored.parquet", folder / "features.npy"
+    artifacts.write_parquet(manifest, stored)
+    shape = (count, FEATURES)
+    values = np.lib.format.open_memmap(features, "w+", np.float16, shape)
+    values[:: HOUR // 100] = 1
+    np.save(index_file(features), numbers)
+    labels, model = folder / "labels.csv", folder / "model.keras"
+    _apart(write_model, settings, model)
+    answers = folder / "of_model.parquet"
+    return _apart(recognise, RECORDING, [manifest], labels, model, settings, answers, features)
+
+
+def _peaks_showing(count: int, folder: Path) -> list[float]:
+    """Megabytes of write_timeline, and of draw_overlay with the FFmpeg that it starts.
+
+    The video has two frames a second: what a job has to keep of it does not grow with their number.
+    """
+    answers, index = folder / "probabilities.parquet", folder / "index.parquet"
+    write_answers(answers, count)
+    write_clock(index, count)
+    write_training(folder / "manifest.parquet")
+    config = load({"prediction": {"overlay": "full"}})
+    settings, annotations = config.section("prediction"), config.section("annotations")
+    inputs = (answers, index, folder / "manifest.parquet", folder / "labels.csv")
+    names = ("predictions.parquet", "timeline.csv", "subtitles.srt", "review.csv")
+    written = [folder / name for name in names]
+    timeline = _apart(
+        peak_of, write_timeline, *inputs, settings, annotations, *written, config.section("sync")
+    )
+    video = folder / "video.mp4"
+    source = f"testsrc2=size=640x360:rate=2:duration={count * STEP}"
+    command = [clips.FFMPEG, "-v", "error", "-f", "lavfi", "-i", source]
+    subprocess.run([*command, "-preset", "ultrafast", video], check=True, stdin=subprocess.DEVNULL)
+    given = (video, written[0], index, settings, "bundled", folder / "overlay.mp4")
+    return [timeline, _apart(peak_of, draw_overlay, *given)]
+
+
+def write_answers(file: Path, count: int) -> None:
+    """Made-up probabilities: another procedure every few seconds."""
+    classes = [f"P{number:02d}" for number in range(CLASSES)]
+    true = np.arange(count) // round(SEGMENT / STEP) % CLASSES
+    numbers = np.arange(1, count + 1)
+    shares = np.full((count, CLASSES), 0.1 / (CLASSES - 1), np.float32)
+    shares[np.arange(count), true] = 0.9
+    borders = pa.array(np.arange(count + 1) * CLASSES, pa.int32())
+    table = pa.table(
+        {
+            "recording": [RECORDING] * count,
+            "frame": numbers,
+            "seconds": (numbers - 1) * STEP,
+            "predicted": np.array(classes)[true],
+            "probabilities": pa.ListArray.from_arrays(borders, shares.ravel()),
+        }
+    )
+    artifacts.write_parquet(file, table, {"classes": classes})
+
+
+def write_clock(file: Path, count: int) -> None:
+    """The index of a recording in one chapter."""
+    rate, ticks = Fraction(30000, 1001), np.arange(count) * 1001
+    unit = 1 / Fraction(30000)
+    chapter = Chapter(1, "GH010001.MP4", "video", unit, count, "h264", 1920, 1080, count / rate)
+    ones = np.ones(count, np.int16)
+    clock = RecordingIndex(RECORDING, unit, rate, ticks, ones, ones > 0, ticks, (chapter,))
+    clock.write(file)
+
+
+def write_training(file: Path) -> None:
+    """A labelled recording that shows every procedure once."""
+    count = CLASSES * 100
+    names = ["path", "split", "label", "recording", "subject", "session", "camera"]
+    rows = [
+        ("", "Training", f"P{number // 100:02d}", "S2C1", "S2", "", "C1") for number in range(count)
+    ]
+    table = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+    numbers = np.arange(1, count + 1)
+    for name, values in (("frame", numbers), ("seconds", (numbers - 1) * STEP)):
+        table = table.append_column(name, pa.array(values))
+    artifacts.write_parquet(file, table)
 
 
 def write_labels(file: Path) -> None:
@@ -233,7 +315,7 @@ def write_model(settings: dict[str, Any], file: Path) -> None:
     """Save the network with random weights."""
     from clapboard.learning import architectures
 
-    network = architectures.make_model((None, FEATURES), CLASSES, settings)
+    network = architectures.make_model((None, FEATURES), CLASSES, settings).plain
     architectures.with_probabilities(network).save(file)
 
 
@@ -248,8 +330,19 @@ def recognise(*known: Any) -> float:
     """The job predict_recording; gives the most memory it had, in MB."""
     from clapboard.learning.prediction import predict
 
-    predict(*known)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_of(predict, *known)
+
+
+def peak_of(job: Callable[..., object], *given: Any) -> float:
+    """Run a job; the most memory that this process or a program it started had, in MB.
+
+    That of this process as the kernel keeps it for its own pages: `getrusage` would count those of
+    the process that started it, too.
+    """
+    job(*given)
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    own = int(status.partition("VmHWM:")[2].split()[0])
+    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
 
 
 def _apart(job: Callable[..., Result], *given: Any) -> Result:
