@@ -142,7 +142,7 @@ def step(way: str, images: int, rounds: int) -> dict[str, Any]:
     """Epochs of the network `cnn`, fed by Clapboard, from an array in memory, or by one batch."""
     devices.prepare(1, int(os.environ.get("THREADS", "0")))
     settings = _cnn()
-    network = make_model((SIDE, SIDE, 3), CLASSES, settings)
+    network = make_model((SIDE, SIDE, 3), CLASSES, settings).learning
     learner = make_learner(network, settings, np.ones(CLASSES, np.int64), -(-images // BATCH))
     steps = images // BATCH
     dataset, _ = batches(steps * BATCH, 4096)

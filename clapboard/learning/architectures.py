@@ -5,8 +5,9 @@ They give logits; `with_probabilities` makes the model that is saved. Frames hav
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import keras
 from keras import layers
@@ -17,9 +18,28 @@ from clapboard.problems import InputError, Problem
 
 Settings = Mapping[str, Any]
 Shape = tuple[int | None, ...]
+Tensor: TypeAlias = keras.KerasTensor
+Wired: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
+"""Layers as a function of a sequence and of which of its steps are frames (None: all)."""
 
 
-def make_model(input_shape: Shape, num_classes: int, settings: Settings) -> keras.Model:
+@dataclass(frozen=True)
+class Networks:
+    """A network in two forms that share all their layers.
+
+    Attributes:
+        plain: from items to logits; sequences have no step that is not a frame. This is what is
+            kept and used.
+        learning: the same for what learns; of a sequence model it takes (items, known), where known
+            says which steps are frames: shorter sequences of a batch are filled up, and what fills
+            them must not say anything.
+    """
+
+    plain: keras.Model
+    learning: keras.Model
+
+
+def make_model(input_shape: Shape, num_classes: int, settings: Settings) -> Networks:
     """The network that ``settings["architecture"]`` names, with logits, not compiled.
 
     Args:
@@ -34,84 +54,133 @@ def make_model(input_shape: Shape, num_classes: int, settings: Settings) -> kera
     return ARCHITECTURES[settings["architecture"]](input_shape, num_classes, settings)
 
 
-def with_probabilities(network: keras.Model) -> keras.Model:
-    """The same network with class probabilities instead of logits, of its last stage if any."""
+def with_probabilities(network: keras.Model, left_out: int | None = None) -> keras.Model:
+    """The same network with class probabilities instead of logits, of its last stage if any.
+
+    Args:
+        network: gives logits.
+        left_out: index that a class which the network does not know is to have, with probability 0.
+    """
     logits = network.output
     if len(logits.shape) == 4:
         logits = logits[:, -1]
     # float32 whatever the policy: sums of half-precision exponentials overflow.
     probabilities = layers.Softmax(dtype="float32", name="probabilities")(logits)
+    if left_out is not None:
+        nothing = keras.ops.zeros_like(probabilities[..., :1])
+        parts = [probabilities[..., :left_out], nothing, probabilities[..., left_out:]]
+        parts = [part for part in parts if part.shape[-1]]
+        probabilities = keras.ops.concatenate(parts, axis=-1)
     return keras.Model(network.input, probabilities, name=network.name)
 
 
-def make_cnn(input_shape: Shape, num_classes: int, settings: Settings) -> keras.Model:
+def make_cnn(input_shape: Shape, num_classes: int, settings: Settings) -> Networks:
     """Convolutions, by default 16-32-64 filters with a pooling each, and a dense head."""
     frames = keras.Input(input_shape, name="frames")
     x = _convolutions(frames, settings)
-    return keras.Model(frames, layers.Dense(num_classes, name="logits")(x), name="cnn")
+    network = keras.Model(frames, layers.Dense(num_classes, name="logits")(x), name="cnn")
+    return Networks(network, network)
 
 
-def make_transfer(input_shape: Shape, num_classes: int, settings: Settings) -> keras.Model:
+def make_transfer(input_shape: Shape, num_classes: int, settings: Settings) -> Networks:
     """A dense head on the features of a backbone."""
     features = keras.Input(input_shape, name="features")
     x = layers.Dropout(settings["dropout"])(features)
     if settings["dense"]:
         x = layers.Dense(settings["dense"], activation="relu")(x)
         x = layers.Dropout(settings["dropout"])(x)
-    return keras.Model(features, layers.Dense(num_classes, name="logits")(x), name="transfer")
+    network = keras.Model(features, layers.Dense(num_classes, name="logits")(x), name="transfer")
+    return Networks(network, network)
 
 
-def make_recurrent(input_shape: Shape, num_classes: int, settings: Settings) -> keras.Model:
+def make_recurrent(input_shape: Shape, num_classes: int, settings: Settings) -> Networks:
     """Recurrent layers over consecutive frames; every frame gets its logits."""
-    items, x = _sequence(input_shape, settings)
+    look = _look(input_shape, settings)
     cell = {"lstm": layers.LSTM, "gru": layers.GRU}[settings["architecture"]]
+    steps = []
     for _ in range(settings["layers"]):
         layer = cell(settings["units"], return_sequences=True)
-        x = layers.Bidirectional(layer)(x) if settings["bidirectional"] else layer(x)
-        x = layers.Dropout(settings["dropout"])(x)
-    logits = layers.Dense(num_classes, name="logits")(x)
-    return keras.Model(items, logits, name=settings["architecture"])
+        layer = layers.Bidirectional(layer) if settings["bidirectional"] else layer
+        steps.append((layer, layers.Dropout(settings["dropout"])))
+    logits = layers.Dense(num_classes, name="logits")
+
+    def wired(items: Tensor, known: Tensor | None) -> Tensor:
+        x = look(items, known)
+        for layer, dropout in steps:
+            x = dropout(layer(x, mask=known))
+        # Keras' own mask ends here, else the mean of the loss would be taken over frames twice.
+        return _frames_only(logits(x), known)
+
+    return _sequence_networks(wired, input_shape, settings)
 
 
-def make_tcn(input_shape: Shape, num_classes: int, settings: Settings) -> keras.Model:
+def make_tcn(input_shape: Shape, num_classes: int, settings: Settings) -> Networks:
     """Stages of dilated convolutions over time; the output has one set of logits per stage.
 
     Abu Farha, Gall, "MS-TCN: multi-stage temporal convolutional network for action segmentation"
-    (2019).
+    (2019). As there, steps that are no frame are set to zero before every convolution, which is
+    what it sees beyond the ends of a sequence.
     """
-    items, x = _sequence(input_shape, settings)
-    stages: list[keras.KerasTensor] = []
-    for stage in range(settings["stages"]):
-        if stage:
-            x = layers.Softmax()(stages[-1])
-        x = layers.Dense(settings["units"])(x)
-        for layer in range(settings["layers"]):
-            x = _dilated_residual(x, 2**layer, settings)
-        stages.append(layers.Dense(num_classes, name=f"logits_{stage + 1}")(x))
-    logits = keras.ops.stack(stages, axis=1)
-    return keras.Model(items, logits, name="tcn")
+    look = _look(input_shape, settings)
+    stages = [
+        (
+            layers.Dense(settings["units"]),
+            [_dilated_residual(2**layer, settings) for layer in range(settings["layers"])],
+            layers.Dense(num_classes, name=f"logits_{stage + 1}"),
+        )
+        for stage in range(settings["stages"])
+    ]
+
+    def wired(items: Tensor, known: Tensor | None) -> Tensor:
+        x, found = look(items, known), list[Tensor]()
+        for enter, residuals, logits in stages:
+            x = enter(layers.Softmax()(found[-1]) if found else x)
+            for residual in residuals:
+                x = residual(x, known)
+            found.append(logits(x))
+        return keras.ops.stack(found, axis=1)
+
+    return _sequence_networks(wired, input_shape, settings)
 
 
-def _dilated_residual(x: keras.KerasTensor, dilation: int, settings: Settings) -> keras.KerasTensor:
+def _dilated_residual(dilation: int, settings: Settings) -> Wired:
     """What a frame, its neighbours `dilation` frames away and the layer below say together."""
-    change = layers.Conv1D(
+    convolution = layers.Conv1D(
         settings["units"], 3, dilation_rate=dilation, padding="same", activation="relu"
-    )(x)
-    change = layers.Dense(settings["units"])(change)
-    change = layers.Dropout(settings["dropout"])(change)
-    return layers.Add()([x, change])
+    )
+    dense, dropout = layers.Dense(settings["units"]), layers.Dropout(settings["dropout"])
+
+    def wired(x: Tensor, known: Tensor | None) -> Tensor:
+        x = _frames_only(x, known)
+        return layers.Add()([x, dropout(dense(convolution(x)))])
+
+    return wired
 
 
-def _sequence(
-    input_shape: Shape, settings: Settings
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The input of a sequence model, and its frames as vectors."""
-    items = keras.Input(input_shape, name=settings["input"])
+def _frames_only(x: Tensor, known: Tensor | None) -> Tensor:
+    """The vectors of a sequence, zero where a step is no frame."""
+    return x if known is None else x * keras.ops.cast(keras.ops.expand_dims(known, -1), x.dtype)
+
+
+def _look(input_shape: Shape, settings: Settings) -> Wired:
+    """The items of a sequence as vectors."""
     if settings["input"] == "features":
-        return items, layers.Dropout(settings["dropout"])(items)
+        dropout = layers.Dropout(settings["dropout"])
+        return lambda items, known: dropout(items)
     frame = keras.Input(input_shape[1:], name="frame")
-    look = keras.Model(frame, _convolutions(frame, settings), name="look")
-    return items, EachFrame(look)(items)
+    each = EachFrame(keras.Model(frame, _convolutions(frame, settings), name="look"))
+    return lambda items, known: each(items) if known is None else each(items, known=known)
+
+
+def _sequence_networks(wired: Wired, input_shape: Shape, settings: Settings) -> Networks:
+    """The same layers wired twice, see `Networks`."""
+    items = keras.Input(input_shape, name=settings["input"])
+    known = keras.Input(input_shape[:1], dtype="bool", name="known")
+    name = settings["architecture"]
+    return Networks(
+        keras.Model(items, wired(items, None), name=name),
+        keras.Model([items, known], wired(items, known), name=name),
+    )
 
 
 def _convolutions(frames: keras.KerasTensor, settings: Settings) -> keras.KerasTensor:

@@ -4,11 +4,13 @@ The order of an epoch is one permutation of all items, drawn from (seed, epoch):
 that costs eight bytes an item, and that a training resumed at epoch n meets again as it was.
 
 An item is a frame, or a sequence of them. A row of -1 stands for no frame: it fills up sequences
-that are shorter than the others, its data are zeros, and its target -1 is left out of every loss
-and measure.
+that are shorter than the others, its data are zeros and said to be no frame, and its target -1 is
+left out of every loss and measure.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +31,8 @@ def training_batches(
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
     """Endless (data, targets) batches, epoch after epoch, each in its own order.
+
+    The data of sequences are a pair: what is in their steps, and which of these are frames.
 
     The last batch of an epoch holds the rest, so an epoch has ceil(items / batch_size) batches.
 
@@ -64,21 +68,22 @@ def _with_data(
     items: NDArray[np.int64],
     targets: NDArray[np.int64],
 ) -> tf.data.Dataset:
-    def fetch(numbers: NDArray[np.int64]) -> tuple[NDArray, NDArray[np.int64]]:
+    def fetch(numbers: NDArray[np.int64]) -> tuple[NDArray, NDArray[np.int64], NDArray[np.bool_]]:
         rows = items[numbers]
         known = rows != NONE
         if known.all():
             data = source.fetch(rows.ravel())
-            return data.reshape(*rows.shape, *source.shape), targets[rows]
+            return data.reshape(*rows.shape, *source.shape), targets[rows], known
         data = np.zeros((*rows.shape, *source.shape), source.dtype)
         data[known] = source.fetch(rows[known])
-        return data, np.where(known, targets[rows], NONE)
+        return data, np.where(known, targets[rows], NONE), known
 
-    def load(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        types = source.dtype, np.dtype(np.int64)
-        data, target = tf.numpy_function(fetch, [batch], types, stateful=False)
+    def load(batch: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        types = source.dtype, np.dtype(np.int64), np.dtype(bool)
+        data, target, known = tf.numpy_function(fetch, [batch], types, stateful=False)
         data.set_shape((None, *items.shape[1:], *source.shape))
         target.set_shape((None, *items.shape[1:]))
-        return data, target
+        known.set_shape(target.shape)
+        return (data, known) if items.ndim > 1 else data, target
 
     return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(PREFETCHED_BATCHES)

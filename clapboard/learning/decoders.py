@@ -87,7 +87,8 @@ def viterbi(
 
     A hidden Markov model with one state per class. A segment of class c ends at each step with
     probability step / mean length of c, and the next class is drawn by what follows c in Training.
-    A frame's evidence is its probability over the class' prior (Bourlard and Morgan, 1994).
+    A frame's evidence is its probability over the class' prior (Bourlard and Morgan, 1994). A class
+    with probability 0 in all frames is one that the model does not know, and is never the answer.
 
     Args:
         probabilities: shape (frames, classes).
@@ -95,6 +96,7 @@ def viterbi(
         durations: from `learn_durations`.
     """
     evidence = np.log(np.maximum(probabilities, FLOOR)) - np.log(durations.prior)
+    evidence[:, probabilities.max(axis=0) == 0] = -np.inf
     leave = np.clip(step / np.maximum(durations.seconds, FLOOR), FLOOR, 0.5)
     moves = np.log(np.maximum(durations.follows * leave[:, None], FLOOR * FLOOR))
     np.fill_diagonal(moves, np.log1p(-leave))

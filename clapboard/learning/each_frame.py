@@ -14,12 +14,37 @@ class EachFrame(layers.Wrapper):
     known beforehand, and looks at all frames in one step.
     """
 
-    def call(self, items: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        """Shape (batch, frames, ...) to (batch, frames, size)."""
+    def call(
+        self,
+        items: keras.KerasTensor,
+        known: keras.KerasTensor | None = None,
+        training: bool = False,
+    ) -> keras.KerasTensor:
+        """Shape (batch, frames, ...) to (batch, frames, size).
+
+        With `known`, shape (batch, frames), only the items that are frames are looked at, so that
+        no normalisation counts the others, whose vectors are zero.
+        """
         batch, frames = keras.ops.shape(items)[:2]
         flat = keras.ops.reshape(items, (-1, *items.shape[2:]))
-        vectors = self.layer(flat, training=training)
+        if known is None:
+            vectors = self.layer(flat, training=training)
+        else:
+            (places,) = keras.ops.nonzero(keras.ops.reshape(known, (-1,)))
+            seen = self.layer(keras.ops.take(flat, places, axis=0), training=training)
+            shape = (batch * frames, seen.shape[-1])
+            vectors = keras.ops.scatter(keras.ops.expand_dims(places, -1), seen, shape)
         return keras.ops.reshape(vectors, (batch, frames, vectors.shape[-1]))
+
+    def compute_output_spec(
+        self,
+        items: keras.KerasTensor,
+        known: keras.KerasTensor | None = None,
+        training: bool = False,
+    ) -> keras.KerasTensor:
+        """A vector per frame."""
+        shape = self.compute_output_shape(items.shape)
+        return keras.KerasTensor(shape, dtype=self.layer.output.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """A vector per frame."""

@@ -25,16 +25,19 @@ def make_learner(
     """The network as it trains: behind the augmentation, with loss, measure and optimiser.
 
     Args:
-        network: gives logits.
+        network: gives logits of items, or of (items, known), see `architectures.Networks`.
         settings: of the model.
         counts: training frames per class, shape (classes,).
         batches: of an epoch.
     """
-    items = keras.Input(network.input_shape[1:], name="items")
+    shape, *_ = (tensor.shape for tensor in network.inputs)
+    items = keras.Input(shape[1:], name="items")
+    inputs = [items, *(keras.Input(one.shape[1:], dtype=one.dtype) for one in network.inputs[1:])]
     x = items
     if sees_frames(settings):
         x = Augmentation(settings["augmentation"], settings["seed"])(x)
-    learner = keras.Model(items, network(x), name="learner")
+    logits = network([x, *inputs[1:]] if len(inputs) > 1 else x)
+    learner = keras.Model(inputs if len(inputs) > 1 else items, logits, name="learner")
 
     rate = settings["learning_rate"]
     if settings["schedule"] == "cosine":
@@ -65,7 +68,7 @@ def fit(
     batch_size = settings["batch_size"]
     callbacks: list[keras.callbacks.Callback] = [record]
     if settings["tensorboard"]:
-        folder = record.folder.with_name("tensorboard")
+        folder = record.folder.parent / "tensorboard" / record.folder.name
         callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
     batches = data.training_batches(
         seen.source, seen.items, seen.targets, batch_size, settings["seed"], record.epoch

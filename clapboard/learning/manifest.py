@@ -131,8 +131,9 @@ def read_stored(manifests: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
 
 
 def class_counts(examples: pd.DataFrame, classes: int) -> NDArray[np.int64]:
-    """Frames per class, shape (classes,)."""
-    return np.bincount(examples["class_index"], minlength=classes)
+    """Frames per class, shape (classes,); an index of -1 is of none."""
+    index = examples["class_index"].to_numpy()
+    return np.bincount(index[index >= 0], minlength=classes)
 
 
 def balanced_weights(counts: NDArray[np.int64]) -> NDArray[np.float64]:

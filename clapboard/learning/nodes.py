@@ -45,10 +45,10 @@ def build(learner: keras.Model, item_axes: int) -> None:
         learner: compiled.
         item_axes: axes of the targets of a batch, 1 for frames, 2 for sequences.
     """
-    data = np.zeros([size or 1 for size in learner.input_shape], np.float32)
-    targets = np.zeros(data.shape[:item_axes], np.int64)
+    data = [np.zeros([side or 1 for side in each.shape], each.dtype) for each in learner.inputs]
+    targets = np.zeros(data[0].shape[:item_axes], np.int64)
     with strategy().scope():
-        learner._symbolic_build(data_batch=(data, targets))
+        learner._symbolic_build(data_batch=(tuple(data) if len(data) > 1 else data[0], targets))
     learner._maybe_symbolic_build = lambda *_, **__: None
 
 

@@ -57,7 +57,7 @@ def recognised(network: keras.Model, seen: Inputs) -> Iterator[NDArray[np.floati
         tqdm(total=rows, unit="frame", desc="recognised") as progress,
     ):
         for number, (batch, _) in enumerate(batches, 1):
-            answers = network.predict_on_batch(batch)
+            answers = _answers(network, batch)
             if seen.items.ndim > 1:
                 following = seen.items[number * seen.batch_size :][:1]
                 merged = merged or Merged(answers.shape[-1])
@@ -65,3 +65,25 @@ def recognised(network: keras.Model, seen: Inputs) -> Iterator[NDArray[np.floati
                 answers = merged.take(int(following[0, 0]) if len(following) else rows)
             progress.update(len(answers))
             yield answers
+
+
+def _answers(network: keras.Model, batch: Any) -> NDArray[np.floating]:
+    """Probabilities of a batch; of sequences those of the same length together, without filling.
+
+    So an answer does not depend on the sequences beside it. Steps that are no frame get zeros.
+    """
+    if not isinstance(batch, tuple):
+        return network.predict_on_batch(batch)
+    data, known = (part.numpy() for part in batch)
+    if known.all():
+        return network.predict_on_batch(data)
+    lengths = known.sum(axis=1)
+    parts = {
+        length: network.predict_on_batch(data[lengths == length, :length])
+        for length in np.unique(lengths).tolist()
+    }
+    classes = next(iter(parts.values())).shape[-1]
+    answers = np.zeros((*known.shape, classes), np.float32)
+    for length, part in parts.items():
+        answers[lengths == length, :length] = part
+    return answers

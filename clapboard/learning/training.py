@@ -13,6 +13,7 @@ import pandas as pd
 from clapboard import artifacts
 from clapboard.evaluation import plots
 from clapboard.learning import architectures, devices, failures, inputs
+from clapboard.learning.architectures import Networks
 from clapboard.learning.backbones import make_backbone
 from clapboard.learning.checkpoint import Checkpoint, identity
 from clapboard.learning.each_frame import take_over
@@ -46,6 +47,7 @@ def train(
     test_subject: str | None = None,
     start: str | Path | None = None,
     lend: bool = False,
+    ignored: str = "",
 ) -> None:
     """Train on the Training split, stop by the Validation split, keep the best or last weights.
 
@@ -68,6 +70,7 @@ def train(
         start: trained model whose convolutions a sequence model starts from, of the same fold.
         lend: let a Training subject validate where nobody has the split Validation, see
             `clapboard.learning.folds.lend_validation`.
+        ignored: label whose frames teach nothing and that is never recognised.
 
     Raises:
         InputError: a class without a training frame, no validation frame, frames that cannot be
@@ -82,13 +85,16 @@ def train(
         examples["split"] = lend_validation(examples)
     training = _of_split(examples, "Training")
     validation = _of_split(examples, "Validation")
-    refuse(_check(training, validation, classes, str(manifest), test_subject))
+    refuse(_check(training, validation, classes, str(manifest), test_subject, ignored))
     stops = ", ".join(natural_order(validation["subject"]))
     print(f"Validation decides when to stop: {stops}", flush=True)  # noqa: T201 - the job's log
 
-    work = _Work(Path(model).parent, training, validation, len(classes), threads, features, start)
+    left_out = classes.index(ignored) if ignored in classes else None
+    learnt = len(classes) - (left_out is not None)
+    sets = (_without(left_out, training), _without(left_out, validation))
+    work = _Work(Path(model).parent, *sets, learnt, threads, features, start)
     read = [manifest, labels, *([start] if start else [])]
-    known = identity({**settings, "test_subject": test_subject}, read)
+    known = identity({**settings, "test_subject": test_subject, "ignored": ignored}, read)
     keras.config.set_dtype_policy(devices.precision(settings["mixed_precision"]))
     if settings["architecture"] == "transfer":
         network, records = _transfer(work, settings, known)
@@ -98,7 +104,7 @@ def train(
     rows = [row for record in records for row in record.history]
     best = records[-1].kept_epoch + sum(record.epoch for record in records[:-1])
     with artifacts.replacing(model) as temporary:
-        architectures.with_probabilities(network).save(temporary)
+        architectures.with_probabilities(network, left_out).save(temporary)
     artifacts.write_csv(
         history,
         ["epoch", *rows[0]],
@@ -126,11 +132,11 @@ class _Work:
 def _plain(work: _Work, settings: Settings, known: str) -> tuple[keras.Model, list[Checkpoint]]:
     """Train a network that learns all at once; gives it with its best weights."""
 
-    def make(shape: tuple[int | None, ...]) -> keras.Model:
-        network = architectures.make_model(shape, work.classes, settings)
+    def make(shape: tuple[int | None, ...]) -> Networks:
+        networks = architectures.make_model(shape, work.classes, settings)
         if work.start:
-            take_over(network, load_whole(work.start))
-        return network
+            take_over(networks.plain, load_whole(work.start))
+        return networks
 
     return _phase(work, settings, known, "training", make)
 
@@ -145,7 +151,7 @@ def _transfer(work: _Work, settings: Settings, known: str) -> tuple[keras.Model,
         return network, records
     free_last_blocks(backbone, settings["fine_tune"])
     gentle = {**settings, "learning_rate": settings["learning_rate"] * FINE_TUNING}
-    _, more = _phase(work, gentle, known, "fine-tuning", lambda shape: network)
+    _, more = _phase(work, gentle, known, "fine-tuning", lambda shape: Networks(network, network))
     return network, records + more
 
 
@@ -154,7 +160,7 @@ def _phase(
     settings: Settings,
     known: str,
     name: str,
-    make: Callable[[tuple[int | None, ...]], keras.Model],
+    make: Callable[[tuple[int | None, ...]], Networks],
 ) -> tuple[keras.Model, list[Checkpoint]]:
     """Train one network to its best epoch.
 
@@ -174,17 +180,25 @@ def _phase(
     held_out = held_out.kept(settings["cache_mb"], record.folder / "validation.cache")
     with failures.explained(settings["batch_size"], seen.source, held_out.source):
         with devices.strategy().scope():
-            network = make(seen.shape)
+            networks = make(seen.shape)
             counts = class_counts(work.training, work.classes)
-            learner = make_learner(network, settings, counts, seen.batches)
+            learner = make_learner(networks.learning, settings, counts, seen.batches)
         if not record.finished(settings["epochs"]):
             fit(learner, seen, held_out, settings, record)
         record.restore_kept(learner)
-    return network, [record]
+    return networks.plain, [record]
 
 
 def _of_split(examples: pd.DataFrame, split: str) -> pd.DataFrame:
     return examples[examples["split"] == split].reset_index(drop=True)
+
+
+def _without(left_out: int | None, examples: pd.DataFrame) -> pd.DataFrame:
+    """The frames numbered as if a class did not exist, those that show it with -1."""
+    if left_out is None:
+        return examples
+    index = examples["class_index"]
+    return examples.assign(class_index=(index - (index > left_out)).mask(index == left_out, -1))
 
 
 def _check(
@@ -193,8 +207,9 @@ def _check(
     classes: tuple[str, ...],
     manifest: str,
     test_subject: str | None,
+    ignored: str,
 ) -> list[Problem]:
-    """What makes training impossible.
+    """What makes training impossible; frames of the class that is ignored do not count.
 
     Where one subject is left out, a class that only that subject shows cannot be learnt; that is
     a fact about the data which evaluation reports, and no reason to stop.
@@ -212,20 +227,20 @@ def _check(
         for label, count in zip(classes, counts, strict=True)
         if not count and test_subject is None
     ]
-    if len(classes) < 2:
+    if len(set(classes) - {ignored}) < 2:
         problems.append(
             Problem(
                 "one-class",
                 "there is nothing to tell apart: the set has fewer than two classes",
-                "Annotate a second procedure, or set annotations.background.",
+                "Annotate a second procedure, or set annotations.background, as a class.",
                 file=manifest,
             )
         )
-    if validation.empty:
+    if (validation["label"] == ignored).all():
         problems.append(
             Problem(
                 "no-validation-frame",
-                "no frame is in the Validation split, so nothing says when to stop",
+                "no frame to learn is in the Validation split, so nothing says when to stop",
                 "Give at least one subject the split Validation.",
                 file=manifest,
                 column="split",

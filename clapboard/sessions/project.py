@@ -83,7 +83,8 @@ def known_at_start(
         table_problems: what is wrong with the table. When it has errors, nothing is said about who
             is in which split.
     """
-    problems = setting_problems(config.models, config.frames.size)
+    background = config.annotations.background
+    problems = setting_problems(config.models, config.frames.size, background)
     if not errors(table_problems):
         protocol, table = config.evaluation.protocol, config.recordings
         problems += split_problems(recordings, bool(config.models), protocol, table)

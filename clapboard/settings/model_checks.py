@@ -12,7 +12,15 @@ from pathlib import Path
 
 from clapboard.problems import Problem, did_you_mean
 from clapboard.settings.config_types import Section
-from clapboard.settings.model_settings import Backbone, Cnn, Convolutions, Model, Sequence, Transfer
+from clapboard.settings.model_settings import (
+    Backbone,
+    Cnn,
+    Convolutions,
+    Model,
+    Sequence,
+    Tcn,
+    Transfer,
+)
 
 LITE = "efficientnet-lite0"
 APPLICATIONS = (
@@ -44,12 +52,15 @@ def pretrained(models: Mapping[str, Model]) -> dict[str, dict[str, str]]:
     }
 
 
-def setting_problems(models: Mapping[str, Model], frame_size: int) -> list[Problem]:
+def setting_problems(
+    models: Mapping[str, Model], frame_size: int, background: str = ""
+) -> list[Problem]:
     """Settings that contradict each other; nothing is read for it.
 
     Args:
         models: the section of the configuration.
         frame_size: key `frames.size`, pixels.
+        background: key `annotations.background`.
     """
     return [
         replace(problem, column=f"models.{name}{problem.column}")
@@ -59,6 +70,7 @@ def setting_problems(models: Mapping[str, Model], frame_size: int) -> list[Probl
             *_backbone(model),
             *_size(model, frame_size),
             *_start(model, models),
+            *_ignored(model, background),
         )
     ]
 
@@ -116,6 +128,14 @@ def _start(model: Model, models: Mapping[str, Model]) -> Iterator[Problem]:
             message = f"{name}, which this model starts from, has {other}"
             remedy = "Give both the same value, or leave start_from empty."
             yield Problem("other-start", message, remedy, column=f".{key}", value=str(mine))
+
+
+def _ignored(model: Model, background: str) -> Iterator[Problem]:
+    """A background to ignore where none is named."""
+    if isinstance(model, Tcn) and model.background == "ignored" and not background:
+        message = "there is no background to ignore"
+        remedy = "Remove it, or give unlabelled frames a label: annotations.background."
+        yield Problem("idle-setting", message, remedy, column=".background", value="ignored")
 
 
 def _size(model: Model, frame_size: int) -> Iterator[Problem]:

@@ -239,6 +239,11 @@ class Tcn(Sequence):
         default=10, description="Layers of a stage; layer i looks 2^(i - 1) frames each way."
     )
     units: Count = Field(default=64, description="Channels of a layer.")
+    background: Literal["class", "ignored"] = Field(
+        default="class",
+        description="What `annotations.background` is to the model: a `class` like any other, or "
+        "`ignored`: its frames teach nothing, and nothing is ever taken for it.",
+    )
     smoothing: Annotated[float, Field(ge=0, le=100), NotBoolean] = Field(
         default=0.15, description="Weight of the loss that punishes flicker."
     )

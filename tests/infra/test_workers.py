@@ -11,18 +11,18 @@ from project import REPOSITORY
 from slurm import free_port
 
 from clapboard.learning.workers import addresses
-from clapboard.settings.model_settings import Cnn
+from clapboard.settings.model_settings import Cnn, Lstm
 
 OUTPUTS = {"model": "model.keras", "history": "history.csv", "curves": "c.png", "summary": "s.txt"}
 
 
-def arguments(folder, data, epochs):
-    chosen = {"epochs": epochs, "batch_size": 8, "patience": 9}
+def arguments(folder, data, epochs, model=Cnn, **more):
+    chosen = {"architecture": model.__name__.lower(), "epochs": epochs, "batch_size": 8, **more}
     return {
         "manifest": str(data / "manifest.parquet"),
         "labels": str(data / "labels.csv"),
         "data_folder": str(data),
-        "settings": Cnn(architecture="cnn", **chosen).model_dump(mode="json"),
+        "settings": model(patience=9, **chosen).model_dump(mode="json"),
         "threads": 1,
         **{name: str(folder / file) for name, file in OUTPUTS.items()},
     }
@@ -87,6 +87,14 @@ def test_the_model_learns(trained):
     history = (trained[0] / "history.csv").read_text().splitlines()
     assert history[0] == "epoch,accuracy,loss,val_accuracy,val_loss"
     assert float(history[2].rpartition(",")[2]) == pytest.approx(second, abs=1e-4)
+
+
+def test_sequences_are_learnt_by_both(tmp_path, data):
+    more = {"input": "frames", "window": 8, "stride": 8, "units": 4, "batch_size": 3}
+    screens = work(tmp_path, arguments(tmp_path, data, 2, Lstm, **more))
+    assert len(losses(screens[0])) == 2
+    assert losses(screens[0]) == losses(screens[1])
+    assert (tmp_path / "model.keras").is_file()
 
 
 def test_every_job_and_node_has_an_address_of_its_own():

@@ -56,6 +56,15 @@ def test_median_keeps_borders_and_decides_ties_by_probability():
     assert median(tie, 3).tolist() == [0, 0]
 
 
+def test_class_that_the_model_does_not_know_is_never_the_answer():
+    """Though it would be cheap to go through it: all else is as good as impossible, too."""
+    follows = np.array([[0, 0.5, 0.5], [1, 0, 0], [1, 0, 0]])
+    durations = Durations(np.array([1e-9, 0.5, 0.5]), np.array([0.5, 9, 9]), follows)
+    known = np.zeros((8, 3))
+    known[:4, 1] = known[4:, 2] = 1
+    assert viterbi(known, 0.5, durations).tolist() == [1] * 4 + [2] * 4
+
+
 def test_viterbi_finds_the_best_of_all_paths():
     random = np.random.default_rng(0)
     durations = Durations(

@@ -1,13 +1,19 @@
 """Sequence models: what only order tells, interruption at any moment, exported forms."""
 
+import json
+import signal
+import subprocess
+import sys
 from importlib.util import find_spec
+from math import ceil
+from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
 from labelled_set import make_labelled_set
 
 from clapboard import artifacts
-from clapboard.learning.checkpoint import Checkpoint
 from clapboard.learning.each_frame import EachFrame
 from clapboard.learning.sources import index_file
 from clapboard.settings.config import load
@@ -30,24 +36,29 @@ def settings_of(name, **more):
     return load({"models": {name: {**QUICK, **MODELS[name], **more}}}).section("models")[name]
 
 
-def train(data, out, name, features=None, start=None, **more):
+def train(data, out, name, features=None, start=None, ignored="", **more):
     from clapboard.learning.training import train
 
     out.mkdir(exist_ok=True)
     inputs = data / "manifest.parquet", data / "labels.csv", data
     written = [out / file for file in ("model.keras", "history.csv", "curves.png", "summary.txt")]
-    given = {"threads": 1, "features": features, "start": start}
+    given = {"threads": 1, "features": features, "start": start, "ignored": ignored}
     train(*inputs, settings_of(name, **more), *written, **given)
     return out
 
 
-def accuracy(data, out, name):
+def metrics(data, out, name, features=None):
     from clapboard.learning.evaluation import evaluate
 
     inputs = data / "manifest.parquet", data / "labels.csv", data
     written = [out / file for file in ("predictions.parquet", "metrics.json", "confusion.png")]
-    evaluate(out / "model.keras", *inputs, settings_of(name), *written, threads=1)
-    return artifacts.read_json(out / "metrics.json")["model"]["accuracy"]
+    given = {"threads": 1, "features": features}
+    evaluate(out / "model.keras", *inputs, settings_of(name), *written, **given)
+    return artifacts.read_json(out / "metrics.json")
+
+
+def accuracy(data, out, name):
+    return metrics(data, out, name)["model"]["accuracy"]
 
 
 @pytest.fixture(scope="module")
@@ -111,31 +122,171 @@ def features(still, tmp_path_factory):
     return files
 
 
-class Killed(Exception):
-    """Stands for a kill: nothing is tidied up."""
+FILLED = {
+    "lstm": {"bidirectional": True, "layers": 2},
+    "gru": {"bidirectional": True, "layers": 2},
+    "tcn": {"layers": 3},
+}
+
+
+@pytest.mark.parametrize("name", FILLED)
+@pytest.mark.parametrize("kind", ["features", "frames"])
+def test_what_fills_up_a_sequence_says_nothing_to_its_frames(name, kind):
+    """Nor does it teach anything: outputs as while learning, loss and gradients are the same."""
+    import keras
+    import tensorflow as tf
+
+    from clapboard.learning.architectures import make_model
+    from clapboard.learning.learner import make_learner
+    from clapboard.learning.windows import NONE
+
+    keras.utils.set_random_seed(3)
+    given = FILLED[name] | {"input": kind, "window": LENGTH, "augmentation": STILL}
+    if kind == "frames":
+        given |= {"filters": [4], "dense": 4, "batch_normalisation": True}
+    else:
+        del given["augmentation"]
+    settings = load({"models": {"m": {"architecture": name, "dropout": 0, **given}}})
+    settings = settings.section("models")["m"]
+    shape = (6,) if kind == "features" else (SIZE, SIZE, 3)
+    networks = make_model((None, *shape), 3, settings)
+    learner = make_learner(networks.learning, settings, np.ones(3, np.int64), 1)
+    random = np.random.default_rng(4)
+    items = random.uniform(0, 255 if kind == "frames" else 1, (2, 7, *shape)).astype(np.float32)
+    targets = random.integers(0, 3, (2, 7))
+
+    def learnt(length):
+        data = random.uniform(0, 255, (2, length, *shape)).astype(np.float32)
+        data[:, :7] = items
+        known = np.broadcast_to(np.arange(length) < 7, (2, length))
+        true = np.full((2, length), NONE)
+        true[:, :7] = targets
+        with tf.GradientTape() as tape:
+            logits = learner([data, known], training=True)
+            loss = learner.compute_loss(y=true, y_pred=logits)
+        gradients = tape.gradient(loss, learner.trainable_variables)
+        return [tensor.numpy() for tensor in (logits[..., :7, :], loss, *gradients)]
+
+    whole = learnt(7)
+    for length in (8, 30):
+        for expected, found in zip(whole, learnt(length), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-6)
+    # What is kept is the same network, and needs nobody to tell it which steps are frames.
+    shown = learner([np.pad(items, [(0, 0), (0, 9)] + [(0, 0)] * len(shape)),
+                     np.broadcast_to(np.arange(16) < 7, (2, 16))], training=False)  # fmt: skip
+    np.testing.assert_allclose(shown[..., :7, :], networks.plain(items), rtol=2e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["lstm", "tcn", "gru"])
+def test_short_recording_is_recognised_alike_beside_longer_ones(still, features, tmp_path, name):
+    import pandas as pd
+
+    from clapboard.learning.inputs import make_inputs
+    from clapboard.learning.manifest import read_examples
+    from clapboard.learning.recognition import load as load_model
+    from clapboard.learning.recognition import recognise
+
+    more = {"input": "features", "epochs": 1} if name == "gru" else {"epochs": 1}
+    if name == "gru":
+        more["bidirectional"] = True
+    model = train(still, tmp_path, name, features, **more) / "model.keras"
+    settings = settings_of(name, **more)
+    whole = read_examples(still / "manifest.parquet", still / "labels.csv", still)
+    short = whole[whole["recording"] == "S1C1"].iloc[:4]
+    beside = pd.concat([short, whole[whole["recording"] != "S1C1"]], ignore_index=True)
+    network = load_model(model, settings)
+
+    def answers(examples):
+        return recognise(network, make_inputs(examples, settings, 1, features, covering=True))
+
+    alone = answers(short.reset_index(drop=True))
+    np.testing.assert_allclose(answers(beside)[:4], alone, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("ignored", ["A", "B", "C"])
+def test_background_that_is_ignored_teaches_nothing_and_is_never_recognised(tmp_path, ignored):
+    """Whatever its index among the classes; the others are recognised as if it were not there."""
+    from clapboard.learning.inputs import make_inputs
+    from clapboard.learning.manifest import read_examples
+    from clapboard.learning.recognition import load_whole, recognise
+
+    data = make_labelled_set(tmp_path, LENGTH, SIZE, labels=("A", "B", "C"))
+    out = train(data, tmp_path / "model", "tcn", ignored=ignored, background="ignored")
+    test = read_examples(data / "manifest.parquet", data / "labels.csv", data, "Test")
+    seen = make_inputs(test, settings_of("tcn"), 1, covering=True)
+    probabilities = recognise(load_whole(out / "model.keras"), seen)
+    place = "ABC".index(ignored)
+    assert probabilities.shape == (3 * LENGTH, 3)
+    assert (probabilities[:, place] == 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    others = test["label"].to_numpy() != ignored
+    right = probabilities.argmax(axis=1) == test["class_index"].to_numpy()
+    assert right[others].all()
+
+
+def test_frames_to_ignore_add_nothing_to_the_loss(still):
+    from clapboard.learning.losses import FrameLoss
+
+    logits = np.random.default_rng(0).normal(size=(1, 2, 6, 2)).astype(np.float32)
+    loss = FrameLoss([1, 1], flicker=0.15)
+    true = np.array([[0, 1, -1, -1, 1, 1]])
+    other = logits.copy()
+    other[:, :, 2:4] += 7
+    assert float(loss(true, logits)) == pytest.approx(float(loss(true, other)))
+
+
+KILLER = """
+import json, os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {folder!r})
+from test_learning_sequences import train
+from clapboard.learning.checkpoint import Checkpoint
+data, out, name, features, moment, short = json.loads(sys.argv[1])
+def step(self, batch, logs=None):
+    if [self.folder.name, self.epoch, batch] == moment:
+        os.kill(os.getpid(), signal.SIGKILL)
+Checkpoint.on_train_batch_end = step
+train(Path(data), Path(out), name, features, **short)
+"""
+"""Ends without a word (SIGKILL) behind one batch of one phase."""
+
+SHORT = {"epochs": 3, "patience": 3}
+BATCHES = {"lstm": (4, 1), "gru": (12, 2), "tcn": (2, 1), "transfer": (48, 5)}
+"""Items of an epoch, and how many of them a step takes."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lstm", "tcn", "transfer"])
-def test_interrupted_training_ends_like_an_undisturbed_one(
-    still_or_large, features, tmp_path, monkeypatch, name
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        ("lstm", "training"),
+        ("gru", "training"),
+        ("tcn", "training"),
+        ("transfer", "training"),
+        ("transfer", "fine-tuning"),
+    ],
+)
+def test_killed_training_ends_like_an_undisturbed_one(
+    still_or_large, features, tmp_path, name, phase
 ):
     data = still_or_large(name)
-    short = {"epochs": 3, "patience": 3, "batch_size": 5}
-    whole = train(data, tmp_path / "whole", name, features, **short)
-    moment = np.random.default_rng(len(name)).integers(1, 3), 0
-    with monkeypatch.context() as patched:
+    items, size = BATCHES[name]
+    short = SHORT | {"batch_size": size}
+    random = np.random.default_rng(crc32(f"{name} {phase}".encode()))
+    moment = [phase, int(random.integers(3)), int(random.integers(ceil(items / size)))]
+    given = json.dumps([str(data), str(tmp_path / "killed"), name, features, moment, short])
+    script = KILLER.format(folder=str(Path(__file__).parent))
+    ended = subprocess.run([sys.executable, "-c", script, given], check=False)
+    assert ended.returncode == -signal.SIGKILL, moment
+    assert not (tmp_path / "killed" / "model.keras").exists()
 
-        def killed(self, batch, logs=None):
-            if (self.epoch, batch) == moment:
-                raise Killed
-
-        patched.setattr(Checkpoint, "on_train_batch_end", killed)
-        with pytest.raises(Killed):
-            train(data, tmp_path / "killed", name, features, **short)
-    again = train(data, tmp_path / "killed", name, features, **short)
-    assert (again / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
-    assert weights(again) == weights(whole)
+    found = []
+    for folder in ("killed", "whole"):
+        out = train(data, tmp_path / folder, name, features, **short)
+        figures = metrics(data, out, name, features)
+        found.append(((out / "history.csv").read_bytes(), weights(out), figures))
+        assert not (out / phase).exists()
+    assert found[0] == found[1], moment
 
 
 @pytest.fixture(scope="module")
@@ -155,18 +306,51 @@ def still_or_large(still, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lstm", "tcn"])
-def test_exported_forms_say_the_same(still, features, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("cnn", {}),
+        ("transfer", {"fine_tune": 0}),
+        ("transfer", {}),
+        ("lstm", {}),
+        ("gru", {}),
+        ("gru", {"bidirectional": True, "layers": 2}),
+        ("tcn", {}),
+        ("tcn", {"background": "ignored"}),
+    ],
+)
+def test_exported_forms_say_the_same(still_or_large, features, tmp_path, name, more):
     from clapboard.learning.exporting import export
 
-    model = train(still, tmp_path / "model", name, features, epochs=1) / "model.keras"
-    export(model, still / "labels.csv", tmp_path / "export")
+    data, ignored = still_or_large(name), ""
+    if "background" in more:
+        data, ignored = make_labelled_set(tmp_path, 2, SIZE, labels=("A", "B", "C")), "B"
+    given = {"features": features, "ignored": ignored, "epochs": 1, **more}
+    model = train(data, tmp_path / "model", name, **given) / "model.keras"
+    export(model, data / "labels.csv", tmp_path / "export")
     report = artifacts.read_json(tmp_path / "export" / "forms.json")
     known = all(find_spec(package) for package in ("tf2onnx", "onnxruntime"))
     for form in ("keras", "saved_model", "litert", *(["onnx"] if known else [])):
         assert report["forms"][form]["largest_difference"] < 1e-4
     assert known or "not installed" in report["forms"]["onnx"]["missing"]
     assert (tmp_path / "export" / "model.tflite").stat().st_size > 0
+
+
+def test_logs_for_tensorboard_are_written_when_asked_for(still, features, tmp_path):
+    import tensorflow as tf
+
+    out = train(still, tmp_path / "quiet", "gru", features, epochs=1)
+    assert not (out / "tensorboard").exists()
+    out = train(still, tmp_path / "asked", "gru", features, epochs=2, tensorboard=True)
+    for part in ("train", "validation"):
+        (events,) = (out / "tensorboard" / "training" / part).iterdir()
+        steps = [
+            event.step
+            for event in tf.compat.v1.train.summary_iterator(str(events))
+            for value in event.summary.value
+            if value.tag == "epoch_loss"
+        ]
+        assert steps == [0, 1]
 
 
 def test_form_that_says_something_else_is_refused(still, features, tmp_path, monkeypatch):

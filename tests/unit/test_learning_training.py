@@ -111,6 +111,7 @@ def test_same_seed_same_bits_other_seed_other_bits(data, trained, tmp_path):
 
 def test_killed_training_resumes_to_the_same_result(data, tmp_path):
     whole = train(data, tmp_path / "whole", epochs=4)
+    epoch, batch = np.random.default_rng(8).integers((4, 6))  # of 48 frames, 8 in a step
     script = tmp_path / "train.py"
     script.write_text(
         "import os, signal, sys\n"
@@ -119,7 +120,8 @@ def test_killed_training_resumes_to_the_same_result(data, tmp_path):
         "from test_learning_training import train\n"
         "from clapboard.learning.checkpoint import Checkpoint\n"
         "step = lambda self, batch, logs=None: (\n"
-        "    os.kill(os.getpid(), signal.SIGKILL) if self.epoch == 2 and batch == 1 else None)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+        f" if (self.epoch, batch) == ({epoch}, {batch}) else None)\n"
         "Checkpoint.on_train_batch_end = step\n"
         "train(Path(sys.argv[1]), Path(sys.argv[2]), epochs=4)\n"
     )

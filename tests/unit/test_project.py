@@ -92,6 +92,11 @@ def model(**settings):
             [("idle-setting", "models.m.augmentation")],
         ),
         ({"architecture": "transfer", "augmentation": {"flip": True}, "fine_tune": 1}, 96, []),
+        (
+            {"architecture": "tcn", "background": "ignored"},
+            96,
+            [("idle-setting", "models.m.background")],
+        ),
         ({"architecture": "gru", "augmentation": {"flip": True}, "input": "frames"}, 96, []),
     ],
 )

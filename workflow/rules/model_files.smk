@@ -42,6 +42,13 @@ def features(wildcards):
     return expand("<results>/features/{name}/{recording}.npy", name=name, recording=IN_DATASET)
 
 
+def ignored(wildcards):
+    """The label that a model neither learns nor ever recognises; mostly none."""
+    if model_settings(wildcards).get("background") != "ignored":
+        return ""
+    return settings.annotations.background
+
+
 def starting_model(wildcards):
     """The model whose trained convolutions a model starts from, of the same fold; mostly none."""
     start = model_settings(wildcards).get("start_from")

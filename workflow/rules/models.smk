@@ -78,6 +78,7 @@ rule train_model:
     params:
         settings=model_settings,
         lend=NOBODY_VALIDATES,
+        ignored=ignored,
         code=fingerprint.code("train_model"),
     script:
         "../scripts/train_model.py"

@@ -25,4 +25,5 @@ if __name__ == "__main__":
             test_subject=snakemake.wildcards.get("subject"),
             start=next(iter(snakemake.input.start), None),
             lend=snakemake.params.lend,
+            ignored=snakemake.params.ignored,
         )
