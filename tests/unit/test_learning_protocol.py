@@ -11,7 +11,7 @@ from clapboard.learning import baselines, protocol
 from clapboard.learning.answers import answer_table, judge
 from clapboard.learning.comparison import compare_models, summarise_folds
 from clapboard.learning.fusion import fused
-from clapboard.learning.manifest import balanced_weights, read_classes, read_examples
+from clapboard.learning.manifest import balanced_weights, class_counts, read_classes, read_examples
 from clapboard.learning.pictures import draw, mistakes
 from clapboard.learning.protocol import Answers
 from clapboard.learning.reporting import report
@@ -155,6 +155,10 @@ def test_balanced_weights_agree_with_scikit_learn():
     expected = compute_class_weight("balanced", classes=np.array([0, 1, 3]), y=labels)
     np.testing.assert_allclose(weights[[0, 1, 3]], expected)
     assert weights[[2, 4]].tolist() == [0, 0]
+
+
+def test_frames_of_no_class_count_for_none():
+    assert class_counts(pd.DataFrame({"class_index": [1, -1, 0, 1]}), 3).tolist() == [1, 2, 0]
 
 
 def test_classes_are_those_of_labels_csv(tmp_path):
