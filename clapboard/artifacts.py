@@ -27,8 +27,9 @@ from clapboard import spreadsheet
 TEMPORARY_PREFIX = ".partial-"
 # Pids say nothing about the processes of another machine that writes into the same folder.
 MACHINE = hashlib.blake2b(socket.gethostname().encode(), digest_size=2).hexdigest()
-OWNED = re.compile(re.escape(TEMPORARY_PREFIX) + r"(\d+)-([0-9a-f]{4})-(.*)", re.DOTALL)
-"""Name of a temporary: process and machine that write it, and what it will be."""
+OWNED = re.compile(re.escape(TEMPORARY_PREFIX) + r"(\d+)-(\d+)-([0-9a-f]{4})-(.*)", re.DOTALL)
+"""Name of a temporary: process (its pid, and when it began) and machine that write it, and what it
+will be."""
 METADATA_KEY = b"clapboard"
 
 FLUSHED_TOGETHER = 16
@@ -44,7 +45,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     final = Path(path)
     _tidy(final)
-    temporary = final.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{MACHINE}-{final.name}")
+    temporary = final.with_name(_own_name(final))
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -59,9 +60,26 @@ def workshop(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary folder beside `path` for what it is made of; it is removed in the end."""
     final = Path(path)
     _tidy(final)
-    prefix = f"{TEMPORARY_PREFIX}{os.getpid()}-{MACHINE}-{final.name}"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=final.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=_own_name(final), dir=final.parent) as folder:
         yield Path(folder)
+
+
+def _own_name(final: Path) -> str:
+    """Name of this process's temporary for `final`, which says whose it is."""
+    pid = os.getpid()
+    return f"{TEMPORARY_PREFIX}{pid}-{_began(pid)}-{MACHINE}-{final.name}"
+
+
+def _began(pid: int) -> int | None:
+    """When a process began, in clock ticks since the machine did (proc_pid_stat(5), field 22).
+
+    Pids, which threads share, are used again after a while; a pid and this time are not.
+    """
+    try:
+        stat = Path("/proc", str(pid), "stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(stat.rpartition(")")[2].split()[19])
 
 
 def _tidy(final: Path) -> None:
@@ -75,9 +93,9 @@ def _tidy(final: Path) -> None:
             owner = OWNED.fullmatch(entry.name)
             if not owner:
                 continue
-            pid, machine, name = owner.groups()
-            there = Path("/proc", pid).exists()
-            if not there if machine == MACHINE else name.startswith(final.name):
+            pid, began, machine, name = owner.groups()
+            ended = _began(int(pid)) != int(began)
+            if ended if machine == MACHINE else name.startswith(final.name):
                 if entry.is_dir(follow_symlinks=False):
                     shutil.rmtree(entry.path, ignore_errors=True)
                 else:

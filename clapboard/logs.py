@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ def job(path: str | os.PathLike[str], to_lower: str = "") -> Iterator[None]:
 
     So that long work can be watched, the last line is also shown on the screen every 15 seconds,
     with the name of the job before it. Bad input and a full disk end the job with what to do as its
-    last words; any other error keeps its traceback. The job ends with its run, and has no twin
+    last words, any other error with its traceback. The job ends with its run, and has no twin
     (`clapboard.running`).
 
     Args:
@@ -45,19 +46,17 @@ def job(path: str | os.PathLike[str], to_lower: str = "") -> Iterator[None]:
         end(str(error), screen)
     except Exception as error:
         problem = disk.explain(error)
-        if problem is None:
-            raise
-        end(report([problem]), screen)
+        end(report([problem]) if problem else traceback.format_exc(), screen)
     finally:
         sys.stdout, sys.stderr = plain
         os.close(screen)
 
 
 def end(text: str, screen: int) -> NoReturn:
-    """End the job with `text` as its last words: in the log, or if that is full, on the screen.
+    """End the process with `text` as its last words: in the log, or if that is full, on the screen.
 
-    Raises:
-        SystemExit: always.
+    At once: an interpreter that shuts down stops the Python threads of TensorFlow's input pipelines
+    and then waits for those pipelines, for ever.
     """
     words = f"{text}\n".encode(errors="replace")
     with suppress(OSError):
@@ -66,7 +65,7 @@ def end(text: str, screen: int) -> NoReturn:
         words = words[os.write(2, words) :]
     if words:
         os.write(screen, f"{text}\n".encode(errors="replace"))
-    sys.exit(1)
+    os._exit(1)
 
 
 def send_to(path: str | os.PathLike[str], name: str) -> int:

@@ -20,7 +20,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from python_calamine import CalamineError, CalamineWorkbook
 
 from clapboard.annotations.tables import Row, Table, make_row
-from clapboard.annotations.unpacking import bomb
+from clapboard.annotations.unpacking import MOST_BYTES, MOST_CELLS, bomb, outsized
 from clapboard.problems import Problem
 
 EXCEL = (".xlsx", ".xlsm")
@@ -56,10 +56,14 @@ def read_workbook(path: str | os.PathLike[str]) -> tuple[list[Table], list[Probl
     suffix = Path(path).suffix.lower()
     read = _excel_sheets if suffix in EXCEL else _other_sheets
     try:
-        if suffix in (*EXCEL, ".ods") and (reason := bomb(file)):
-            message = f"this is no sheet that a person has made: {reason}"
-            return [], [Problem("too-large", message, "Save the table alone, or as CSV.", file)]
+        reason = bomb(file) if suffix in (*EXCEL, ".ods") else ""
+        if suffix == ".ods":
+            reason = reason or outsized(file)
+        if reason:
+            return [], [_too_large(reason, file)]
         sheets = [Table(file, tuple(rows)) for rows in read(file)]
+    except _TooLargeError as error:
+        return [], [_too_large(str(error), file)]
     except OSError as error:
         reason = error.strerror or str(error)
         return [], [Problem("unreadable-file", reason, "Check the path and permissions.", file)]
@@ -67,6 +71,15 @@ def read_workbook(path: str | os.PathLike[str]) -> tuple[list[Table], list[Probl
         message = f"this is no workbook that can be opened ({error})"
         return [], [Problem("undecodable-file", message, "Save it again, or as CSV.", file)]
     return [sheet for sheet in sheets if sheet.rows], []
+
+
+def _too_large(reason: str, file: str) -> Problem:
+    message = f"this is no sheet that a person has made: {reason}"
+    return Problem("too-large", message, "Save the table alone, or as CSV.", file)
+
+
+class _TooLargeError(Exception):
+    """What is read piece by piece has become more than a sheet can be."""
 
 
 def _excel_sheets(file: str) -> Iterator[list[Row]]:
@@ -78,14 +91,20 @@ def _excel_sheets(file: str) -> Iterator[list[Row]]:
     workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
     try:
         vars(workbook).update(_date_formats=set(), _timedelta_formats=set())
+        cells = letters = 0
         for sheet in workbook.worksheets:
             sheet.reset_dimensions()
-            rows = enumerate(sheet.iter_rows(), start=1)
-            texts = (
-                (number, [_excel_text(cell, workbook.epoch) for cell in row])
-                for number, row in rows
-            )
-            yield [make_row(number, cells) for number, cells in texts if any(cells)]
+            rows = list[Row]()
+            for number, row in enumerate(sheet.iter_rows(), start=1):
+                texts = [_excel_text(cell, workbook.epoch) for cell in row]
+                # A single cell far to the right or below brings all that are before it.
+                cells += max(1, len(texts))
+                letters += sum(map(len, texts))
+                if cells > MOST_CELLS or letters > MOST_BYTES:
+                    raise _TooLargeError(f"it has more than {MOST_CELLS:,} cells, or endless texts")
+                if any(texts):
+                    rows.append(make_row(number, texts))
+            yield rows
     finally:
         workbook.close()
 

@@ -34,6 +34,12 @@ DISK_STEP = 50
 HOURS = 2.0
 """So long may extraction take at most, by the plan's measurement, before more cores are asked."""
 
+USUAL_SIZE = 224
+"""Pixels of a picture, the default."""
+
+CORE_SECONDS_PER_BYTE = 130 / 1e9
+"""Decoding of a camera's 30 Mbit/s at 30 frames a second, 16 ms a frame (docs/performance.md)."""
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -150,6 +156,22 @@ def disk_of(config: Config, price: Price | None, video_bytes: int) -> int:
     # Pictures twice: as files, and packed for the bucket.
     gigabytes = (copies * video_bytes + 2 * price.bytes + kept) / 1e9
     return ceil((SYSTEM_GB + ROOM * gigabytes) / DISK_STEP) * DISK_STEP
+
+
+def price_of_bytes(video_bytes: int, size: int = USUAL_SIZE) -> Price:
+    """What videos cost of which nothing but their bytes is known: every frame decoded and kept.
+
+    A picture of 224 pixels has some 16 kB, a frame of a camera's 30 Mbit/s 125 kB, so that pictures
+    as large as the videos are plenty; of videos below 4 Mbit/s they may be larger.
+
+    Args:
+        video_bytes: of all chapters.
+        size: width and height of the pictures in pixels.
+    """
+    larger = max(1.0, (size / USUAL_SIZE) ** 2)
+    return Price(
+        bytes=round(larger * video_bytes), core_seconds=CORE_SECONDS_PER_BYTE * video_bytes
+    )
 
 
 def cores_of(price: Price | None) -> int:

@@ -22,6 +22,7 @@ from clapboard.sessions.project import add_config_argument, read_config, read_pr
 FOLDER = "clapboard"
 TRIES = 8
 LONGEST_PAUSE = 60.0
+LISTING_SECONDS = 300
 
 SESSION = ("bash", "cloud/session.sh")
 NEEDS_RSYNC = "command -v rsync >/dev/null || sudo -n apt-get install -y -q rsync"
@@ -108,7 +109,8 @@ def project_files(config_file: str, say: Callable[[str], None]) -> list[str]:
     Raises:
         InputError: this is no checkout, or table and configuration have errors.
     """
-    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=False)
+    words = ["git", "ls-files", "-z"]
+    listed = subprocess.run(words, capture_output=True, timeout=LISTING_SECONDS, check=False)
     if listed.returncode or not listed.stdout:
         message = "this folder is no checkout of the repository"
         raise InputError(

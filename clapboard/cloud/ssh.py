@@ -19,6 +19,11 @@ ADDRESS = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.:\]-]
 LOST = 255
 """Exit status of ssh itself: no connection, or a lost one."""
 
+STEP_SECONDS = 600
+"""A single step over there, of which the longest installs a package; a run has no limit."""
+SILENT_SECONDS = 300
+"""So long may a copy stand still. A connection that is lost ends within a minute (`OPTIONS`)."""
+
 OPTIONS = (
     "BatchMode=yes",
     "StrictHostKeyChecking=yes",
@@ -86,18 +91,17 @@ class Machine:
         """Run `words` there, output on the screen.
 
         Raises:
-            InputError: there is no connection, or the command failed.
+            InputError: there is no connection, the command failed, or has not ended in time.
         """
-        self._check(subprocess.run(self.command(words, inside=inside), stdin=subprocess.DEVNULL))
+        self._check(self._ended(self.command(words, inside=inside)))
 
     def has(self, path: str) -> bool:
         """Whether there is a folder of this path there.
 
         Raises:
-            InputError: there is no connection.
+            InputError: there is no connection, or no answer in time.
         """
-        words = self.command(["test", "-d", path])
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, check=False)
+        done = self._ended(self.command(["test", "-d", path]))
         if done.returncode == LOST:
             self._check(done)
         return done.returncode == 0
@@ -127,11 +131,22 @@ class Machine:
         # rsync splits the remote shell at blanks, and knows quotes, which are doubled inside.
         shell = " ".join("'{}'".format(word.replace("'", "''")) for word in self.ssh)
         words = ["rsync", "--archive", "--secluded-args", "--partial-dir=.rsync-partial"]
+        words += [f"--timeout={SILENT_SECONDS}"]
         return [*words, *(["--info=progress2"] if screen else []), "--rsh", shell]
 
     def _remote(self, path: str) -> str:
         # A relative path that begins with a dash or holds a colon is still a path.
         return f"{self.address}:{path if path.startswith('/') else f'./{path}'}/"
+
+    def _ended(self, words: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+        """Run a command line to its end, which must come within `STEP_SECONDS`."""
+        try:
+            return subprocess.run(words, stdin=subprocess.DEVNULL, timeout=STEP_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            message = f"a step there has not ended within {STEP_SECONDS} s"
+            remedy = "Look at the machine (a disk that does not answer?), then run it again."
+            problem = Problem("remote-slow", message, remedy, value=self.address)
+            raise InputError([problem]) from error
 
     def _check(self, done: subprocess.CompletedProcess[bytes]) -> None:
         if done.returncode == 0:

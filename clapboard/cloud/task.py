@@ -12,14 +12,13 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from math import ceil
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from clapboard import artifacts
-from clapboard.cloud.needs import Needs, needs_of
+from clapboard.cloud.needs import Needs, needs_of, price_of_bytes
 from clapboard.cloud.node import node_words
 from clapboard.planning.plan import make_plan
 from clapboard.problems import InputError, Problem, refuse
@@ -45,7 +44,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Write the task file, and say what was asked for and how to launch it."""
     project = read_project(arguments.configfile)
     refuse(project.problems)
-    needs = _plan(project.config, project.recordings)
+    needs = _plan(project.config, project.recordings, say)
     artifacts.write_text(
         arguments.output, task_text(project.config, needs, arguments.targets, arguments.configfile)
     )
@@ -70,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("targets", nargs="*", help="what snakemake is to make; default: all")
 
 
-def _plan(config: Config, recordings: Sequence[Recording]) -> Needs:
+def _plan(config: Config, recordings: Sequence[Recording], say: Callable[[str], None]) -> Needs:
     """What the run needs; nothing is measured when the disk is configured."""
     if config.cloud.disk:
         return needs_of(config)
@@ -82,10 +81,12 @@ def _plan(config: Config, recordings: Sequence[Recording]) -> Needs:
                 size += origin.bytes if origin else Path(file).stat().st_size
                 here = here and Path(file).exists()
     if not here:
-        message = f"the videos are in S3 ({size / 1e9:.0f} GB), so frames cannot be counted here"
-        enough = 100 + 2 * ceil(size / 1e9)
-        remedy = f"Set the size of the disk; {enough} if pictures take no more than videos."
-        raise InputError([Problem("unknown-size", message, remedy, column="cloud.disk")])
+        known = f"the videos are in S3 ({size / 1e9:.1f} GB), so frames are not counted"
+        if config.frames.full_size:
+            remedy = "Set the size of the disk: full-size pictures can take several times as much."
+            raise InputError([Problem("unknown-size", known, remedy, column="cloud.disk")])
+        say(f"{known}: pictures are taken to be as large; below 4 Mbit/s set cloud.disk")
+        return needs_of(config, price_of_bytes(size, config.frames.size), size)
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
     return needs_of(config, None if plan.table.empty else plan.price, size)
 

@@ -73,12 +73,16 @@ def compute_features(
     pictures = Pictures(files, threads) if files else None
     shape = pictures.shape if pictures else (SMALLEST, SMALLEST, 3)
     extract = make_extractor(make_backbone(shape, settings), settings, threads)
+    form = {"descr": "<f2", "fortran_order": False, "shape": (len(files), extract.size)}
     with replacing(features) as temporary:
-        array = np.lib.format.open_memmap(temporary, "w+", np.float16, (len(files), extract.size))
-        if pictures:
-            for rows, vectors in _extracted(pictures, len(files), extract):
-                array[rows] = vectors
-        array.flush()
+        # Not mapped into memory: on a full disk that is a signal, not an error.
+        shown = tqdm(total=len(files), desc="features", unit="frame")
+        with temporary.open("wb") as file, shown as progress:
+            np.lib.format.write_array_header_1_0(file, form)
+            if pictures:
+                for vectors in _extracted(pictures, len(files), extract):
+                    file.write(vectors.astype("<f2").tobytes())
+                    progress.update(len(vectors))
         with replacing(index_file(features)) as index:
             np.save(index, frames)
 
@@ -159,8 +163,8 @@ class OnGpu:
 
 def _extracted(
     pictures: Pictures, count: int, extract: Extractor
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.floating]]]:
-    """Rows and their features, batch by batch, with the progress shown.
+) -> Iterator[NDArray[np.floating]]:
+    """Features in the order of the pictures, batch by batch.
 
     One batch more is under way than the extractor works on, so that no core waits for pictures.
     """
@@ -168,21 +172,15 @@ def _extracted(
     def features(rows: NDArray[np.int64]) -> NDArray[np.floating]:
         return extract(pictures.fetch(rows))
 
-    waiting: deque[tuple[NDArray[np.int64], Future[NDArray[np.floating]]]] = deque()
-    with (
-        ThreadPoolExecutor(extract.at_once + 1) as pool,
-        tqdm(total=count, unit="frame", desc="features") as progress,
-    ):
+    waiting: deque[Future[NDArray[np.floating]]] = deque()
+    with ThreadPoolExecutor(extract.at_once + 1) as pool:
         for start in range(0, count, extract.batch):
             rows = np.arange(start, min(start + extract.batch, count))
-            waiting.append((rows, pool.submit(features, rows)))
+            waiting.append(pool.submit(features, rows))
             if len(waiting) > extract.at_once + 1:
-                done, vectors = waiting.popleft()
-                yield done, vectors.result()
-                progress.update(len(done))
-        for done, vectors in waiting:
-            yield done, vectors.result()
-            progress.update(len(done))
+                yield waiting.popleft().result()
+        for vectors in waiting:
+            yield vectors.result()
 
 
 def _stored(manifests: Sequence[str | Path]) -> tuple[NDArray[np.int64], list[str]]:

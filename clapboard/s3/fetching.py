@@ -33,6 +33,7 @@ def fetch(bucket: Bucket, source: Object, target: Path) -> None:
     Raises:
         InputError: the object was replaced meanwhile, is not what its entity tag says, or the
             server did not answer; what has come so far is kept for the next attempt.
+        OSError: it cannot be written; the same holds.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{TEMPORARY_PREFIX}s3-{source.etag}-{target.name}")
@@ -48,7 +49,7 @@ def fetch(bucket: Bucket, source: Object, target: Path) -> None:
 
         async def work(part: int) -> None:
             data = await _part(bucket, source, part)
-            os.pwrite(file.fileno(), data, part * PART_BYTES)
+            _write(file.fileno(), data, part * PART_BYTES)
             note.write(f"{part}\n")
             note.flush()
 
@@ -64,6 +65,13 @@ def fetch(bucket: Bucket, source: Object, target: Path) -> None:
     for older in target.parent.glob(f"{TEMPORARY_PREFIX}s3-*"):
         if older.name.removesuffix(".parts").endswith(f"-{target.name}"):
             older.unlink()
+
+
+def _write(descriptor: int, data: bytes, offset: int) -> None:
+    """All of `data` from a byte on; a disk that gets full takes some of it before it refuses."""
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
 
 
 async def _part(bucket: Bucket, source: Object, part: int) -> bytes:

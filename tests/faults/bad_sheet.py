@@ -18,6 +18,7 @@ from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.sax import saxutils
 
 import openpyxl
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -41,7 +42,7 @@ CLOCKS = ("seconds", "decimal comma", "clock", "milliseconds", "wall", "iso", "z
 WORDS = ("BAGGING", "CHEST-TUBE PREP", "SUTURE É", "O2 MASK", "ÖDEM", "SWAB/CLEAN", "IV (LEFT)")
 REMARKS = ("", "twice", 'he said "now"', "left\nright", "a, b; c", "=1+1", "naïve", "  blanks  ")
 
-CLOTHES, WORKBOOKS, MADE_UP, ROWS = 200, 60, 60, 100_000
+CLOTHES, WORKBOOKS, MADE_UP, ROWS = 200, 60, 80, 100_000
 EXAMPLES = 40
 """How many sheets Hypothesis makes up in each of its `MADE_UP` cases."""
 
@@ -394,10 +395,129 @@ _CELLS = st.one_of(
     st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S:%f")),
     st.sampled_from(["CLAP", "", "1:2:3", "29:99", "=A1", "#REF!", "1,5", "-1", "٣", "½", "1_000"]),
 )
+
+
+def _xml(text: str) -> str:
+    """As an attribute or content of XML, where it may stand there at all."""
+    return saxutils.escape(text, {"'": "&apos;"})
+
+
+def _mostly(right: Sequence[str], wrong: Sequence[str], share: int = 9) -> st.SearchStrategy[str]:
+    """One of the right ones `share` times as often as one of the wrong ones."""
+    return st.integers(0, share).flatmap(lambda n: st.sampled_from(right if n else wrong))
+
+
+# Styles: 1 is a date, 2 a duration; place "" is the one that follows.
+_KINDS = _mostly(["n", "inlineStr", "str"], ["s", "b", "e", "d", "x", ""])
+_STYLES = _mostly(["0", "1", "2"], ["9", "-1", "x"], 30)
+_PLACES = _mostly([""], ["A1", "C2", "B9", "AAA1", "1A", "R1C1", "A0"], 30)
+_NUMBERS = _mostly(["0", "1", "2.5", "43559.39"], ["2958466", "-1", "1e300", "nan", "99", ""])
+
+
+@st.composite
+def _workbooks(draw: st.DrawFn) -> bytes:
+    """A workbook whose cells say one thing and hold another."""
+    texts = draw(st.lists(_CELLS, max_size=4))
+    head = ["label", *draw(st.sampled_from([("start", "stop"), ("start (s)", "stop (s)")]))]
+    rows = ["".join(f"<c t='inlineStr'><is><t>{title}</t></is></c>" for title in head)]
+    for _ in range(draw(st.integers(1, 5))):
+        cells = list[str]()
+        for _ in range(draw(st.integers(2, 4))):
+            kind = draw(_KINDS)
+            value = _xml(draw(_NUMBERS if kind == "n" else _CELLS))
+            held = f"<is><t>{value}</t></is>" if kind == "inlineStr" else f"<v>{value}</v>"
+            place = draw(_PLACES)
+            where = f" r='{place}'" if place else ""
+            cells.append(f"<c{where} t='{kind}' s='{draw(_STYLES)}'>{held}</c>")
+        rows.append("".join(cells))
+    shared = "".join(f"<si><t>{_xml(text)}</t></si>" for text in texts)
+    return _packed(
+        {
+            "xl/worksheets/sheet1.xml": f"<worksheet {MAIN}><sheetData>"
+            + "".join(f"<row>{row}</row>" for row in rows)
+            + "</sheetData></worksheet>",
+            "xl/sharedStrings.xml": f"<sst {MAIN}>{shared}</sst>",
+        },
+        draw(st.booleans()),
+    )
+
+
+MAIN = "xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main'"
+SHARED_TYPE = (
+    "<Override PartName='/xl/sharedStrings.xml' ContentType='application/"
+    "vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml'/></Types>"
+)
+
+
+def _packed(parts: Mapping[str, str], mac: bool) -> bytes:
+    """A workbook with some parts exchanged, that counts days from 1904 if it is from a `mac`."""
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    for row, form in enumerate(("yyyy-mm-dd hh:mm:ss", "[h]:mm:ss"), start=1):
+        book.active.cell(row, 1, 1.5).number_format = form
+    if mac:
+        book.epoch = CALENDAR_MAC_1904
+    book.save(file)
+    with zipfile.ZipFile(file) as whole:
+        content = {name: whole.read(name).decode() for name in whole.namelist()} | parts
+    types = content["[Content_Types].xml"].replace("</Types>", SHARED_TYPE)
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as packed:
+        for name, text in (content | {"[Content_Types].xml": types}).items():
+            packed.writestr(name, text.encode("utf-8", "surrogatepass"))
+    return made.getvalue()
+
+
+_SLOTS = _mostly(["ts1", "ts2", "ts3"], ["ts9", ""], 30)
+_TIMES = _mostly(["0", "1000", "2500"], ["-1", "x", "1e3", "9" * 20, "none"], 20)
+
+
+@st.composite
+def _elan(draw: st.DrawFn) -> bytes:
+    """An ELAN file whose tiers, times and annotations need not fit each other."""
+    slots = []
+    for name in ("ts1", "ts2", "ts3"):
+        time = draw(_TIMES)
+        value = "" if time == "none" else f" TIME_VALUE='{time}'"
+        slots.append(f"<TIME_SLOT TIME_SLOT_ID='{name}'{value}/>")
+    tiers = []
+    for number in range(draw(st.integers(1, 3))):
+        parent = draw(st.sampled_from(["", "", " PARENT_REF='tier0'", " PARENT_REF='none'"]))
+        entries = []
+        for place in range(draw(st.integers(0, 3))):
+            key, value = f"a{number}{place}", _xml(draw(_CELLS))
+            times = f"TIME_SLOT_REF1='{draw(_SLOTS)}' TIME_SLOT_REF2='{draw(_SLOTS)}'"
+            kind, refers = draw(
+                st.sampled_from(
+                    [
+                        ("ALIGNABLE_ANNOTATION", times),
+                        ("REF_ANNOTATION", "ANNOTATION_REF='a00'"),
+                        ("REF_ANNOTATION", "ANNOTATION_REF='none'"),
+                        ("OTHER_ANNOTATION", ""),
+                    ]
+                )
+            )
+            held = draw(_mostly([f"<ANNOTATION_VALUE>{value}</ANNOTATION_VALUE>"], [""], 20))
+            made = f"<{kind} ANNOTATION_ID='{key}' {refers}>{held}</{kind}>"
+            entries.append(f"<ANNOTATION>{made}</ANNOTATION>")
+        names = f"TIER_ID='tier{number}' LINGUISTIC_TYPE_REF='default'{parent}"
+        tiers.append(f"<TIER {names}>{''.join(entries)}</TIER>")
+    text = (
+        "<ANNOTATION_DOCUMENT xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' AUTHOR='' "
+        "DATE='' FORMAT='3.0' VERSION='3.0' xsi:noNamespaceSchemaLocation='EAFv3.0.xsd'>"
+        f"<HEADER MEDIA_FILE='' TIME_UNITS='{draw(st.sampled_from(['milliseconds', 'frames']))}'/>"
+        f"<TIME_ORDER>{''.join(slots)}</TIME_ORDER>{''.join(tiers)}"
+        "<LINGUISTIC_TYPE LINGUISTIC_TYPE_ID='default' TIME_ALIGNABLE='true'/>"
+        "</ANNOTATION_DOCUMENT>"
+    )
+    return text.encode("utf-8", "surrogatepass")
+
+
 MAKERS: Mapping[str, tuple[str, st.SearchStrategy[bytes]]] = {
     "bytes.csv": ("sheet.csv", st.binary(max_size=400)),
     "bytes.xlsx": ("sheet.xlsx", st.binary(max_size=400)),
     "bytes.eaf": ("sheet.eaf", st.binary(max_size=400)),
+    "cells.xlsx": ("sheet.xlsx", _workbooks()),
+    "tiers.eaf": ("sheet.eaf", _elan()),
     "text.json": ("sheet.json", st.text(max_size=200).map(lambda text: text.encode())),
     "rows.csv": (
         "sheet.csv",

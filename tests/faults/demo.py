@@ -1,7 +1,8 @@
-"""A recording session that is small enough to be worked on hundreds of times, and runs to break.
+"""Recording sessions that are small enough to be worked on hundreds of times, and runs to break.
 
-Three subjects, a camera each, a model of two epochs. The way to the result is cut into stages, each
-a call with a target that users have, so that a case starts from the finished stage before.
+Three subjects, a camera each, a model of two epochs; and a second session with all that the first
+has no rule for. The way to the result is cut into stages, each a call with a target that users
+have, so that a case starts from the finished stage before.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import subprocess
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -30,19 +32,15 @@ from tests.workflow.project import Project
 
 SUBJECTS = ("S1C1", "S2C1", "S3C1")
 FRAMES = 120
-CONFIG = {
-    "frames": {"size": 32},
-    "models": {
-        "cnn": {
-            "architecture": "cnn",
-            "epochs": 2,
-            "batch_size": 32,
-            "filters": [4],
-            "dense": 8,
-            "augmentation": {"zoom": 0, "rotation": 0},
-        }
-    },
+CNN = {
+    "architecture": "cnn",
+    "epochs": 2,
+    "batch_size": 32,
+    "filters": [4],
+    "dense": 8,
+    "augmentation": {"zoom": 0, "rotation": 0},
 }
+CONFIG = {"frames": {"size": 32}, "models": {"cnn": CNN}}
 STAGES: Sequence[tuple[str, ...]] = (
     ("check",),
     ("results/framecsv/S1C1.csv",),
@@ -62,23 +60,67 @@ TIME_LIMIT = 1800
 
 SOURCES = ("config", "sheets", "videos")
 
+
+@dataclass(frozen=True)
+class Session:
+    """What is filmed and asked for.
+
+    Attributes:
+        name: of the folder in which its stages are kept.
+        config: its settings.
+        stages: the targets of each.
+        unlabelled: whether a fourth subject has no sheet and is to be recognised.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    stages: Sequence[tuple[str, ...]]
+    unlabelled: bool = False
+
+
+FIRST = Session("first", CONFIG, STAGES)
+# Shards instead of folders, damage listed instead of refused, everybody left out once, a model on
+# features, a recording to recognise: what the first session has no rule for.
+SECOND = Session(
+    "second",
+    {
+        "frames": {"size": 32},
+        "video": {"damaged": "skip"},
+        "dataset": {"storage": "shards"},
+        "models": {
+            "cnn": {**CNN, "epochs": 1},
+            "seen": {"architecture": "transfer", "weights": "none", "epochs": 1},
+        },
+        "evaluation": {"protocol": "loso", "fusion": True},
+        "prediction": {"models": ["cnn"]},
+    },
+    (("dataset",), ("predict",), (), ("results/models/cnn/export",)),
+    unlabelled=True,
+)
+
 # What may differ between two runs of the same input: what tells of the run itself.
 OF_THE_RUN = {"logs", "benchmarks", ".lock", "last_look.json", ".snakemake_timestamp"}
 
 
-def film(folder: Path) -> Project:
-    """Film the session and write its sheets and settings."""
+def film(folder: Path, session: Session = FIRST) -> Project:
+    """Film a session and write its sheets and settings."""
     for name in ("config", "sheets", "videos"):
         (folder / name).mkdir(parents=True)
     demo = Project(folder)
-    demo.configure(**CONFIG)
+    demo.configure(**session.config)
     rows = [row for row in project.table() if row["subject"] + row["camera"] in SUBJECTS]
-    demo.write_table(rows)
     for row in rows:
         place = folder / row["videos"]
         place.mkdir()
         film_recording(place, project.camera(place.name), [FRAMES])
         project.write_sheet(demo.sheet(row["subject"]), project.ACTS)
+    if session.unlabelled:
+        place = folder / "videos" / "S4C1"
+        place.mkdir()
+        film_recording(place, project.CAMERA, [FRAMES])
+        alone = {"subject": "S4", "split": "Predict", "annotations": "", "videos": "videos/S4C1"}
+        rows.append({**rows[0], **alone})
+    demo.write_table(rows)
     return demo
 
 
@@ -138,17 +180,18 @@ def copy(source: Path, folder: Path) -> None:
     subprocess.run(["cp", "-a", "-T", "--", source, folder], check=True)
 
 
-def stage(folder: Path, number: int) -> Path:
-    """The session after so many stages; 0 is only filmed. Made when it is not there, never changed.
+def stage(folder: Path, number: int, session: Session = FIRST) -> Path:
+    """A session after so many stages; 0 is only filmed. Made when it is not there, never changed.
 
     Args:
         folder: of a case; what it shares with all other cases of all campaigns lies beside it.
         number: of stages.
+        session: which one.
     """
-    stages = folder.parents[1] / "stages"
-    stages.mkdir(exist_ok=True)
+    stages = folder.parents[1] / "stages" / session.name
+    stages.mkdir(parents=True, exist_ok=True)
     made = stages / str(number)
-    before = stage(folder, number - 1) if number else None
+    before = stage(folder, number - 1, session) if number else None
     with (stages / f"{number}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if made.exists():
@@ -157,10 +200,10 @@ def stage(folder: Path, number: int) -> Path:
         shutil.rmtree(making, ignore_errors=True)
         begin = time.monotonic()
         if before is None:
-            film(making)
+            film(making, session)
         else:
             copy(before, making)
-            start(making, *STAGES[number - 1]).finish()
+            start(making, *session.stages[number - 1]).finish()
         (making / "seconds").write_text(f"{time.monotonic() - begin}")
         making.rename(made)
     return made
@@ -176,7 +219,8 @@ def digests(folder: Path) -> dict[str, str]:
 
     Of a model, the date in its archive does not count, nor the addresses in memory that Keras notes
     as `shared_object_id`; of the ledger of a store, the times of the files, which it has to tell
-    whether somebody touched them.
+    whether somebody touched them; of a SavedModel, in which TensorFlow notes identifiers that it
+    draws anew, nothing but the sizes of its files.
     """
     results = folder / "results"
     made = {
@@ -194,6 +238,8 @@ def _digest(path: Path) -> str:
             names = sorted(set(archive.namelist()) - {"metadata.json"})
             content = b"".join(archive.read(name) for name in names)
         content = re.sub(rb'"shared_object_id": \d+', b"", content)
+    elif "saved_model" in path.parts:
+        content = b"" if path.name == "fingerprint.pb" else b"%d" % path.stat().st_size
     elif path.name == "ledger.parquet":
         table = pq.read_table(path, use_threads=False)
         content = repr((table.schema.metadata, table.drop_columns("mtime_ns").to_pylist())).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import campaign
+from tests.faults import campaign, full_disk
 
+ROOT = Path(__file__).parents[2]
 SOME = [(name, case) for name in campaign.names() for case in campaign.in_tests(name)]
 
 
@@ -47,7 +49,15 @@ def test_a_campaign_is_the_same_every_time(name):
 
 
 def test_campaigns_are_there_on_the_command_line():
-    root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "tests.faults", "--help"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert all(name in done.stdout for name in campaign.names())
+
+
+def test_the_disk_gets_full_at_every_rule_but_those_that_the_document_names():
+    named = re.compile(r"^(?:rule|use rule \w+ as) (\w+)", re.MULTILINE)
+    files = (ROOT / "workflow" / "rules").glob("*.smk")
+    rules = {name for file in files for name in named.findall(file.read_text(encoding="utf-8"))}
+    assert rules == {*full_disk.RULES, *full_disk.LEFT_OUT}
+    section = campaign.DOCUMENT.read_text(encoding="utf-8").partition("### full_disk")[2]
+    assert all(f"`{rule}`" in section.partition("<!--")[0] for rule in full_disk.LEFT_OUT)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -9,6 +10,10 @@ from pathlib import Path
 
 import pytest
 import sshd
+
+from clapboard.cloud import ssh
+from clapboard.cloud.ssh import Machine
+from clapboard.problems import InputError
 
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("clapboard")
@@ -180,6 +185,25 @@ def test_one_run_at_a_time_which_can_be_watched_again_and_stopped(laptop):
     assert status == 128 + 15
     assert "stopping: SIGTERM" in screen
     assert laptop.call("--stop")[0] == 1
+
+
+def test_a_machine_that_takes_the_call_and_says_nothing_is_given_up(tmp_path, server):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        machine = Machine("me@127.0.0.1", "x", port, server.identity, server.known_hosts)
+        began = time.monotonic()
+        with pytest.raises(InputError, match="no connection"):
+            machine.run(["true"], inside=False)
+    assert time.monotonic() - began < 60
+
+
+def test_a_step_that_hangs_over_there_has_a_limit(server, monkeypatch):
+    monkeypatch.setattr(ssh, "STEP_SECONDS", 3)
+    reached = (server.port, server.identity, server.known_hosts)
+    machine = Machine(server.address, "x", *reached)
+    machine.run(["sleep", "0.1"], inside=False)
+    with pytest.raises(InputError, match="has not ended within 3 s"):
+        machine.run(["sleep", "60"], inside=False)
 
 
 @pytest.mark.parametrize("address", ["x;touch y", "me@-oProxyCommand=touch y", "a b"])

@@ -1,6 +1,7 @@
 """One large object to a file, against a real server."""
 
 import random
+import subprocess
 
 import pytest
 import seaweed
@@ -89,6 +90,28 @@ def test_a_server_killed_in_the_middle_and_back(as_writer, tmp_path):
         assert (tmp_path / "x.MP4").read_bytes() == DATA
     finally:
         server.stop()
+
+
+def test_a_full_disk_is_told_of_and_what_fits_is_kept(bucket, video, server, tmp_path):
+    disk, page = tmp_path / "disk", 4096
+    disk.mkdir()
+
+    def mount(*options):
+        subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", disk], check=True)
+
+    # Room for five parts and a half.
+    mount("-o", f"size={5 * PART + PART // 2 + page}")
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            fetch(bucket, video, disk / "x.MP4")
+        assert not (disk / "x.MP4").exists()
+        mount("-o", "remount,size=16m")
+        with Proxy(server.endpoint, lambda method, path: None) as proxy:
+            fetch(connect(bucket.name, proxy.endpoint), video, disk / "x.MP4")
+            assert PARTS - 5 <= len(gets(proxy)) < PARTS
+        assert (disk / "x.MP4").read_bytes() == DATA
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def test_another_version_is_never_mixed_in(bucket, video, tmp_path):

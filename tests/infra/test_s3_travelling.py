@@ -1,6 +1,7 @@
 """Raw material and results in a bucket: every machine does what is missing and nothing else."""
 
 import os
+import re
 
 import pytest
 import seaweed
@@ -80,6 +81,15 @@ def test_what_has_changed_is_noticed_on_a_machine_that_made_nothing(site):
         site.bucket.write(video, before)
     assert planned["index_recording"] == 1
     assert "Nothing to be done" in site.machine("again").snakemake("--dry-run")
+
+
+def test_the_disk_of_a_rented_machine_is_counted_from_the_sizes_in_the_bucket(site):
+    laptop = site.machine("laptop", cloud={"region": "eu-central-1"})
+    said = laptop.clapboard("cloud")
+    gigabytes = sum(one.bytes for one in site.bucket.objects(f"{site.prefix}/videos/")) / 1e9
+    assert f"in S3 ({gigabytes:.1f} GB), so frames are not counted" in said
+    assert re.search(r"disk +\d+ GB", said)
+    assert not list(laptop.results.glob("sources/*/*/videos"))
 
 
 def test_what_is_not_in_the_bucket_is_said_with_its_row(site):

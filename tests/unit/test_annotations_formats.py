@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections import defaultdict
 from datetime import datetime, time, timedelta
@@ -239,6 +241,108 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused(tmp_path, suffix):
             large = name == "xl/worksheets/sheet1.xml"
             packed.writestr(name, bytes(2**25) if large else whole.read(name))
     assert read(bomb) == ([], [("too-large", None)])
+
+
+def spreadsheet(folder, rows):
+    """An OpenDocument sheet of this XML."""
+    names = "xmlns:table='t' xmlns:text='x' xmlns:office='o'"
+    text = (
+        f"<office:document-content {names}><office:body><office:spreadsheet>"
+        f"<table:table table:name='a'>{rows}</table:table>"
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    with zipfile.ZipFile(folder / "sheet.ods", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        packed.writestr("META-INF/manifest.xml", "<manifest/>")
+        packed.writestr("content.xml", text)
+    return folder / "sheet.ods"
+
+
+def cells(text, rows=1, columns=1, inner=""):
+    """A row of equal cells, repeated."""
+    return (
+        f"<table:table-row table:number-rows-repeated='{rows}'>"
+        f"<table:table-cell office:value-type='string' table:number-columns-repeated='{columns}'>"
+        f"<text:p>{text}{inner}</text:p></table:table-cell></table:table-row>"
+    )
+
+
+def refused_at_once(path):
+    """In a process of its own that may have little memory and time; it has some of Python's own."""
+    program = (
+        "import resource, sys\n"
+        "from clapboard.annotations.workbooks import read_workbook\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (3 * 2**29,) * 2)\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (30, 30))\n"
+        "print([problem.check for problem in read_workbook(sys.argv[1])[1]])\n"
+    )
+    command = [sys.executable, "-c", program, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout == "['too-large']\n"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        cells("A", 1_000_000, 16_384),
+        cells("A", 1_000_000, 90),  # below the limit of the reader behind, and 12 GB
+        cells("A", 10**9),
+        cells("A", 1, 10**9),
+        cells("A" * 10**6, 1000),
+        cells("A", 10, inner="<text:s text:c='1000000000'/>"),
+        cells("A") + "<table:table-row table:number-rows-repeated='999999999'/>" + cells("A"),
+    ],
+    ids=["table", "tall", "rows", "columns", "text", "blanks", "gap"],
+)
+def test_a_sheet_whose_cells_are_repeated_to_too_many_is_refused(tmp_path, rows):
+    assert refused_at_once(spreadsheet(tmp_path, rows))
+
+
+def test_what_is_empty_at_the_end_of_a_sheet_does_not_count(tmp_path):
+    def row(*texts):
+        filled = "".join(
+            "<table:table-cell office:value-type='string'>"
+            f"<text:p>{text}</text:p></table:table-cell>"
+            for text in texts
+        )
+        rest = "<table:table-cell table:number-columns-repeated='16381'/>"
+        return f"<table:table-row>{filled}{rest}</table:table-row>"
+
+    end = (
+        "<table:table-row table:number-rows-repeated='1048574'>"
+        "<table:table-cell table:number-columns-repeated='16384'/></table:table-row>"
+    )
+    path = spreadsheet(tmp_path, row("label", "start (s)", "stop (s)") + row("A", 1, 2) + end)
+    assert read(path) == ([("A", 1, 2, 2)], [])
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "".join(f"<row r='{n}'><c r='XFD{n}'><v>1</v></c></row>" for n in range(1, 2001)),
+        "<row r='1'><c r='A1'><v>1</v></c></row><row r='999999999'><c r='A999999999'/></row>",
+        "<row r='1'>" + "<c t='s'><v>0</v></c>" * 1000 + "</row>",
+    ],
+    ids=["columns", "rows", "text"],
+)
+def test_an_excel_sheet_of_too_many_cells_is_refused(tmp_path, rows):
+    source, path = excel(tmp_path, [["A"]]), tmp_path / "large.xlsx"
+    kind = "xmlns='http://schemas.openxmlformats.org/spreadsheetml/2006/main'"
+    text = " " + "x" * 2**20
+    new = {
+        "xl/worksheets/sheet1.xml": f"<worksheet {kind}><sheetData>{rows}</sheetData></worksheet>",
+        "xl/sharedStrings.xml": f"<sst {kind}><si><t>{text}</t></si></sst>",
+    }
+    shared = (
+        "<Override PartName='/xl/sharedStrings.xml' ContentType='application/"
+        "vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml'/></Types>"
+    )
+    with zipfile.ZipFile(source) as whole, zipfile.ZipFile(path, "w") as packed:
+        old = {name: whole.read(name).decode() for name in whole.namelist()}
+        new["[Content_Types].xml"] = old["[Content_Types].xml"].replace("</Types>", shared)
+        for name, content in {**old, **new}.items():
+            packed.writestr(name, content)
+    assert refused_at_once(path)
 
 
 @pytest.mark.skipif(not (SHARED / "cela").is_dir(), reason=f"no real sheets in {SHARED}")

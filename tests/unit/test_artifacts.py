@@ -190,8 +190,19 @@ def test_what_a_killed_writer_left_is_gone_after_the_next(tmp_path):
     assert names(tmp_path) == ["b.txt"]
 
 
+def test_a_process_that_has_the_number_of_a_killed_one_keeps_nothing(tmp_path):
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        began = temporary.name.split("-")[2]
+        earlier = f"-{int(began) - 1}-"  # this process's pid, but of one that began before it
+        left = tmp_path / temporary.name.replace(f"-{began}-", earlier)
+        left.write_text("half")
+        write_text(tmp_path / "b.txt", "whole")
+        assert temporary.exists() and not left.exists()
+
+
 def test_what_others_write_at_the_moment_stays(tmp_path):
-    elsewhere = tmp_path / f"{TEMPORARY_PREFIX}4000000-ffff-b.txt"  # of another machine
+    elsewhere = tmp_path / f"{TEMPORARY_PREFIX}4000000-9-ffff-b.txt"  # of another machine
     elsewhere.write_text("half")
     with replacing(tmp_path / "a.txt") as temporary:
         temporary.write_text("half")

@@ -10,7 +10,15 @@ import pytest
 import yaml
 
 from clapboard.cli import main
-from clapboard.cloud.needs import GPUS, Needs, disk_of, gpus_of, memory_of, needs_of
+from clapboard.cloud.needs import (
+    GPUS,
+    Needs,
+    disk_of,
+    gpus_of,
+    memory_of,
+    needs_of,
+    price_of_bytes,
+)
 from clapboard.cloud.task import task_text
 from clapboard.planning.price import Price
 from clapboard.problems import InputError
@@ -67,6 +75,15 @@ def test_more_to_store_is_a_larger_disk_and_more_to_decode_are_more_cores():
     assert disk_of(alone, Price(), 10**12) < disk_of(joined, Price(), 10**12) - 1000
     assert (small.cores, large.cores) == (4, 32)
     assert disk_of(load({"cloud": {"disk": 321}}), None, 0) == 321
+
+
+def test_videos_of_which_only_the_size_is_known_have_room_for_pictures_as_large():
+    terabyte = 10**12
+    usual = needs_of(EXAMPLE, price_of_bytes(terabyte), terabyte)
+    assert usual.disk >= 3 * 1000, "the videos, and pictures both as files and packed"
+    assert needs_of(EXAMPLE, price_of_bytes(terabyte, 448), terabyte).disk > 2 * usual.disk
+    assert price_of_bytes(terabyte, 64) == price_of_bytes(terabyte)
+    assert usual.cores > needs_of(EXAMPLE, price_of_bytes(10**9), 10**9).cores
 
 
 def test_memory_grows_with_what_grows():

@@ -1,8 +1,13 @@
 """Pretrained backbones: what they know, how they are computed, what happens without network."""
 
-import numpy as np
-import pytest
+import subprocess
 
+import numpy as np
+import pyarrow as pa
+import pytest
+import simplejpeg
+
+from clapboard import artifacts
 from clapboard.problems import InputError
 
 pytest.importorskip("tensorflow")
@@ -13,7 +18,8 @@ from clapboard.learning.efficientnet_lite import (
     packaged_weights,
     stored_name,
 )
-from clapboard.learning.features import TOLERANCE, OnCpu, OnGpu
+from clapboard.learning.features import TOLERANCE, OnCpu, OnGpu, compute_features
+from clapboard.learning.sources import index_file
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +122,54 @@ def test_litert_and_half_precision_give_the_features_of_tensorflow(lite0):
     lite, half = (one(pictures) for one in (OnCpu(backbone, 1), OnGpu(backbone, "mixed_float16")))
     np.testing.assert_allclose(lite, expected, atol=1e-3 * TOLERANCE * largest)
     np.testing.assert_allclose(half, expected, atol=TOLERANCE * largest)
+
+
+PRETRAINED = {
+    "backbone": "efficientnet-lite0",
+    "weights": "imagenet",
+    "mixed_precision": "off",
+    "seed": 1,
+}
+
+
+def store(folder, frames):
+    """A folder of the frame store, every frame with noise of its own; its manifest."""
+    folder.mkdir()
+    names = [f"S1C1{frame:06d}.jpg" for frame in frames]
+    for number, name in enumerate(names):
+        noise = np.random.default_rng(number).integers(0, 255, (32, 32, 3), np.uint8)
+        (folder / name).write_bytes(simplejpeg.encode_jpeg(noise))
+    seconds = [frame / 30 for frame in frames]
+    table = pa.table({"frame": frames, "seconds": seconds, "file": names})
+    artifacts.write_parquet(folder / "manifest.parquet", table)
+    return folder / "manifest.parquet"
+
+
+def test_a_row_of_the_features_is_that_of_its_frame(tmp_path, lite0):
+    frames = list(range(3, 153, 3))
+    whole = store(tmp_path / "whole", frames)
+    alone = store(tmp_path / "alone", frames[:1])
+    for manifest in (whole, alone):
+        compute_features([manifest], PRETRAINED, manifest.with_name("x.npy"), threads=1)
+    rows, first = (np.load(file.with_name("x.npy")) for file in (whole, alone))
+    assert rows.dtype == np.float16
+    assert np.load(index_file(whole.with_name("x.npy"))).tolist() == frames
+    np.testing.assert_array_equal(rows[0], first[0])
+    assert len(np.unique(rows, axis=0)) == len(frames)
+
+
+def test_features_on_a_full_disk_end_in_an_error_and_not_in_a_signal(tmp_path, lite0):
+    manifest, disk = store(tmp_path / "store", list(range(50))), tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if done := subprocess.run(mount, capture_output=True, text=True, check=False).stderr:
+        pytest.skip(f"no tmpfs can be mounted here: {done}")
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            compute_features([manifest], PRETRAINED, disk / "x.npy", threads=1)
+        assert not any(disk.iterdir())
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 def test_download_without_network_names_the_remedy(monkeypatch, tmp_path):

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import os, sys
 from tqdm import tqdm
@@ -60,3 +62,21 @@ def test_what_to_lower_is_in_the_log_of_a_job_that_is_killed(tmp_path):
     done = subprocess.run([sys.executable, "-c", program, str(log)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert "Memory ran out: lower batch_size (32)." in log.read_text()
+
+
+@pytest.mark.parametrize(
+    "error", ["InputError([Problem('bad', 'is bad', 'Mend it.')])", "KeyError()"]
+)
+def test_a_job_that_fails_ends_even_if_one_of_its_threads_waits_for_ever(tmp_path, error):
+    program = (
+        "import sys, threading\n"
+        "from clapboard import logs\n"
+        "from clapboard.problems import InputError, Problem\n"
+        "with logs.job(sys.argv[1]):\n"
+        "    threading.Thread(target=threading.Event().wait).start()\n"
+        f"    raise {error}\n"
+    )
+    log = tmp_path / "train.log"
+    command = [sys.executable, "-c", program, str(log)]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 1
+    assert ("is bad" in log.read_text()) != ("Traceback" in log.read_text())

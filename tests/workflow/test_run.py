@@ -7,6 +7,7 @@ import json
 from fractions import Fraction
 
 import av
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from filming import read_jpeg, read_number
@@ -131,3 +132,17 @@ def test_relabelling_leaves_no_stale_file_and_decodes_nothing_known(project):
         assert got == {frame for frame in inside if start <= shown_at(frame) - clap < stop}
     after = {path: path.stat().st_ino for path in (project.results / "resized").rglob("*.jpg")}
     assert before == after
+
+
+@pytest.mark.slow
+def test_features_are_computed_from_shards(project):
+    seen = {"architecture": "transfer", "weights": "none"}
+    project.configure(dataset={"storage": "shards"}, models={"seen": seen})
+    jobs = [job.split() for job in project.pending()]
+    (backbone,) = {job[1] for job in jobs if job[0] == "compute_features"}
+    project.run("--", f"results/features/{backbone}/S1C1.npy")
+    features = project.results / "features" / backbone
+    labelled = pq.read_table(project.results / "labels" / "S1C1.parquet")
+    wanted = labelled.filter(labelled["selected"])["frame"].to_pylist()
+    assert np.load(features / "S1C1.frames.npy").tolist() == wanted
+    assert len(np.load(features / "S1C1.npy")) == len(wanted)

@@ -134,7 +134,7 @@ def stored_manifests(wildcards):
 def recording_manifests(wildcards):
     """Where the frames of one recording are listed: by chapter, or of its shard."""
     if SHARDED and wildcards.recording in IN_DATASET:
-        return f"<results>/shards/{wildcards.recording}.parquet"
+        return [f"<results>/shards/{wildcards.recording}.parquet"]
     return stored_manifests(wildcards)
 
 
