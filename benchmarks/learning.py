@@ -91,6 +91,28 @@ def manifests() -> str:
     return table(columns, rows)
 
 
+def shards() -> str:
+    """Tables: an epoch over shards of tiny pictures, what it takes and how well it is shuffled."""
+    runs = {images: measured("read_shards", images) for images in (20_000, 200_000, 2_000_000)}
+    costs = [
+        [
+            f"{images:,}",
+            f"{run['gigabytes']:.2f}",
+            *(f"{run[what]:.0f}" for what in ("packed", "read", "peak", "grown")),
+            *(f"{run[what]:,.0f}" for what in ("wall", "cpu")),
+        ]
+        for images, run in runs.items()
+    ]
+    columns = ["pictures", "GB of tar", "packed in CPU s", "listed in CPU s", "peak MB"]
+    columns += ["grown by MB in the epoch", "pictures/s", "pictures/CPU s"]
+    orders = [
+        [f"{images:,}", *(f"{run[what]:.4f}" for what in ("moved", "alike_stored", "alike"))]
+        for images, run in runs.items()
+    ]
+    titles = ["pictures", "moved by, of the set", "neighbours alike, as stored", "in the epoch"]
+    return table(columns, costs) + "\n\n" + table(titles, orders)
+
+
 def training(images: int, rounds: int) -> str:
     """Table: the step of the network `cnn` by what feeds it."""
     ways = {
@@ -147,6 +169,7 @@ TABLES = {
     "input": lambda options: reading(options.images, options.rounds),
     "memory": lambda options: memory(),
     "manifest": lambda options: manifests(),
+    "shards": lambda options: shards(),
     "step": lambda options: training(options.trained, options.rounds),
     "threads": lambda options: settings(options.trained),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ import tensorflow as tf
 
 from benchmarks import clips
 from clapboard.artifacts import write_csv, write_parquet
+from clapboard.dataset.shards import _Tar
 from clapboard.learning import devices
 from clapboard.learning.architectures import make_model
 from clapboard.learning.data import training_batches
@@ -30,6 +32,8 @@ from clapboard.settings.config import load
 from clapboard.video.pixels import JpegEncoder, PixelSettings, Resizer
 
 SIDE, CLASSES, BATCH = 224, 6, 32
+TINY, RECORDED, STRETCH = 16, 54_000, 900
+"""Pixels of a picture, and frames of a recording and of a stretch of one label, in shards."""
 WORK = clips.HOME / "work/learning"
 
 
@@ -121,6 +125,97 @@ def written_manifest(images: int) -> Path:
         }
         write_parquet(folder / "manifest.parquet", pa.table(columns))
     return folder
+
+
+def read_shards(images: int) -> dict[str, Any]:
+    """One epoch over shards of tiny pictures: memory, rate, and how well it is shuffled.
+
+    The target of a picture is its row, so that the order in which they come is known.
+    """
+    folder, tiny = WORK / f"shards-{images}", _tiny_pictures()
+    packed = time.process_time()
+    shards = _packed(folder, images, tiny)
+    packed = time.process_time() - packed
+    start = time.process_time()
+    examples = read_examples(
+        folder / "manifest.parquet", folder / "labels.csv", folder, shards=shards
+    )
+    inputs = make_inputs(examples, _cnn())
+    read = time.process_time() - start
+    labels = inputs.targets
+    del examples
+    batch = iter(training_batches(inputs.source, inputs.items, inputs.items, BATCH, 1))
+    order = np.empty(images, np.int64)
+    before = None
+    wall, cpu = time.perf_counter(), time.process_time()
+    for start_row in range(0, images, BATCH):
+        pictures, rows = next(batch)
+        order[start_row : start_row + len(pictures)] = rows.numpy()
+        before = before or _resident()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    after = _resident()
+    assert (np.bincount(order, minlength=images) == 1).all(), "not every picture came once"
+    size = sum(file.stat().st_size for file in folder.glob("*.tar"))
+    shutil.rmtree(folder)
+    return {
+        "gigabytes": size / 1e9,
+        "packed": packed,
+        "read": read,
+        "peak": after["VmHWM"],
+        "grown": after["RssAnon"] - (before or after)["RssAnon"],
+        "wall": images / wall,
+        "cpu": images / cpu,
+        "moved": float(np.abs(order - np.arange(images)).mean() / images),
+        "alike_stored": _alike(labels),
+        "alike": _alike(labels[order]),
+    }
+
+
+def _alike(labels: Any) -> float:
+    """Share of neighbours with the same class."""
+    return float((labels[1:] == labels[:-1]).mean())
+
+
+def _tiny_pictures() -> list[bytes]:
+    """Frames of the GoPro-like clip as a store of tiny pictures has them."""
+    pixels = PixelSettings(size=TINY)
+    resize, encode = Resizer(pixels), JpegEncoder(pixels.quality)
+    with av.open(clips.gopro(seconds=30)[0]) as container:
+        return [encode(resize(picture)) for picture in container.decode(video=0)]
+
+
+def _packed(folder: Path, images: int, made: list[bytes]) -> dict[str, str]:
+    """Shards of recordings of half an hour, labelled in stretches of half a minute, by recording.
+
+    Written by what packs shards, without a store of two million files before it.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    classes = [str(number) for number in range(CLASSES)]
+    write_csv(folder / "labels.csv", ["index", "label", "folder"], [[k, k, k] for k in classes])
+    shards, tables = dict[str, str](), list[pa.Table]()
+    for number, first in enumerate(range(0, images, RECORDED)):
+        name, frames = f"R{number}", np.arange(1, min(RECORDED, images - first) + 1)
+        labels = np.array(classes)[frames // STRETCH % CLASSES]
+        offsets, sizes = list[int](), list[int]()
+        with (folder / f"{name}.tar").open("wb") as file:
+            tar = _Tar(file)
+            for frame, label in zip(frames.tolist(), labels.tolist(), strict=True):
+                data = made[(first + frame) % len(made)]
+                offsets.append(tar.add(f"{name}{frame:06d}.jpg", data))
+                tar.add(f"{name}{frame:06d}.json", json.dumps({"label": label}).encode())
+                sizes.append(len(data))
+            tar.close()
+        table = pa.table({"frame": frames, "offset": offsets, "bytes": sizes})
+        shards[name] = str(folder / f"{name}.parquet")
+        write_parquet(shards[name], table, {"shard": f"{name}.tar"})
+        columns = {"recording": name, "subject": f"S{number}", "session": "", "camera": "C1"}
+        columns |= {"path": "", "split": "Training"}
+        same = {key: np.full(len(frames), value) for key, value in columns.items()}
+        own = {"label": labels, "frame": frames, "seconds": frames / 30}
+        tables.append(pa.table(same | own))
+    write_parquet(folder / "manifest.parquet", pa.concat_tables(tables))
+    return shards
 
 
 def _remembered(dataset: Any, epoch: int, steps: int) -> dict[str, Any]:

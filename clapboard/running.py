@@ -117,11 +117,13 @@ def _end_after(run: int) -> None:
 
 
 def _end() -> NoReturn:
-    """End this process and the programs that it has started."""
+    """End this process and the programs that it has started, with the groups that they lead."""
     for children in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            for child in children.read_text().split():
-                os.kill(int(child), signal.SIGKILL)
+        with suppress(OSError):  # the thread is gone
+            for child in map(int, children.read_text().split()):
+                for end in (os.kill, os.killpg):
+                    with suppress(ProcessLookupError):
+                        end(child, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
     raise SystemExit
 

@@ -119,11 +119,16 @@ def run_ffmpeg(
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            process_group=0,
         ) as process,
         tqdm(total=expected_bytes, unit="B", unit_scale=True, disable=not expected_bytes) as bar,
     ):
-        alarm = threading.Timer(seconds, _end, (process, overdue))
+        alarm = threading.Timer(seconds, _end_overdue, (process, overdue))
         alarm.start()
         try:
             for line in process.stdout or ():
@@ -133,7 +138,7 @@ def run_ffmpeg(
             process.wait()
         finally:
             alarm.cancel()
-            process.kill()  # nothing happens when it has ended
+            _end(process)
         said.seek(0)
         lines = said.read().decode(errors="replace").splitlines()[-SHOWN_LINES:]
     if overdue.is_set():
@@ -147,6 +152,12 @@ def run_ffmpeg(
         print(*lines, sep="\n", file=sys.stderr)  # noqa: T201 - the job's log
 
 
-def _end(process: subprocess.Popen[str], overdue: threading.Event) -> None:
+def _end_overdue(process: subprocess.Popen[str], overdue: threading.Event) -> None:
     overdue.set()
-    process.kill()
+    _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a program, and what it has started: that may keep our end of the pipe open for ever."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)

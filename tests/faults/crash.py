@@ -18,7 +18,9 @@ from pathlib import Path
 from tests.faults import demo
 from tests.faults.campaign import Case, Failed
 
-CASES = 200
+# Of the first session; then moments of the second one's first stages: shards and prediction.
+MOMENTS, MORE = 200, 24
+CASES = MOMENTS + MORE
 IN_TESTS = 3
 
 # A third each; a quarter of the runs that lose only Snakemake leave a stopped job.
@@ -29,33 +31,39 @@ KINDS = {
     "orphan": "the same, and a job wakes up beside the next run",
     "both": "kill -9 of both",
 }
+# Stages of the second session, by number; a prediction takes twice as long as the dataset.
+SHARDS_AND_PREDICTION = (0, 1, 1)
 # How long what belongs to a killed run may live on.
 GRACE = 60.0
 PAUSE = 0.01
 
 
 def cases(chance: random.Random, count: int) -> list[Case]:
-    """Moments drawn uniformly from the whole run."""
+    """Moments drawn uniformly from the whole run, and from shards and prediction."""
     drawn = []
     for number in range(count):
         victim = VICTIMS[number % len(VICTIMS)]
         values = {"victim": victim, "moment": chance.random(), "seed": chance.randrange(2**32)}
+        if number >= MOMENTS:
+            values["stage"] = SHARDS_AND_PREDICTION[number % len(SHARDS_AND_PREDICTION)]
         drawn.append(Case(f"{number:03d}-{victim}", KINDS[victim], values))
     return drawn
 
 
 def quick(case: Case) -> bool:
     """Whether no model is trained."""
-    return place(case.values["moment"])[0] < demo.DATASET_MADE
+    return "stage" not in case.values and place(case.values["moment"])[0] < demo.DATASET_MADE
 
 
 def attempt(case: Case, folder: Path) -> None:
     """Kill once, call once, compare."""
     chance = random.Random(case.values["seed"])
-    stage, share = place(case.values["moment"])
-    targets = demo.STAGES[stage]
-    before, project = demo.stage(folder, stage), folder / "project"
-    delay = share * demo.seconds(folder, stage + 1)
+    session, (stage, share) = demo.FIRST, place(case.values["moment"])
+    if "stage" in case.values:
+        session, stage, share = demo.SECOND, case.values["stage"], case.values["moment"]
+    targets = session.stages[stage]
+    before, project = demo.stage(folder, stage, session), folder / "project"
+    delay = share * demo.seconds(folder, stage + 1, session)
     left = disturb(before, project, targets, case.values["victim"], delay, chance)
     try:
         again = demo.start(project, *targets)
@@ -70,7 +78,7 @@ def attempt(case: Case, folder: Path) -> None:
             time.sleep(PAUSE)
     finally:
         demo.kill(left)
-    if found := demo.differences(project, demo.stage(folder, stage + 1)):
+    if found := demo.differences(project, demo.stage(folder, stage + 1, session)):
         raise Failed("\n".join(found))
 
 

@@ -209,9 +209,9 @@ def stage(folder: Path, number: int, session: Session = FIRST) -> Path:
     return made
 
 
-def seconds(folder: Path, number: int) -> float:
-    """How long the stage took by which the session after so many stages was made."""
-    return float((stage(folder, number) / "seconds").read_text())
+def seconds(folder: Path, number: int, session: Session = FIRST) -> float:
+    """How long the stage took by which a session after so many stages was made."""
+    return float((stage(folder, number, session) / "seconds").read_text())
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import ffmpeg
 import numpy as np
 import pytest
 
+from clapboard.video import ffmpeg_program
 from clapboard.video.concatenation import ConcatenationError, check_video, write_video
 from clapboard.video.ffmpeg_program import FfmpegError, local_input, run_ffmpeg
 from clapboard.video.index import RecordingIndex
@@ -166,6 +168,30 @@ def test_a_failure_leaves_the_old_video_alone(tmp_path):
         )
     assert video.read_bytes() == before
     assert [path.name for path in video.parent.iterdir()] == ["S1C2.mp4"]
+
+
+def test_a_program_that_hangs_and_what_it_has_started_are_ended_in_time(tmp_path, monkeypatch):
+    note, hanging = tmp_path / "pid", tmp_path / "ffmpeg"
+    hanging.write_text(f"#!/bin/sh\nsleep 90 &\necho $! > {note}\nwait\n")
+    hanging.chmod(0o755)
+    output = ffmpeg.input("1.mp4").output("2.mp4")
+    began = time.monotonic()
+    with pytest.raises(FfmpegError, match="took over"):
+        ffmpeg_program.run_ffmpeg(output, str(hanging), seconds=0.5)
+    assert time.monotonic() - began < 30
+    while running(int(note.read_text())) and time.monotonic() - began < 30:
+        time.sleep(0.01)  # a signal takes a moment
+    assert not running(int(note.read_text()))
+    monkeypatch.setattr(ffmpeg_program, "ANSWER_SECONDS", 0.5)
+    (problem,) = ffmpeg_program.ffmpeg_problems(str(hanging))
+    assert "timed out" in problem.message
+    assert time.monotonic() - began < 60
+
+
+def running(pid):
+    """Whether a process is there and has not ended."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_limit_of_the_size_of_files_is_said(tmp_path):

@@ -37,7 +37,11 @@ from pathlib import Path
 from clapboard import logs
 with logs.job(sys.argv[1]):
     tool = subprocess.Popen(["sleep", "600"])
-    Path(sys.argv[2]).write_text(f"{os.getpid()} {tool.pid}")
+    script = subprocess.Popen(
+        ["sh", "-c", "sleep 600 & echo $!; wait"], stdout=subprocess.PIPE, process_group=0
+    )
+    inner = int(script.stdout.readline())
+    Path(sys.argv[2]).write_text(f"{os.getpid()} {tool.pid} {inner}")
     time.sleep(600)
 """
 
@@ -99,11 +103,11 @@ def test_a_job_and_its_tools_end_with_the_run(tmp_path, start):
     log, said = tmp_path / "logs" / "job.log", tmp_path / "said"
     leader = start(LEADER, JOB, log, said)
     wait_for(lambda: said.is_file() and said.read_text())
-    job, tool = map(int, said.read_text().split())
-    assert alive(job) and alive(tool)
+    processes = [*map(int, said.read_text().split())]
+    assert all(map(alive, processes))
     leader.kill()
     leader.wait()
-    wait_for(lambda: not alive(job) and not alive(tool))
+    wait_for(lambda: not any(map(alive, processes)))
 
 
 LATE = """

@@ -22,6 +22,8 @@ from project import (
     write_sheet,
 )
 
+from tests.faults.demo import differences
+
 CHECKS = {"check_inputs"}
 MODELS = {"train_model cnn", "evaluate_model cnn"}
 DATASET = {"link_dataset", "check_leakage"}
@@ -205,6 +207,21 @@ def test_batches_share_out_the_recordings(tmp_path):
         assert set(batch) < set(whole)
         of_pictures = {job.split()[1] for job in batch if job.startswith("extract_frames")}
         assert {job.split()[1] for job in batch if job.startswith("index_")} == of_pictures
+
+
+@pytest.mark.slow
+def test_what_is_made_in_batches_is_what_one_run_makes(finished, project):
+    shutil.rmtree(project.results)
+    shutil.rmtree(project.folder / ".snakemake")
+    made = list[int]()
+    for number in (1, 2):
+        project.run("--batch", f"frames={number}/3", "--", "frames")
+        made.append(len(list(project.results.glob("resized/*/*/manifest.parquet"))))
+    whole = len(table()) * len(CHAPTERS)
+    assert 0 < made[0] < made[1] < whole
+    project.run()
+    assert differences(project.folder, finished.folder) == []
+    assert project.pending() == {}
 
 
 def test_single_file_can_be_asked_for(finished):
