@@ -12,7 +12,6 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from clapboard import artifacts
 from clapboard.cloud.needs import Needs, needs_of
 from clapboard.cloud.node import node_words
 from clapboard.planning.plan import make_plan
+from clapboard.planning.price import Price
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.sessions.project import add_config_argument, read_project
 from clapboard.sessions.recordings import Recording
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Write the task file, and say what was asked for and how to launch it."""
     project = read_project(arguments.configfile)
     refuse(project.problems)
-    needs = _plan(project.config, project.recordings)
+    needs = count_needs(project.config, project.recordings, say)
     artifacts.write_text(
         arguments.output, task_text(project.config, needs, arguments.targets, arguments.configfile)
     )
@@ -70,8 +70,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("targets", nargs="*", help="what snakemake is to make; default: all")
 
 
-def _plan(config: Config, recordings: Sequence[Recording]) -> Needs:
-    """What the run needs; nothing is measured when the disk is configured."""
+def count_needs(
+    config: Config, recordings: Sequence[Recording], say: Callable[[str], None]
+) -> Needs:
+    """What the run needs; nothing is measured when the disk is configured.
+
+    Args:
+        config: the configuration.
+        recordings: the table; videos that are in S3 only are counted by the size of their objects.
+        say: shown to the user.
+
+    Raises:
+        InputError: there is nothing to count, or no GPU has the memory that a model needs.
+    """
     if config.cloud.disk:
         return needs_of(config)
     size, here = 0, True
@@ -82,10 +93,11 @@ def _plan(config: Config, recordings: Sequence[Recording]) -> Needs:
                 size += origin.bytes if origin else Path(file).stat().st_size
                 here = here and Path(file).exists()
     if not here:
-        message = f"the videos are in S3 ({size / 1e9:.0f} GB), so frames cannot be counted here"
-        enough = 100 + 2 * ceil(size / 1e9)
-        remedy = f"Set the size of the disk; {enough} if pictures take no more than videos."
-        raise InputError([Problem("unknown-size", message, remedy, column="cloud.disk")])
+        say(
+            f"videos are in S3 only ({size / 1e9:.1f} GB), so no frame was counted: the disk has "
+            "room for pictures as large as the videos; cloud.disk sets another"
+        )
+        return needs_of(config, Price(bytes=size), size)
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
     return needs_of(config, None if plan.table.empty else plan.price, size)
 

@@ -92,6 +92,15 @@ def test_what_is_not_in_the_bucket_is_said_with_its_row(site):
     assert "row 3, column annotations: there is no such object" in screen
 
 
+def test_a_laptop_without_the_videos_can_ask_for_a_machine(site):
+    laptop = site.machine("laptop")
+    said = laptop.clapboard("cloud")
+    assert "videos are in S3 only" in said
+    assert "disk   100 GB" in said
+    assert "disk_size: 100" in (laptop.folder / "train.sky.yaml").read_text()
+    assert not list(laptop.results.glob("sources/*/*/videos"))
+
+
 # -- push and pull by themselves ------------------------------------------------------------------
 
 
