@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ TASK_FILE = "train.sky.yaml"
 SKY = Path(".sky/bin/sky")
 NAME = "clapboard"
 MEMORY_GB = 16
+WATCHED_DAYS = 30
+"""So long does a launch show the log; the end of the watching is not that of the run."""
 
 HEAD = """\
 # Written by `clapboard cloud` from the configuration; change the section `cloud` there.
@@ -57,7 +60,17 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     if not arguments.launch:
         say(f"launch {shlex.join(words)}")
         return 0
-    return subprocess.run([_program(), *words[1:]], check=False).returncode
+    try:
+        return subprocess.run(
+            [_program(), *words[1:]],
+            check=False,
+            timeout=timedelta(days=WATCHED_DAYS).total_seconds(),
+        ).returncode
+    except subprocess.TimeoutExpired:
+        say(
+            f"watched for {WATCHED_DAYS} days; the run goes on: docs/ec2.md says how to watch again"
+        )
+        return 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
