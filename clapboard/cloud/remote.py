@@ -22,7 +22,7 @@ from clapboard.sessions.project import add_config_argument, read_config, read_pr
 FOLDER = "clapboard"
 TRIES = 8
 LONGEST_PAUSE = 60.0
-LISTING_SECONDS = 300
+GIT_SECONDS = 300
 
 SESSION = ("bash", "cloud/session.sh")
 NEEDS_RSYNC = "command -v rsync >/dev/null || sudo -n apt-get install -y -q rsync"
@@ -109,8 +109,9 @@ def project_files(config_file: str, say: Callable[[str], None]) -> list[str]:
     Raises:
         InputError: this is no checkout, or table and configuration have errors.
     """
-    words = ["git", "ls-files", "-z"]
-    listed = subprocess.run(words, capture_output=True, timeout=LISTING_SECONDS, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], capture_output=True, check=False, timeout=GIT_SECONDS
+    )
     if listed.returncode or not listed.stdout:
         message = "this folder is no checkout of the repository"
         raise InputError(
@@ -136,6 +137,9 @@ def _is_below(path: str) -> bool:
 
 def follow(machine: Machine, say: Callable[[str], None], pause: float = 1.0) -> int:
     """Show the log of the run until it ends, over as many connections as it takes.
+
+    A run may take weeks and be silent for hours, so that only a machine that is silent itself is
+    given up, by ssh (`clapboard.cloud.ssh.OPTIONS`).
 
     Returns:
         The exit status of the run, or `LOST` when the machine has not answered for `TRIES` times.

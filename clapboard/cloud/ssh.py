@@ -2,6 +2,9 @@
 
 ssh hands a command to the shell of the other side as one text, so every word is quoted. Nothing is
 forwarded: no agent, no port, no window.
+
+Nothing waits for ever: a machine that says nothing is given up by ssh (while it connects, and after
+a minute without a sign of life), a copy that stands still by rsync, a step that does not end by us.
 """
 
 from __future__ import annotations
@@ -19,10 +22,14 @@ ADDRESS = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.:\]-]
 LOST = 255
 """Exit status of ssh itself: no connection, or a lost one."""
 
-STEP_SECONDS = 600
-"""A single step over there, of which the longest installs a package; a run has no limit."""
-SILENT_SECONDS = 300
-"""So long may a copy stand still. A connection that is lost ends within a minute (`OPTIONS`)."""
+STEP_SECONDS = 1800
+"""Most that one step of the preparation may take there; the longest installs a package."""
+
+STILL_SECONDS = 300
+"""So long may a copy stand still; there is no limit to how long it may go on."""
+
+STOOD_STILL = (30, 35)
+"""Exit statuses of rsync for that."""
 
 OPTIONS = (
     "BatchMode=yes",
@@ -87,21 +94,23 @@ class Machine:
             words = ["sh", "-c", IN_FOLDER, "sh", self.folder, *words]
         return [*self.ssh, "--", self.address, shlex.join(words)]
 
-    def run(self, words: Sequence[str], *, inside: bool = True) -> None:
-        """Run `words` there, output on the screen.
+    def run(
+        self, words: Sequence[str], *, inside: bool = True, limit: float = STEP_SECONDS
+    ) -> None:
+        """Run `words` there, output on the screen, for at most `limit` seconds.
 
         Raises:
-            InputError: there is no connection, the command failed, or has not ended in time.
+            InputError: there is no connection, the command failed, or it did not end.
         """
-        self._check(self._ended(self.command(words, inside=inside)))
+        self._check(self._call(self.command(words, inside=inside), limit))
 
     def has(self, path: str) -> bool:
         """Whether there is a folder of this path there.
 
         Raises:
-            InputError: there is no connection, or no answer in time.
+            InputError: there is no connection, or no answer.
         """
-        done = self._ended(self.command(["test", "-d", path]))
+        done = self._call(self.command(["test", "-d", path]), STEP_SECONDS)
         if done.returncode == LOST:
             self._check(done)
         return done.returncode == 0
@@ -127,26 +136,25 @@ class Machine:
         words = [*self._rsync(screen), *options, source, f"{into.absolute()}/"]
         self._check(subprocess.run(words, stdin=subprocess.DEVNULL))
 
+    def _call(self, words: Sequence[str], limit: float) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(words, stdin=subprocess.DEVNULL, check=False, timeout=limit)
+        except subprocess.TimeoutExpired:
+            message = f"a step there did not end within {limit:,.0f} seconds"
+            remedy = "Log in and look what it waits for, then run it again."
+            problem = Problem("remote", message, remedy, value=self.address)
+            raise InputError([problem]) from None
+
     def _rsync(self, screen: bool) -> list[str]:
         # rsync splits the remote shell at blanks, and knows quotes, which are doubled inside.
         shell = " ".join("'{}'".format(word.replace("'", "''")) for word in self.ssh)
         words = ["rsync", "--archive", "--secluded-args", "--partial-dir=.rsync-partial"]
-        words += [f"--timeout={SILENT_SECONDS}"]
+        words.append(f"--timeout={STILL_SECONDS}")
         return [*words, *(["--info=progress2"] if screen else []), "--rsh", shell]
 
     def _remote(self, path: str) -> str:
         # A relative path that begins with a dash or holds a colon is still a path.
         return f"{self.address}:{path if path.startswith('/') else f'./{path}'}/"
-
-    def _ended(self, words: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-        """Run a command line to its end, which must come within `STEP_SECONDS`."""
-        try:
-            return subprocess.run(words, stdin=subprocess.DEVNULL, timeout=STEP_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            message = f"a step there has not ended within {STEP_SECONDS} s"
-            remedy = "Look at the machine (a disk that does not answer?), then run it again."
-            problem = Problem("remote-slow", message, remedy, value=self.address)
-            raise InputError([problem]) from error
 
     def _check(self, done: subprocess.CompletedProcess[bytes]) -> None:
         if done.returncode == 0:
@@ -154,6 +162,9 @@ class Machine:
         if done.returncode == LOST:
             message = "there is no connection (ssh says why, above)"
             remedy = "Check address and key; the machine's host key must be known (docs/ec2.md)."
+        elif done.args[0] == "rsync" and done.returncode in STOOD_STILL:
+            message = f"the copy stood still for {STILL_SECONDS} seconds"
+            remedy = "Run it again: it goes on where it stopped."
         else:
             message = f"a step there ended with status {done.returncode} (it says why, above)"
             remedy = "Correct that and run it again: it goes on where it stopped."

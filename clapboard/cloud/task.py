@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ TASK_FILE = "train.sky.yaml"
 SKY = Path(".sky/bin/sky")
 NAME = "clapboard"
 MEMORY_GB = 16
+WATCHED_DAYS = 30
+"""So long does a launch show the log; the end of the watching is not that of the run."""
 
 HEAD = """\
 # Written by `clapboard cloud` from the configuration; change the section `cloud` there.
@@ -44,7 +47,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Write the task file, and say what was asked for and how to launch it."""
     project = read_project(arguments.configfile)
     refuse(project.problems)
-    needs = _plan(project.config, project.recordings, say)
+    needs = count_needs(project.config, project.recordings, say)
     artifacts.write_text(
         arguments.output, task_text(project.config, needs, arguments.targets, arguments.configfile)
     )
@@ -56,7 +59,17 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     if not arguments.launch:
         say(f"launch {shlex.join(words)}")
         return 0
-    return subprocess.run([_program(), *words[1:]], check=False).returncode
+    try:
+        return subprocess.run(
+            [_program(), *words[1:]],
+            check=False,
+            timeout=timedelta(days=WATCHED_DAYS).total_seconds(),
+        ).returncode
+    except subprocess.TimeoutExpired:
+        say(
+            f"watched for {WATCHED_DAYS} days; the run goes on: docs/ec2.md says how to watch again"
+        )
+        return 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +82,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("targets", nargs="*", help="what snakemake is to make; default: all")
 
 
-def _plan(config: Config, recordings: Sequence[Recording], say: Callable[[str], None]) -> Needs:
-    """What the run needs; nothing is measured when the disk is configured."""
+def count_needs(
+    config: Config, recordings: Sequence[Recording], say: Callable[[str], None]
+) -> Needs:
+    """What the run needs; nothing is measured when the disk is configured.
+
+    Args:
+        config: the configuration.
+        recordings: the table; videos that are in S3 only are counted by the size of their objects.
+        say: shown to the user.
+
+    Raises:
+        InputError: there is nothing to count, or no GPU has the memory that a model needs.
+    """
     if config.cloud.disk:
         return needs_of(config)
     size, here = 0, True
@@ -81,11 +105,10 @@ def _plan(config: Config, recordings: Sequence[Recording], say: Callable[[str], 
                 size += origin.bytes if origin else Path(file).stat().st_size
                 here = here and Path(file).exists()
     if not here:
-        known = f"the videos are in S3 ({size / 1e9:.1f} GB), so frames are not counted"
-        if config.frames.full_size:
-            remedy = "Set the size of the disk: full-size pictures can take several times as much."
-            raise InputError([Problem("unknown-size", known, remedy, column="cloud.disk")])
-        say(f"{known}: pictures are taken to be as large; below 4 Mbit/s set cloud.disk")
+        say(
+            f"videos are in S3 only ({size / 1e9:.1f} GB), so no frame was counted: the disk has "
+            "room for pictures as large as the videos; cloud.disk sets another"
+        )
         return needs_of(config, price_of_bytes(size, config.frames.size), size)
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
     return needs_of(config, None if plan.table.empty else plan.price, size)

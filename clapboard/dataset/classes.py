@@ -21,6 +21,12 @@ def class_rows(classes: Sequence[str]) -> Iterator[tuple[int, str, str]]:
     return ((code, label, folder_name(label)) for code, label in enumerate(classes))
 
 
+def labels_of(labels_file: str) -> list[str]:
+    """The labels that the selected frames of ``labels/{id}.parquet`` have, each once."""
+    table, _ = artifacts.read_parquet(labels_file, ["label", "selected"])
+    return pc.unique(table["label"].filter(table["selected"])).to_pylist()
+
+
 def find_classes(
     recordings: Sequence[Mapping[str, str]], labels_files: Mapping[str, str], unseen: str
 ) -> list[str]:
@@ -39,8 +45,7 @@ def find_classes(
     holders: dict[str, list[str]] = defaultdict(list)
     trained = set[str]()
     for recording in recordings:
-        table, _ = artifacts.read_parquet(labels_files[recording["id"]], ["label", "selected"])
-        labels = pc.unique(table["label"].filter(table["selected"])).to_pylist()
+        labels = labels_of(labels_files[recording["id"]])
         for label in labels:
             holders[label].append(recording["id"])
         if recording["split"] == "Training":

@@ -1,8 +1,9 @@
 """Shards: one uncompressed WebDataset tar per recording, made to travel and to be read in place.
 
-A sample is ``{key}.jpg`` with ``{key}.cls`` (class index) and ``{key}.json`` (all else that is
-known of the frame). Names come from ids and frame numbers, labels are data inside, so that no label
-can name a file. The same pictures and labels give the same bytes. The manifest beside a shard says
+A sample is ``{key}.jpg`` with ``{key}.json``: label, frame number and all else that is known of the
+frame. Names come from ids and frame numbers, labels are data inside, so that no label can name a
+file. The same pictures and labels give the same bytes, whatever other recordings hold: how classes
+are numbered, and which are left out, is a matter of the dataset. The manifest beside a shard says
 at which byte each picture is; it is written last: a shard without it does not exist for the rest.
 """
 
@@ -18,17 +19,18 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from tqdm import tqdm
 
 from clapboard import artifacts
 from clapboard.arrow import column, texts
-from clapboard.dataset.classes import CLASS_COLUMNS, class_rows, find_classes
+from clapboard.dataset.classes import CLASS_COLUMNS, class_rows, find_classes, labels_of
 from clapboard.dataset.leakage import find_divided
 from clapboard.dataset.listing import listing
 from clapboard.dataset.rows import EMPTY, SCHEMA, SPLITS, find_rows, lost
 from clapboard.problems import InputError, refuse
 
-NOT_IN_JSON = ("path", "digest")
+NOT_IN_JSON = ("path", "digest", "class_index")
 MODE = 0o644
 
 
@@ -59,7 +61,6 @@ def pack_shard(
     recording: Mapping[str, str],
     labels_file: str,
     manifests: Sequence[str],
-    classes: str | os.PathLike[str],
     shard: str | os.PathLike[str],
     manifest: str | os.PathLike[str],
 ) -> None:
@@ -69,15 +70,15 @@ def pack_shard(
         recording: ``id, subject, session, camera, split``.
         labels_file: ``labels/{id}.parquet``.
         manifests: ``resized/{id}/{chapter}/manifest.parquet`` of all chapters, in order.
-        classes: ``Data/labels.csv``.
         shard: written: the tar.
-        manifest: written last: one row per picture with the columns of ``Data/manifest.parquet``,
-            ``key``, ``offset`` and ``bytes``; the metadata have size and digest of the shard.
+        manifest: written last: one row per picture with the columns of ``Data/manifest.parquet``
+            but ``class_index``, and ``key``, ``offset`` and ``bytes``; the metadata have size and
+            digest of the shard.
 
     Raises:
         InputError: a labelled frame is not in the store, or not what its manifest says.
     """
-    names = [row["label"] for row in artifacts.read_csv(classes)]
+    names = labels_of(labels_file)
     tables, offsets, sizes, keys = [EMPTY], list[int](), list[int](), list[str]()
     with artifacts.replacing(shard) as temporary, temporary.open("wb") as file:
         tar = _Tar(file)
@@ -88,14 +89,13 @@ def pack_shard(
                 if artifacts.digest(data) != row["digest"]:
                     raise InputError([lost(f"{name} is not what its manifest says", labels_file)])
                 key = name.removesuffix(".jpg").replace(".", "_")  # a key ends at the first dot
-                tar.add(f"{key}.cls", str(row["class_index"]).encode())
                 offsets.append(tar.add(f"{key}.jpg", data))
                 tar.add(f"{key}.json", _described(row))
                 sizes.append(len(data))
                 keys.append(key)
             tables.append(table)
         tar.close()
-    whole = pa.concat_tables(tables)
+    whole = pa.concat_tables(tables).drop_columns(["class_index"])
     whole = whole.append_column("key", texts(keys))
     whole = whole.append_column("offset", column(np.array(offsets, np.int64)))
     whole = whole.append_column("bytes", column(np.array(sizes, np.int64)))
@@ -106,25 +106,38 @@ def pack_shard(
 def list_dataset(
     recordings: Sequence[Mapping[str, str]],
     shards: Mapping[str, str],
+    classes: str | os.PathLike[str],
     manifest: str | os.PathLike[str],
 ) -> None:
     """Write ``Data/manifest.parquet`` from the manifests of the shards, as `write_dataset` does.
 
+    Pictures of a label that is no class, since Training does not have it, are left out.
+
     Args:
         recordings: ``id`` and ``split`` of each, in order.
         shards: ``shards/{id}.parquet`` by recording id.
+        classes: ``Data/labels.csv``.
         manifest: the file to write.
 
     Raises:
         InputError: a picture is in two splits.
     """
+    names = texts([row["label"] for row in artifacts.read_csv(classes)])
+    packed = [name for name in SCHEMA.names if name != "class_index"]
     with listing(manifest) as whole:
         for recording in recordings:
             if recording["split"] in SPLITS:
-                table, _ = artifacts.read_parquet(shards[recording["id"]], SCHEMA.names)
-                part = table.replace_schema_metadata(None)
+                table, _ = artifacts.read_parquet(shards[recording["id"]], packed)
+                part = _numbered(table, names)
                 whole.add(recording["id"], recording["split"], [part])
         refuse(whole.problems())
+
+
+def _numbered(table: pa.Table, names: pa.Array) -> pa.Table:
+    """The pictures of a shard that have one of the classes `names`, as rows of `SCHEMA`."""
+    codes = pc.index_in(table["label"], names)
+    table = table.append_column("class_index", codes).filter(codes.is_valid())
+    return table.select(SCHEMA.names).cast(SCHEMA)
 
 
 def _described(row: Mapping[str, Any]) -> bytes:

@@ -14,13 +14,18 @@ class Proxy:
     """Passes requests on to `target`; `fault(method, path)` may name what goes wrong instead.
 
     Faults: ``"503"`` refuses, ``"cut"`` drops the connection in the middle of the answer's body,
-    ``"drop"`` drops it before any answer, a number is seconds of delay.
+    ``"drop"`` drops it before any answer, ``"damage"`` changes a byte of what is sent, a number is
+    seconds of delay.
+
+    Attributes:
+        requests: method and path of each.
+        headers: of each.
     """
 
     def __init__(self, target, fault):
         self.target = urlsplit(target).netloc
         self.fault = fault
-        self.requests = []
+        self.requests, self.headers = [], []
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -54,6 +59,7 @@ class Proxy:
 
     def serve(self, handler):
         self.requests.append((handler.command, handler.path))
+        self.headers.append({name.lower(): value for name, value in handler.headers.items()})
         length = int(handler.headers.get("Content-Length") or 0)
         body = handler.rfile.read(length)
         fault = self.fault(handler.command, handler.path)
@@ -69,6 +75,8 @@ class Proxy:
         elif fault == "drop":
             handler.close_connection = True
             return
+        elif fault == "damage":
+            body = body[:-1] + bytes([body[-1] ^ 1])
         connection = http.client.HTTPConnection(self.target, timeout=30)
         connection.putrequest(
             handler.command, handler.path, skip_host=True, skip_accept_encoding=True

@@ -23,12 +23,13 @@ def recording(subject, split):
 
 
 class Lab:
-    """Frames below ``{prefix}/framedata``, labels and indexes in a folder."""
+    """Frames below ``framedata`` in a prefix, if there is one; labels and indexes in a folder."""
 
     def __init__(self, bucket, folder, prefix, splits, frames=12):
         self.bucket, self.folder = bucket, folder
-        self.frames = Location(bucket.name, f"{prefix}/framedata/")
-        self.data = Location(bucket.name, f"{prefix}/Data/")
+        below = f"{prefix}/" if prefix else ""
+        self.frames = Location(bucket.name, f"{below}framedata/")
+        self.data = Location(bucket.name, f"{below}Data/")
         self.recordings = [recording(subject, split) for subject, split in splits.items()]
         self.labels, self.indexes = {}, {}
         for number, member in enumerate(self.recordings):

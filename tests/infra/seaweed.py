@@ -1,4 +1,4 @@
-"""A real S3 server (SeaweedFS) on loopback, with a writer, a reader and no other identity."""
+"""A real S3 server (SeaweedFS) on loopback: a writer, a reader, and one with s3-policy.json."""
 
 import json
 import os
@@ -11,20 +11,24 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-WEED = Path(__file__).parents[2] / ".infra" / "bin" / "weed"
+ROOT = Path(__file__).parents[2]
+WEED = ROOT / ".infra" / "bin" / "weed"
+POLICY = ROOT / "docs" / "s3-policy.json"
 
 WRITER = {"AWS_ACCESS_KEY_ID": "LABKEY", "AWS_SECRET_ACCESS_KEY": "LABSECRET"}
 READER = {"AWS_ACCESS_KEY_ID": "READKEY", "AWS_SECRET_ACCESS_KEY": "READSECRET"}
+MEMBER = {"AWS_ACCESS_KEY_ID": "MEMBERKEY", "AWS_SECRET_ACCESS_KEY": "MEMBERSECRET"}
+MEMBERS_BUCKET = "lab-with-policy"
 
 START_SECONDS = 60
 
 
-def identity(name, credentials, actions):
+def identity(name, credentials, **rights):
     pair = {
         "accessKey": credentials["AWS_ACCESS_KEY_ID"],
         "secretKey": credentials["AWS_SECRET_ACCESS_KEY"],
     }
-    return {"name": name, "credentials": [pair], "actions": actions}
+    return {"name": name, "credentials": [pair], **rights}
 
 
 def free_ports(count):
@@ -52,11 +56,14 @@ class Server:
         self.ports = free_ports(4)
         self.endpoint = f"http://127.0.0.1:{self.ports[3]}"
         identities = [
-            identity("lab", WRITER, ["Admin", "Read", "List", "Tagging", "Write"]),
-            identity("reader", READER, ["Read", "List"]),
+            identity("lab", WRITER, actions=["Admin", "Read", "List", "Tagging", "Write"]),
+            identity("reader", READER, actions=["Read", "List"]),
+            identity("member", MEMBER, policyNames=["documented"]),
         ]
+        document = POLICY.read_text().replace("YOUR-BUCKET", MEMBERS_BUCKET)
+        policies = [{"name": "documented", "content": document}]
         self.config = self.folder / "s3.json"
-        self.config.write_text(json.dumps({"identities": identities}))
+        self.config.write_text(json.dumps({"identities": identities, "policies": policies}))
         self.process = None
 
     def start(self):

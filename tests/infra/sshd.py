@@ -94,10 +94,14 @@ class Server:
         self.process.terminate()
         self.process.wait(timeout=30)
 
+    def connections(self):
+        """Process ids of all connections."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(word) for word in children.read_text().split()] if children.exists() else []
+
     def hang_up(self):
         """Kill all connections, and only those; how many there were."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        found = [int(word) for word in children.read_text().split()] if children.exists() else []
+        found = self.connections()
         for process in found:
             os.kill(process, signal.SIGKILL)
         return len(found)

@@ -1,10 +1,13 @@
 """`clapboard remote` against a real ssh server, behind which runs the real `clapboard node`."""
 
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -187,23 +190,69 @@ def test_one_run_at_a_time_which_can_be_watched_again_and_stopped(laptop):
     assert laptop.call("--stop")[0] == 1
 
 
-def test_a_machine_that_takes_the_call_and_says_nothing_is_given_up(tmp_path, server):
+# -- nothing waits for ever ------------------------------------------------------------------------
+
+
+def machine_of(server, folder="."):
+    return Machine(
+        server.address, folder, server.port, str(server.identity), str(server.known_hosts)
+    )
+
+
+def test_a_machine_that_accepts_and_says_nothing_is_given_up(laptop):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        machine = Machine("me@127.0.0.1", "x", port, server.identity, server.known_hosts)
-        began = time.monotonic()
-        with pytest.raises(InputError, match="no connection"):
-            machine.run(["true"], inside=False)
-    assert time.monotonic() - began < 60
+        port = str(silent.getsockname()[1])
+        options = ["--port", port, *laptop.server.options[2:]]
+        begun = time.monotonic()
+        status, screen = laptop.call("--fetch", options=options)
+    assert status == 1
+    assert "there is no connection" in screen
+    assert 10 < time.monotonic() - begun < 60
 
 
-def test_a_step_that_hangs_over_there_has_a_limit(server, monkeypatch):
-    monkeypatch.setattr(ssh, "STEP_SECONDS", 3)
-    reached = (server.port, server.identity, server.known_hosts)
-    machine = Machine(server.address, "x", *reached)
-    machine.run(["sleep", "0.1"], inside=False)
-    with pytest.raises(InputError, match="has not ended within 3 s"):
-        machine.run(["sleep", "60"], inside=False)
+def test_a_machine_that_falls_silent_is_given_up(server, capfd):
+    stopped = []
+
+    def freeze():
+        wait_for(lambda: server.connections())
+        for process in server.connections():
+            os.kill(process, signal.SIGSTOP)
+            stopped.append(process)
+
+    freezing = threading.Thread(target=freeze)
+    freezing.start()
+    begun = time.monotonic()
+    try:
+        with pytest.raises(InputError, match="there is no connection"):
+            machine_of(server).run(["sleep", "600"])
+    finally:
+        freezing.join()
+        for process in stopped:
+            os.kill(process, signal.SIGKILL)
+    assert stopped
+    assert time.monotonic() - begun < 150
+    assert "timed out" in capfd.readouterr().err
+
+
+def test_a_step_that_does_not_end_is_ended_and_said(server):
+    begun = time.monotonic()
+    with pytest.raises(InputError, match="did not end within 3 seconds"):
+        machine_of(server).run(["sleep", "600"], limit=3)
+    assert time.monotonic() - begun < 30
+
+
+def test_a_copy_that_stands_still_is_ended_and_said(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(ssh, "STILL_SECONDS", 3)
+    there = tmp_path / "there"
+    (there / "results").mkdir(parents=True)
+    (there / "results" / "x").write_text("x")
+    begun = time.monotonic()
+    with pytest.raises(InputError, match="stood still for 3 seconds"):
+        # The other side's rsync is one that never answers.
+        machine_of(server, str(there)).fetch(
+            "results", tmp_path / "here", ["--rsync-path=sleep 600 #"], screen=False
+        )
+    assert time.monotonic() - begun < 60
 
 
 @pytest.mark.parametrize("address", ["x;touch y", "me@-oProxyCommand=touch y", "a b"])

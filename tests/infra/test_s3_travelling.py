@@ -1,7 +1,6 @@
 """Raw material and results in a bucket: every machine does what is missing and nothing else."""
 
 import os
-import re
 
 import pytest
 import seaweed
@@ -83,15 +82,6 @@ def test_what_has_changed_is_noticed_on_a_machine_that_made_nothing(site):
     assert "Nothing to be done" in site.machine("again").snakemake("--dry-run")
 
 
-def test_the_disk_of_a_rented_machine_is_counted_from_the_sizes_in_the_bucket(site):
-    laptop = site.machine("laptop", cloud={"region": "eu-central-1"})
-    said = laptop.clapboard("cloud")
-    gigabytes = sum(one.bytes for one in site.bucket.objects(f"{site.prefix}/videos/")) / 1e9
-    assert f"in S3 ({gigabytes:.1f} GB), so frames are not counted" in said
-    assert re.search(r"disk +\d+ GB", said)
-    assert not list(laptop.results.glob("sources/*/*/videos"))
-
-
 def test_what_is_not_in_the_bucket_is_said_with_its_row(site):
     rows = [dict(row) for row in site.rows]
     rows[0]["videos"] = rows[0]["videos"].replace("S1C1", "S1C9")
@@ -100,6 +90,15 @@ def test_what_is_not_in_the_bucket_is_said_with_its_row(site):
     screen = wrong.snakemake("--dry-run", check=False)
     assert "row 2, column videos: there is no video in S3" in screen
     assert "row 3, column annotations: there is no such object" in screen
+
+
+def test_a_laptop_without_the_videos_can_ask_for_a_machine(site):
+    laptop = site.machine("laptop")
+    said = laptop.clapboard("cloud")
+    assert "videos are in S3 only" in said
+    assert "disk   100 GB" in said
+    assert "disk_size: 100" in (laptop.folder / "train.sky.yaml").read_text()
+    assert not list(laptop.results.glob("sources/*/*/videos"))
 
 
 # -- push and pull by themselves ------------------------------------------------------------------

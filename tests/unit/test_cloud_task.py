@@ -19,9 +19,10 @@ from clapboard.cloud.needs import (
     needs_of,
     price_of_bytes,
 )
-from clapboard.cloud.task import task_text
+from clapboard.cloud.task import count_needs, task_text
 from clapboard.planning.price import Price
 from clapboard.problems import InputError
+from clapboard.sessions.recordings import Origin, Recording
 from clapboard.settings.config import load
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +76,32 @@ def test_more_to_store_is_a_larger_disk_and_more_to_decode_are_more_cores():
     assert disk_of(alone, Price(), 10**12) < disk_of(joined, Price(), 10**12) - 1000
     assert (small.cores, large.cores) == (4, 32)
     assert disk_of(load({"cloud": {"disk": 321}}), None, 0) == 321
+
+
+def test_videos_that_are_in_a_bucket_only_count_by_the_size_of_their_objects():
+    def disk(gigabytes):
+        origin = Origin("s3://lab/raw/x.MP4", gigabytes * 10**9, "etag")
+        recording = Recording(
+            id="S1C1",
+            subject="S1",
+            session="",
+            camera="C1",
+            split="Training",
+            annotations="s.csv",
+            chapters=("1.MP4", "2.MP4"),
+            kind="video",
+            clap="",
+            rate="",
+            row=2,
+            origins=(origin, origin),
+        )
+        said = list[str]()
+        needs = count_needs(EXAMPLE, [recording], said.append)
+        assert f"{2 * gigabytes}.0 GB" in said[0]
+        return needs.disk
+
+    assert disk(1) == needs_of(EXAMPLE, Price(bytes=2 * 10**9), 2 * 10**9).disk
+    assert disk(500) > 1000 + 2 * 1000, "videos, and pictures both as files and packed"
 
 
 def test_videos_of_which_only_the_size_is_known_have_room_for_pictures_as_large():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,16 +25,16 @@ HOSTILE = "../../x'; rm -rf ~\n\"/\x1b[31m=1+1"
 class Shards(Results):
     """Results whose dataset is in shards."""
 
-    def pack(self, folder="shards"):
+    def pack(self, folder="shards", unseen="refuse"):
         recordings = list(self.recordings.values())
         classes = self.root / f"{folder}-Data" / "labels.csv"
-        number_classes(recordings, self.labels, "refuse", classes)
+        number_classes(recordings, self.labels, unseen, classes)
         made = {}
         for name, recording in self.recordings.items():
             tar = self.root / folder / f"{name}.tar"
             made[name] = str(tar.with_suffix(".parquet"))
-            pack_shard(recording, self.labels[name], self.manifests[name], classes, tar, made[name])
-        list_dataset(recordings, made, self.root / f"{folder}-Data" / "manifest.parquet")
+            pack_shard(recording, self.labels[name], self.manifests[name], tar, made[name])
+        list_dataset(recordings, made, classes, classes.with_name("manifest.parquet"))
         return made
 
 
@@ -51,15 +52,14 @@ def members(tar):
         return {member.name: (member, file.extractfile(member).read()) for member in file}
 
 
-def test_a_sample_holds_picture_class_and_all_that_is_known(results):
+def test_a_sample_holds_picture_label_and_all_that_is_known(results):
     results.pack()
     found = members(results.root / "shards" / "S1C1.tar")
-    assert len(found) == 3 * 7
+    assert len(found) == 2 * 7
     assert found["S1C1000007.jpg"][1] == b"S1C1 7"
     known = json.loads(found["S1C1000007.json"][1])
     assert known["label"] == HOSTILE
     assert (known["frame"], known["seconds"], known["split"]) == (7, 7 / 25, "Training")
-    assert found["S1C1000007.cls"][1] == str(known["class_index"]).encode()
     assert all(name.startswith("S1C100000") for name in found), "labels name no member"
     # A reader of WebDatasets takes everything up to the first dot for the key.
     assert "S2_bC1000001.jpg" in members(results.root / "shards" / "S2.bC1.tar")
@@ -91,6 +91,30 @@ def test_the_dataset_is_that_of_the_folders(results):
     stored = read_stored([shards["S1C1"]])
     assert stored["frame"].tolist() == [1, 2, 3, 6, 7, 8, 9]
     assert read_picture(stored["file"][3]) == b"S1C1 6"
+
+
+def test_shards_do_not_change_with_the_classes_of_others(results):
+    before = [Path(path).with_suffix(".tar").read_bytes() for path in results.pack().values()]
+    results.add("S4", "Training", [("AAA: the first class of all", 2)])
+    after = results.pack("again")
+    assert [Path(path).with_suffix(".tar").read_bytes() for path in after.values()][:3] == before
+    for name in ("S1C1", "S2.bC1", "S3C1"):
+        files = [results.root / folder / f"{name}.parquet" for folder in ("shards", "again")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    rows = pq.read_table(results.root / "again-Data" / "manifest.parquet").to_pylist()
+    assert {row["class_index"] for row in rows if row["label"] == "CUFF"} == {2}
+
+
+def test_a_label_that_training_lacks_is_in_the_shard_and_not_in_the_dataset(results):
+    results.add("S4", "Test", [("NEVER TRAINED", 2), ("CUFF", 1)])
+    results.pack(unseen="drop")
+    results.write(unseen="drop")
+    files = [root / "manifest.parquet" for root in (results.data, results.root / "shards-Data")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    listed = pq.read_table(files[1]).to_pylist()
+    assert [row["frame"] for row in listed if row["subject"] == "S4"] == [3]
+    packed = pq.read_table(results.root / "shards" / "S4C1.parquet")["label"].to_pylist()
+    assert packed == ["NEVER TRAINED", "NEVER TRAINED", "CUFF"]
 
 
 def wrong(results, quick=False):
@@ -185,7 +209,6 @@ def pack_tree(data, folder):
             {"id": name, **recording},
             str(folder / "labels" / f"{name}.parquet"),
             [str(store / "manifest.parquet")],
-            data / "labels.csv",
             folder / f"{name}.tar",
             shards[name],
         )

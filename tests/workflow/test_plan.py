@@ -111,6 +111,16 @@ def test_changed_sheet_relabels_its_subject(project, dated):
     assert set(project.pending()) == again
 
 
+def test_changed_sheet_packs_the_shards_of_its_subject_alone(project):
+    project.configure(dataset={"storage": "shards"})
+    project.run("dataset")
+    sheet = project.sheet("S2")
+    write_sheet(sheet, [(label, start, stop - Fraction(1, 10)) for label, start, stop in ACTS])
+    again = CHECKS | of_recording("S2C1") | of_recording("S2C2")
+    again |= {"pack_shards S2C1", "pack_shards S2C2", "number_classes", "list_dataset"}
+    assert set(project.pending("dataset")) == again - {"compare_cameras"}
+
+
 def test_replaced_chapter_redoes_its_recording_even_when_it_is_dated_back(project):
     chapter = project.chapters("S1C1")[1]
     film(chapter, camera("S1C1"), CHAPTERS[1] - 3, first_number=CHAPTERS[0] + 1)

@@ -14,7 +14,6 @@ rule pack_shards:
     input:
         labels="<results>/labels/{recording}.parquet",
         manifests=stored_manifests,
-        classes=DATASET["labels"],
     output:
         shard="<results>/shards/{recording}.tar",
         manifest="<results>/shards/{recording}.parquet",

@@ -23,9 +23,10 @@ rule number_classes:
 
 
 rule list_dataset:
-    """List the pictures of all shards; fail when a picture is in two splits."""
+    """List the pictures of all shards with their class; fail when a picture is in two splits."""
     input:
         shards=SHARDS,
+        classes=DATASET["labels"],
     output:
         manifest=DATASET["manifest"],
     log:

@@ -1,4 +1,4 @@
-"""List the pictures of all shards."""
+"""List the pictures of all shards with their class."""
 
 from clapboard import logs
 from clapboard.dataset.shards import list_dataset
@@ -9,5 +9,6 @@ if __name__ == "__main__":
         list_dataset(
             recordings=snakemake.params.recordings,
             shards=dict(zip(ids, snakemake.input.shards, strict=True)),
+            classes=snakemake.input.classes,
             manifest=snakemake.output.manifest,
         )

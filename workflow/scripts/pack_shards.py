@@ -9,7 +9,6 @@ if __name__ == "__main__":
             recording=snakemake.params.recording,
             labels_file=snakemake.input.labels,
             manifests=list(snakemake.input.manifests),
-            classes=snakemake.input.classes,
             shard=snakemake.output.shard,
             manifest=snakemake.output.manifest,
         )

@@ -1,0 +1,172 @@
+"""With the rights of docs/s3-policy.json everything works, and nothing more is allowed."""
+
+import io
+import random
+
+import boto3
+import obstore
+import pytest
+import seaweed
+from botocore.exceptions import ClientError
+from faults import Proxy
+from lab import Lab, connect
+from PIL import Image
+
+from clapboard.problems import InputError
+from clapboard.s3 import mirror
+from clapboard.s3.fetching import fetch
+from clapboard.s3.labelling import find_labelled, label, plan_labels
+from clapboard.s3.location import Location
+from clapboard.s3.resizing import find_frames, plan_resizing, resize
+
+NAME = seaweed.MEMBERS_BUCKET
+DATA = random.Random(1).randbytes(20 * 2**20)
+"""More than goes into one part."""
+
+
+@pytest.fixture(scope="module")
+def owner(server):
+    """The bucket, in the hands of somebody who may do anything."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=seaweed.WRITER["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=seaweed.WRITER["AWS_SECRET_ACCESS_KEY"],
+    )
+    client.create_bucket(Bucket=NAME)
+    return client
+
+
+@pytest.fixture
+def lab(owner, server, as_writer, tmp_path):
+    """Frames as pictures, and labels for a part of them, put there by the owner."""
+    splits = {"S1": "Training", "S6": "Validation", "S7": "Test"}
+    lab = Lab(connect(NAME, server.endpoint), tmp_path, "", splits)
+    for member in lab.recordings:
+        for frame in range(1, 13):
+            buffer = io.BytesIO()
+            Image.new("RGB", (96, 64), (frame, 9, 9)).save(buffer, "JPEG")
+            lab.put(member["id"], frame, buffer.getvalue())
+    return lab
+
+
+@pytest.fixture
+def member(owner, server, lab, monkeypatch):
+    """The bucket as somebody sees it who has the documented rights and no others."""
+    for name, value in seaweed.MEMBER.items():
+        monkeypatch.setenv(name, value)
+    return connect(NAME, server.endpoint)
+
+
+def test_raw_material_is_fetched(owner, member, tmp_path):
+    owner.put_object(Bucket=NAME, Key="raw/S1C1/GH010123.MP4", Body=DATA)
+    (video,) = member.objects("raw/S1C1/")
+    fetch(member, video, tmp_path / "x.MP4")
+    assert (tmp_path / "x.MP4").read_bytes() == DATA
+
+
+def test_results_are_pushed_replaced_and_pulled(member, tmp_path):
+    place, here = Location(NAME, "results/"), tmp_path / "results"
+    (here / "check").mkdir(parents=True)
+    (here / "shards").mkdir()
+    (here / "shards" / "S1C1.tar").write_bytes(DATA)
+    for text in ("first", "second"):
+        (here / "check" / "report.csv").write_text(text)
+        mirror.push(member, place, here)
+    mirror.pull(member, place, tmp_path / "there", lambda name: True)
+    assert (tmp_path / "there" / "check" / "report.csv").read_text() == "second"
+    assert (tmp_path / "there" / "shards" / "S1C1.tar").read_bytes() == DATA
+
+
+def test_frames_are_labelled_and_stale_copies_removed(member, lab):
+    def run():
+        labelled = find_labelled(
+            member, lab.frames, lab.data, lab.recordings, lab.labels, lab.indexes, "refuse"
+        )
+        return label(member, labelled, plan_labels(member, labelled, remove_stale=True))
+
+    assert run().facts["objects"] == 24
+    lab.label("S1C2", {3: "BAGGING", 4: "IV/IO LINE"})
+    assert run().facts["objects"] == 18
+    assert len([name for name in lab.below(lab.data) if name.endswith(".jpg")]) == 18
+
+
+def test_frames_are_resized(member, lab):
+    resized = Location(NAME, "resized/")
+    pixels = {"size": 32, "fit": "pad", "quality": 2}
+    wanted = find_frames(member, lab.frames, resized, ["S1C2"], pixels)
+    made = resize(member, wanted, plan_resizing(member, wanted, remove_stale=True))
+    assert made.facts["objects"] == 12
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        ("create_bucket", {"Bucket": "another"}),
+        ("delete_bucket", {}),
+        ("put_bucket_policy", {"Policy": "{}"}),
+        ("put_bucket_acl", {"ACL": "public-read"}),
+        ("put_object_acl", {"Key": "results/x", "ACL": "public-read"}),
+        ("put_object", {"Key": "raw/x", "Body": b"x"}),
+        ("put_object", {"Key": "framedata/S1C2/S1C2000001.jpg", "Body": b"x"}),
+        ("put_object", {"Key": "elsewhere", "Body": b"x"}),
+        ("delete_object", {"Key": "results/x"}),
+        ("delete_object", {"Key": "raw/x"}),
+        ("get_object", {"Key": "elsewhere"}),
+        ("list_objects_v2", {}),
+    ],
+)
+def test_nothing_else_is_allowed(owner, member, call, arguments):
+    for key in ("results/x", "raw/x", "elsewhere"):
+        owner.put_object(Bucket=NAME, Key=key, Body=b"x")
+    with pytest.raises(ClientError) as raised:
+        getattr(member.control, call)(**{"Bucket": NAME, **arguments})
+    assert raised.value.response["Error"]["Code"] == "AccessDenied"
+
+
+# -- checksums ------------------------------------------------------------------------------------
+
+
+def upload(bucket, way):
+    if way == "one request":
+        bucket.write("results/x", DATA[:1000])
+    elif way == "one of many":
+        obstore.put(bucket.store, "results/x", DATA[:1000])
+    else:
+        obstore.put(bucket.store, "results/x", DATA, chunk_size=8 * 2**20)
+
+
+@pytest.mark.parametrize(
+    ("way", "requests"), [("one request", 1), ("one of many", 1), ("parts", 3)]
+)
+def test_every_upload_carries_its_sha256(member, server, way, requests):
+    with Proxy(server.endpoint, lambda method, path: None) as proxy:
+        upload(connect(NAME, proxy.endpoint), way)
+    sent = [
+        headers
+        for (method, _), headers in zip(proxy.requests, proxy.headers, strict=True)
+        if method == "PUT"
+    ]
+    assert len(sent) == requests
+    for headers in sent:
+        trailer = headers.get("x-amz-trailer") == "x-amz-checksum-sha256"
+        assert trailer or "x-amz-checksum-sha256" in headers, headers
+
+
+@pytest.mark.parametrize("way", ["one request", "one of many", "parts"])
+def test_what_is_damaged_on_the_way_up_is_refused(owner, member, server, way):
+    owner.put_object(Bucket=NAME, Key="results/x", Body=b"before")
+    seen = []
+
+    def fault(method, path):
+        seen.extend([path] if method == "PUT" else [])
+        return "damage" if method == "PUT" else None
+
+    with (
+        Proxy(server.endpoint, fault) as proxy,
+        pytest.raises((InputError, obstore.exceptions.BaseError)),
+    ):
+        upload(connect(NAME, proxy.endpoint, tries=1), way)
+    assert seen
+    assert owner.get_object(Bucket=NAME, Key="results/x")["Body"].read() == b"before"
