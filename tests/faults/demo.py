@@ -167,7 +167,8 @@ def start(folder: Path, *targets: str, limits: Limits = NONE) -> Run:
 
 def call(folder: Path, *arguments: str, limits: Limits = NONE) -> Run:
     """Call snakemake with arguments."""
-    handle, name = tempfile.mkstemp(prefix="screen-", dir=folder)
+    # Beside the folder, whose disk may be full.
+    handle, name = tempfile.mkstemp(prefix="screen-", dir=folder.parent)
     os.close(handle)
     words = (limits, project.REPOSITORY, folder, Path(name), arguments)
     process = project.SERVER.Process(target=limited, args=words)

@@ -67,7 +67,7 @@ WHOLE = "disk full, Snakemake's own records too"
 WAYS = [
     (FULL, list(RULES)),
     (FULL, list(RULES)),
-    (LIMITED, ["find_clap", "concatenate_chapters", "link_dataset", "train_model"]),
+    (LIMITED, ["find_clap", "concatenate_chapters", "compute_features", "train_model"]),
     (LIMITED, ["pack_shards", "draw_overlay", "export_model"]),
     (WHOLE, ["check_inputs", "find_clap", "extract_frames", "link_dataset"]),
 ]
