@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import random
 import shutil
 import struct
@@ -30,14 +29,10 @@ from tests.faults import video_jobs
 from tests.faults.boxes import find, overwrite
 from tests.faults.campaign import Case, Failed, shared
 from tests.filming import Camera, film, read_number
+from tests.workflow import project
 
 TIME_LIMIT = 120
 DONE = 0
-
-# A process of its own for each case, which a crash takes down alone; forked, since to import
-# everything anew takes longer than the jobs.
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["tests.faults.video_jobs"])
 
 FRAMES, GOP = (90, 60), 15
 CAMERA = Camera(rate=Fraction(30000, 1001), gop=GOP)
@@ -141,7 +136,8 @@ def run(folder: Path, chapters: list[str], policy: str) -> tuple[int, str]:
     (folder / "job.json").write_text(json.dumps({"chapters": chapters, "policy": policy}))
     rows = [("label", "start_seconds", "stop_seconds"), *ACTS]
     (folder / "sheet.csv").write_text("".join(",".join(row) + "\n" for row in rows))
-    jobs = SERVER.Process(target=video_jobs.main, args=(folder,))
+    # A process of its own for each case, which a crash takes down alone.
+    jobs = project.SERVER.Process(target=video_jobs.main, args=(folder,))
     jobs.start()
     jobs.join(TIME_LIMIT)
     if jobs.is_alive():

@@ -93,14 +93,17 @@ def attempt(case: Case, folder: Path) -> None:
         "elsewhere": elsewhere,
     }
     delay = chance.random() * demo.seconds(folder, stage + 1)
+    lost = list[str]()
     if kind in ways:
         ways[kind](project, demo.STAGES[stage], chance)
     elif kind == "second":
         second(project, demo.STAGES[stage], delay)
     else:
-        vanishing(project, demo.STAGES[stage], kind, delay, chance)
+        gone = vanishing(project, demo.STAGES[stage], kind, delay, chance)
+        # What nothing reads any more is made again only when it is asked for.
+        lost += [gone] if kind == "artifact_gone" else []
     everything = [target for targets in demo.STAGES[: stage + 1] for target in targets]
-    demo.start(project, *everything).finish()
+    demo.start(project, *everything, *lost).finish()
     if found := demo.differences(project, undisturbed):
         raise Failed("\n".join(found))
 
@@ -163,8 +166,8 @@ def unreadable(project: Path, targets: tuple[str, ...], chance: random.Random) -
 
 def vanishing(
     project: Path, targets: tuple[str, ...], kind: str, delay: float, chance: random.Random
-) -> None:
-    """A source or an artifact is moved away after `delay` seconds."""
+) -> str:
+    """Move a source or an artifact away after `delay` seconds; its path in the project."""
     run = demo.start(project, *targets)
     run.wait(delay)
     files = [*project.glob("videos/*/*"), *project.glob("sheets/*")]
@@ -180,6 +183,7 @@ def vanishing(
         raise Failed(f"{gone} is not named:\n{said}")
     if kind == "source_gone":
         (project / "gone").rename(gone)
+    return str(gone.relative_to(project))
 
 
 def out_of_memory(project: Path, targets: tuple[str, ...], chance: random.Random) -> None:
@@ -231,12 +235,13 @@ def second(project: Path, targets: tuple[str, ...], delay: float) -> None:
 
 
 def _artifacts(project: Path) -> list[Path]:
-    """What has been made so far and Snakemake looks at; for the rest there is `damage`.
-
-    Nothing reads ``audit/{recording}.json``, so that it is made again when it is asked for by name.
-    """
+    """What has been made so far and Snakemake looks at; for the rest there is `damage`."""
     results, inner = project / "results", demo.OF_THE_RUN | {"resized", "procedures"}
-    paths = [*results.rglob("*.csv"), *results.rglob("*.parquet"), *results.rglob("sync/S*.json")]
+    paths = [
+        *results.rglob("*.csv"),
+        *results.rglob("*.parquet"),
+        *results.rglob("audit/**/S*.json"),
+    ]
     known = [path for path in paths if not inner & set(path.relative_to(results).parts)]
     return [path for path in known if not path.name.startswith(".")]
 

@@ -44,8 +44,10 @@ CONFIG = {
 
 
 # Starting snakemake takes seconds, forking a process that has already imported it takes none.
+# There is one such server in a process, for all tests: what is named last counts. It must not know
+# the package under test, of which tests edit copies.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["snakemake.cli"])
+SERVER.set_forkserver_preload(["snakemake.cli", "av", "pyarrow.parquet"])
 TIME_LIMIT = 900
 
 
