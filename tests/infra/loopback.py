@@ -11,7 +11,7 @@ from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
 LISTEN = "0A"
-SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+SIOCSIFFLAGS, IFF_UP, SIOCSIFADDR = 0x8914, 0x1, 0x8916
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -78,6 +78,9 @@ def nothing_but_loopback():
         _call(LIBC.unshare, CLONE_NEWNET)
         with socket.socket() as any_socket:
             fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+            # Where 127.0.0.1 is the only address, programs that ask for those in use find no name.
+            second = struct.pack("16sH2x4s8x", b"lo:1", socket.AF_INET, b"\x7f\0\0\2")
+            fcntl.ioctl(any_socket, SIOCSIFADDR, second)
         try:
             yield
         finally:
