@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help env film demo real cloud test test-infra faults lint lock bench clean
+.PHONY: help env film demo real cloud test test-slurm test-infra faults lint lock bench clean
 
 BIN := .venv/bin
 # GPU=1 gives the environment TensorFlow with CUDA; later calls keep to what .venv was made for.
@@ -34,6 +34,9 @@ cloud: env  ## rent a GPU machine on EC2, run there, show the log, give it back 
 
 test: env  ## the whole test suite
 	$(BIN)/pytest -n 2
+
+test-slurm: env  ## a run through a real Slurm equals one without (root, slurm-wlm, munge; else says why not)
+	$(BIN)/pytest -rs tests/infra/test_slurm.py -k test_same_results_as_on_one_machine
 
 test-infra: env  ## the tests against real servers: S3, Slurm, ssh, an empty machine (minutes, not in `make test`)
 	@envs/sync.sh infra

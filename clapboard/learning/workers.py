@@ -17,11 +17,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clapboard.problems import InputError, Problem
+
 OUTPUTS = ("model", "history", "curves", "summary")
 STATES = ("training", "fine-tuning")
 
 # Slurm gives a job no port of its own; two jobs on one node differ in their last digits.
 FIRST_PORT, PORTS = 20_000, 10_000
+
+STRAGGLER_SECONDS = 600
+"""So long may a worker go on after another has ended."""
+
+WARNING_SECONDS = 30
+"""So much earlier than the job do the workers end, so that it can be said why."""
 
 
 def train_on(nodes: int, **arguments: Any) -> None:
@@ -32,7 +40,7 @@ def train_on(nodes: int, **arguments: Any) -> None:
         arguments: of `clapboard.learning.training.train`.
 
     Raises:
-        InputError: as `train`, on one node.
+        InputError: as `train`, on one node; the time of the job was over on several.
         subprocess.CalledProcessError: a worker failed; it has said why.
     """
     if nodes > 1:
@@ -44,7 +52,13 @@ def train_on(nodes: int, **arguments: Any) -> None:
 
 
 def start(nodes: int, arguments: Mapping[str, Any]) -> None:
-    """Start a worker on every node of the Slurm job and wait for all of them."""
+    """Start a worker on every node of the Slurm job and wait for all of them.
+
+    Raises:
+        InputError: they have not ended shortly before the time of the job is over, when Slurm would
+            kill them without a word.
+        subprocess.CalledProcessError: a worker failed; it has said why.
+    """
     job = os.environ["SLURM_JOB_ID"]
     # The rule's threads are those of this node, of which the job may have fewer.
     granted = int(os.environ.get("SLURM_CPUS_ON_NODE", 1))
@@ -57,22 +71,35 @@ def start(nodes: int, arguments: Mapping[str, Any]) -> None:
         json.dump(work, file, default=str)
         file.flush()
         tasks = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
-        subprocess.run(
-            [
-                "srun",
-                "--overlap",
-                "--kill-on-bad-exit=1",
-                *tasks,
-                f"--cpus-per-task={threads}",
-                sys.executable,
-                "-m",
-                "clapboard.learning.workers",
-                file.name,
-            ],
-            check=True,
-            # The package beside the Snakefile, as for the script that calls this.
-            env=_of_the_job() | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        )
+        words = ["srun", "--overlap", "--kill-on-bad-exit=1", f"--wait={STRAGGLER_SECONDS}", *tasks]
+        words += [f"--cpus-per-task={threads}", sys.executable, "-m", "clapboard.learning.workers"]
+        try:
+            subprocess.run(
+                [*words, file.name],
+                check=True,
+                # The package beside the Snakefile, as for the script that calls this.
+                env=_of_the_job() | {"PYTHONPATH": str(Path(__file__).parents[2])},
+                timeout=_seconds_left(job),
+            )
+        except subprocess.TimeoutExpired:
+            message = f"the workers on {nodes} nodes did not end in the time of the Slurm job"
+            remedy = (
+                "Run it again: it goes on after the last whole epoch. A longer time is set by "
+                "set-resources: train_model: runtime (minutes)."
+            )
+            raise InputError([Problem("out-of-time", message, remedy)]) from None
+
+
+def _seconds_left(job: str) -> float | None:
+    """How long the workers may take, a little less than the job; None where its time has no end."""
+    said = _said("squeue", "--noheader", f"--jobs={job}", "--format=%L").strip()
+    days, _, clock = said.rpartition("-")  # [days-][[hours:]minutes:]seconds
+    fields = clock.split(":")
+    if not all(map(str.isdecimal, fields)):
+        return None  # UNLIMITED
+    units = zip((1, 60, 3600), reversed(fields), strict=False)
+    left = 86_400 * int(days or 0) + sum(unit * int(field) for unit, field in units)
+    return max(1.0, left - WARNING_SECONDS)
 
 
 def _of_the_job() -> dict[str, str]:

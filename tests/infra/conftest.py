@@ -7,6 +7,7 @@ import uuid
 import boto3
 import pytest
 import seaweed
+import slurm
 from lab import connect
 from project import REPOSITORY, make_project
 from travelling import Site
@@ -19,6 +20,12 @@ def server(tmp_path_factory):
     server = seaweed.Server(tmp_path_factory.mktemp("seaweed") / "server").start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with slurm.Cluster(tmp_path_factory.mktemp("slurm") / "cluster") as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

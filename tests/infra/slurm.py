@@ -11,15 +11,25 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
+
+from project import REPOSITORY
+
+PROFILE = REPOSITORY / "profiles" / "slurm"
+# The queue is looked at more often than the plugin does for jobs that take hours.
+QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
 
 ETC = Path("/etc/slurm")
 MUNGE_RUN = Path("/run/munge")
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol"]
 START_SECONDS = 60
 
+OURS = "# of the tests of Clapboard, process "
 CONFIG = """\
+{ours}{process}
 ClusterName=mini
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
@@ -67,9 +77,32 @@ def missing():
     absent = [program for program in PROGRAMS if not shutil.which(program)]
     if absent:
         return f"not installed: {', '.join(absent)} (apt-get install slurm-wlm munge)"
-    if (ETC / "slurm.conf").exists():
-        return "this machine has a Slurm of its own in /etc/slurm"
+    if not makes_devices():
+        return "this container may make no devices, and the cluster has GPUs that are some"
+    if (ETC / "slurm.conf").exists() and not left_behind((ETC / "slurm.conf").read_text()):
+        return "this machine has a Slurm of its own in /etc/slurm, or another test has"
     return ""
+
+
+def makes_devices():
+    """Whether a device file can be made; a container may forbid it to its root."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            make_device(Path(folder) / "null")
+        except OSError:
+            return False
+    return True
+
+
+def make_device(path):
+    """/dev/null under another name: Slurm counts devices, it does not use them."""
+    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+
+
+def left_behind(text):
+    """Whether a configuration is that of a test which was killed before it could clean up."""
+    first = text.partition("\n")[0]
+    return first.startswith(OURS) and not Path("/proc", first.removeprefix(OURS)).exists()
 
 
 def free_port():
@@ -91,11 +124,16 @@ class Cluster:
         ports = {"port": free_port(), "n1": free_port(), "n2": free_port()}
         gpus = [self.folder / "dev" / f"nvidia{number}" for number in (0, 1)]
         for gpu in gpus:
-            # /dev/null under another name: Slurm counts devices, it does not use them.
-            os.mknod(gpu, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+            make_device(gpu)
         ETC.mkdir(exist_ok=True)
         (ETC / "slurm.conf").write_text(
-            CONFIG.format(folder=self.folder, host=socket.gethostname(), **ports)
+            CONFIG.format(
+                ours=OURS,
+                process=os.getpid(),
+                folder=self.folder,
+                host=socket.gethostname(),
+                **ports,
+            )
         )
         (ETC / "gres.conf").write_text(
             "AutoDetect=off\n" + "".join(f"NodeName=n1 Name=gpu File={gpu}\n" for gpu in gpus)
@@ -151,13 +189,19 @@ class Cluster:
             daemon.wait()
 
     def kill_node(self, name):
-        """Let a node die with everything that runs on it."""
+        """Let a node die with everything that runs on it.
+
+        All is stopped before anything is killed: what outlives the job by a moment, above all the
+        step's own process, would tell the controller that the job has failed.
+        """
         daemon = self.daemons[name]
-        children = descendants(daemon.pid)
+        doomed = [daemon.pid, *descendants(daemon.pid), *jobs_of(name)]
+        doomed += [step for step in steps() if set(descendants(step)) & set(doomed)]
+        for signal_number in (signal.SIGSTOP, signal.SIGKILL):
+            for process in doomed:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal_number)
         self.stop(name, signal.SIGKILL)
-        for process in children + jobs_of(name):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
 
     def _until(self, *command):
         deadline = time.monotonic() + START_SECONDS
@@ -197,3 +241,40 @@ def jobs_of(node):
             if f"SLURMD_NODENAME={node}\0".encode() in environ.read_bytes():
                 found.append(int(environ.parent.name))
     return found
+
+
+def steps():
+    """Processes that look after the steps of jobs; they belong to no node's daemon."""
+    found = []
+    for name in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            if name.read_text().strip() == "slurmstepd":
+                found.append(int(name.parent.name))
+    return found
+
+
+def begin(folder, *arguments):
+    """Snakemake in a folder on the cluster, started and not waited for."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
+    with (folder / "slurm.screen").open("wb") as log:
+        return subprocess.Popen(
+            [*command, "--profile", PROFILE, *QUICK, "--latency-wait", "5", *arguments],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def finish(process, folder, seconds=1500):
+    """Wait for the end of a run; its screen."""
+    try:
+        status = process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        status = "time out"
+    screen = (folder / "slurm.screen").read_text()
+    assert status == 0, screen[-5000:]
+    return screen

@@ -210,11 +210,11 @@ def test_a_machine_that_accepts_and_says_nothing_is_given_up(laptop):
     assert 10 < time.monotonic() - begun < 60
 
 
-def test_a_machine_that_falls_silent_is_given_up(server, capfd):
-    stopped = []
+def test_a_machine_that_falls_silent_is_given_up(server, tmp_path, capfd):
+    stopped, begun_there = [], tmp_path / "begun"
 
     def freeze():
-        wait_for(lambda: server.connections())
+        wait_for(begun_there.exists)
         for process in server.connections():
             os.kill(process, signal.SIGSTOP)
             stopped.append(process)
@@ -224,14 +224,15 @@ def test_a_machine_that_falls_silent_is_given_up(server, capfd):
     begun = time.monotonic()
     try:
         with pytest.raises(InputError, match="there is no connection"):
-            machine_of(server).run(["sleep", "600"])
+            work = ["sh", "-c", 'touch -- "$1" && exec sleep 200', "sh", str(begun_there)]
+            machine_of(server).run(work)
     finally:
         freezing.join()
         for process in stopped:
             os.kill(process, signal.SIGKILL)
     assert stopped
     assert time.monotonic() - begun < 150
-    assert "timed out" in capfd.readouterr().err
+    assert "not responding" in capfd.readouterr().err
 
 
 def test_a_step_that_does_not_end_is_ended_and_said(server):

@@ -1,6 +1,7 @@
 """Raw material and results in a bucket: every machine does what is missing and nothing else."""
 
 import os
+import random
 
 import pytest
 import seaweed
@@ -205,6 +206,42 @@ def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp
     third = content(tmp_path / "third")
     assert len(third) == 5
     assert all(data.endswith(b" new") for data, _ in third.values())
+
+
+def test_a_server_killed_in_mid_upload_of_a_shard_and_back(as_writer, results, tmp_path):
+    """A shard goes up in parts; half of them make no object, and the next push sends it whole."""
+    if not seaweed.available():
+        pytest.skip("no .infra/bin/weed: run `make test-infra`")
+    shard = results / "shards" / "S1C1.tar"
+    shard.write_bytes(random.Random(1).randbytes(5 * mirror.LARGEST_PART))
+    server = seaweed.Server(tmp_path / "server").start()
+    try:
+        bucket = connect("lab-kill", server.endpoint)
+        bucket.control.create_bucket(Bucket=bucket.name)
+        place = Location(bucket.name, "results/")
+        parts = []
+
+        def fault(method, path):
+            if method == "PUT" and "partNumber=" in path:
+                parts.append(path)
+                if len(parts) == 4:
+                    server.kill()
+            return "drop" if len(parts) >= 4 else None
+
+        with Proxy(server.endpoint, fault) as proxy:
+            broken = connect(bucket.name, proxy.endpoint, tries=1, connections=1)
+            with pytest.raises(InputError, match="goes on where it stopped"):
+                mirror.push(broken, place, results)
+        server.start()
+        assert "shards/S1C1.tar" not in read_manifest(bucket, place)[0]
+        assert not any(one.key.endswith(".tar") for one in bucket.objects(place.prefix))
+        assert "shards/S1C1.tar" in mirror.push(bucket, place, results).moved
+        mirror.pull(bucket, place, tmp_path / "other", lambda name: True)
+        brought = content(tmp_path / "other")
+        assert brought == {name: content(results)[name] for name in brought}
+        assert len(brought) == 5
+    finally:
+        server.stop()
 
 
 def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(

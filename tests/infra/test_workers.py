@@ -2,9 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
 
+import loopback
 import pytest
 from labelled_set import make_labelled_set
 from project import REPOSITORY
@@ -29,7 +33,7 @@ def arguments(folder, data, epochs, model=Cnn, **more):
 
 
 def work(folder, given, ranks=(0, 1)):
-    """Start workers as `srun` does; what each says, when all have ended."""
+    """Start workers as `srun` does; what each says when all have ended, and who listened where."""
     file = folder / "work.json"
     ports = [f"127.0.0.1:{free_port()}" for _ in ranks]
     file.write_text(json.dumps({"workers": ports, "arguments": given}))
@@ -46,14 +50,25 @@ def work(folder, given, ranks=(0, 1)):
                 cwd=folder,
             )
         )
+    listened = set()
+
+    def watch():
+        while any(process.poll() is None for process in started):
+            for process in started:
+                listened.update(loopback.listeners(process.pid))
+            time.sleep(0.05)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
     try:
         screens = [process.communicate(timeout=500)[0] for process in started]
     finally:
         for process in started:
             process.kill()
             process.wait()
+        watching.join()
     assert [process.returncode for process in started] == [0] * len(ranks), screens
-    return screens
+    return screens, ports, listened
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +79,12 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("two")
-    screens = work(folder, arguments(folder, data, epochs=2))
-    return folder, screens
+    try:
+        with loopback.nothing_but_loopback():
+            assert [name for _, name in socket.if_nameindex()] == ["lo"]
+            return folder, *work(folder, arguments(folder, data, epochs=2))
+    except OSError as error:
+        pytest.skip(f"no network of their own for the workers, who listen on all: {error}")
 
 
 def losses(screen):
@@ -73,12 +92,19 @@ def losses(screen):
 
 
 def test_both_see_the_same_figures_and_only_the_first_writes(trained):
-    folder, screens = trained
+    folder, screens, *_ = trained
     assert len(losses(screens[0])) == 2
     assert losses(screens[0]) == losses(screens[1])
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         [*OUTPUTS.values(), "work.json"]
     )
+
+
+def test_each_listens_on_its_port_and_on_no_other(trained):
+    """On all interfaces, as docs/cluster.md says; here, in a network of their own, there is one."""
+    _, _, ports, listened = trained
+    assert {f"127.0.0.1:{port}" for _, port in listened} == set(ports)
+    assert {str(address) for address, _ in listened} <= {"::", "0.0.0.0"}, "mend docs/cluster.md"
 
 
 def test_the_model_learns(trained):

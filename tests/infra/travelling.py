@@ -1,5 +1,6 @@
 """The little project of the workflow's tests with everything in a bucket, for many machines."""
 
+import csv
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import sys
 import uuid
 from collections import Counter
 
-from project import REPOSITORY, Project, table
+from project import REPOSITORY, Project
 
 from clapboard.s3.location import Location
 
@@ -18,7 +19,8 @@ STORAGE = {"dataset": {"storage": "shards"}}
 
 def in_bucket(project, bucket, prefix):
     """Upload videos and sheets of a project; the rows of its table then name the bucket."""
-    for path in sorted([*project.folder.glob("videos/*/*"), *project.folder.glob("sheets/*")]):
+    material = [*project.folder.glob("videos/**/*.MP4"), *project.folder.glob("sheets/*")]
+    for path in sorted(material):
         key = f"{prefix}/{path.relative_to(project.folder).as_posix()}"
         bucket.control.upload_file(str(path), bucket.name, key)
     place = f"s3://{bucket.name}/{prefix}"
@@ -26,7 +28,9 @@ def in_bucket(project, bucket, prefix):
         "annotations": lambda value: f"{place}/{value}",
         "videos": lambda value: f"{place}/{value}/",
     }
-    return [{name: moved.get(name, str)(value) for name, value in row.items()} for row in table()]
+    with (project.folder / "config" / "recordings.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return [{name: moved.get(name, str)(value) for name, value in row.items()} for row in rows]
 
 
 class Machine:

@@ -1,0 +1,61 @@
+"""The demo run on one machine, through Slurm, and from a bucket: the tables are the same."""
+
+import subprocess
+import sys
+
+import pytest
+import slurm
+import yaml
+from comparing import tables
+from lab import connect
+from project import REPOSITORY, Project
+from slurm import begin, finish
+from travelling import Machine, in_bucket
+
+DEMO = REPOSITORY / "examples" / "demo"
+RECORDINGS = 10
+
+
+def film(folder):
+    """The demo as `make film` leaves it."""
+    subprocess.run(
+        [sys.executable, DEMO / "film.py", folder], check=True, capture_output=True, timeout=600
+    )
+    return Project(folder)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The demo, made by one machine on its own disk."""
+    demo = film(tmp_path_factory.mktemp("alone") / "demo")
+    demo.run()
+    made = tables(demo.results)
+    assert len(made) == 3 * RECORDINGS + 6, "index, ranges, labels of each, and what is of all"
+    return demo
+
+
+@pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing())
+def test_through_slurm(cluster, alone, tmp_path):
+    demo = film(tmp_path / "demo")
+    # As many threads as there: sums of another number of parts differ in the last digit.
+    screen = finish(begin(demo.folder, "--cores", "2"), demo.folder)
+    assert tables(demo.results) == tables(alone.results)
+    assert screen.count("submitted with SLURM jobid") > RECORDINGS
+
+
+def test_with_everything_in_a_bucket(
+    server, bucket_name, as_writer, alone, tmp_path, tmp_path_factory
+):
+    """The first checkout has nothing but the bucket; the second finds all that the first made."""
+    rows = in_bucket(alone, connect(bucket_name, server.endpoint), "demo")
+    settings = yaml.safe_load((DEMO / "config.yaml").read_text())
+    sections = {name: settings[name] for name in ("annotations", "frames", "models")}
+    first, second = (
+        Machine(tmp_path / name, rows, server.endpoint, f"s3://{bucket_name}/demo/made", **sections)
+        for name in ("first", "second")
+    )
+    first.snakemake()
+    assert tables(first.results) == tables(alone.results)
+    assert "Nothing to be done" in second.snakemake()
+    assert tables(second.results) == tables(alone.results)
+    assert not list(second.results.glob("**/*.tar"))
