@@ -117,7 +117,11 @@ def test_the_model_learns(trained):
 
 def test_sequences_are_learnt_by_both(tmp_path, data):
     more = {"input": "frames", "window": 8, "stride": 8, "units": 4, "batch_size": 3}
-    screens = work(tmp_path, arguments(tmp_path, data, 2, Lstm, **more))
+    try:
+        with loopback.nothing_but_loopback():
+            screens, *_ = work(tmp_path, arguments(tmp_path, data, 2, Lstm, **more))
+    except OSError as error:
+        pytest.skip(f"no network of their own for the workers, who listen on all: {error}")
     assert len(losses(screens[0])) == 2
     assert losses(screens[0]) == losses(screens[1])
     assert (tmp_path / "model.keras").is_file()
