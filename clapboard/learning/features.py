@@ -38,12 +38,14 @@ class Extractor(Protocol):
     Attributes:
         size: length of a vector.
         batch: pictures it takes at once.
-        at_once: batches that it works on at the same time, in threads.
+        at_once: batches that are under way at the same time, in threads.
+        alone: whether it keeps all cores busy, so that each thread decodes its own pictures.
     """
 
     size: int
     batch: int
     at_once: int
+    alone: bool
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
         """Features of up to `batch` pictures, shape (pictures, size)."""
@@ -103,15 +105,15 @@ class OnCpu:
     every layer, and for the pictures.
     """
 
-    batch = CPU_BATCH
+    batch, alone = CPU_BATCH, True
 
     def __init__(self, backbone: keras.Model, threads: int = 0) -> None:
         """Convert the backbone for batches of a fixed size."""
         cores = threads or len(os.sched_getaffinity(0))
         self.at_once = min(cores, MOST_AT_ONCE)
         self.size = backbone.output_shape[-1]
-        self._shape = (self.batch, *backbone.input_shape[1:])
-        signature = [tf.TensorSpec(self._shape, tf.float32)]
+        shape = (self.batch, *backbone.input_shape[1:])
+        signature = [tf.TensorSpec(shape, tf.float32)]
         function = tf.function(backbone, input_signature=signature).get_concrete_function()
         # The backbone is not named along with its function: its weights would not be frozen.
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
@@ -124,12 +126,12 @@ class OnCpu:
 
     def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
         """Features of up to `batch` pictures, shape (pictures, size)."""
-        filled = np.zeros(self._shape, np.float32)
-        filled[: len(pictures)] = pictures
         model = self._idle.get()
         try:
             (taken,), (given,) = model.get_input_details(), model.get_output_details()
-            model.set_tensor(taken["index"], filled)
+            # In place, for fresh memory for a batch costs as much as a picture to decode. What a
+            # last batch does not fill keeps the pictures of another.
+            model.tensor(taken["index"])()[: len(pictures)] = pictures
             model.invoke()
             return model.get_tensor(given["index"])[: len(pictures)]
         finally:
@@ -139,8 +141,9 @@ class OnCpu:
 class OnGpu:
     """A backbone run by TensorFlow, in half precision where the GPU is quick at it."""
 
-    batch = GPU_BATCH
-    at_once = 2
+    batch, alone = GPU_BATCH, False
+    at_once = 3
+    """One more than it needs to be busy, so that it does not wait for pictures."""
 
     def __init__(self, backbone: keras.Model, policy: str) -> None:
         """Take the backbone, rebuilt under the dtype policy `policy`."""
@@ -164,16 +167,14 @@ class OnGpu:
 def _extracted(
     pictures: Pictures, count: int, extract: Extractor
 ) -> Iterator[NDArray[np.floating]]:
-    """Features in the order of the pictures, batch by batch.
-
-    One batch more is under way than the extractor works on, so that no core waits for pictures.
-    """
+    """Features in the order of the pictures, batch by batch."""
+    fetch = pictures.fetch_alone if extract.alone else pictures.fetch
 
     def features(rows: NDArray[np.int64]) -> NDArray[np.floating]:
-        return extract(pictures.fetch(rows))
+        return extract(fetch(rows))
 
     waiting: deque[Future[NDArray[np.floating]]] = deque()
-    with ThreadPoolExecutor(extract.at_once + 1) as pool:
+    with ThreadPoolExecutor(extract.at_once) as pool:
         for start in range(0, count, extract.batch):
             rows = np.arange(start, min(start + extract.batch, count))
             waiting.append(pool.submit(features, rows))
