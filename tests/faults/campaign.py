@@ -6,10 +6,11 @@ A campaign is a module beside this one. Its docstring's first line is its title,
     IN_TESTS: int                               how many of them the test suite tries
     def cases(chance: random.Random, count: int) -> list[Case]
                                                 `count` cases, all of them drawn from `chance`
-    def attempt(case: Case, folder: Path) -> None
+    def attempt(case: Case, folder: Path) -> list[str] | None
                                                 break something in the empty `folder`; raise
                                                 `Failed` (or fail an assertion) if the product
-                                                does not keep what docs/reliability.md promises
+                                                does not keep what docs/reliability.md promises;
+                                                what it returns is kept as `seen` in the ledger
 
 and may have
 
@@ -90,7 +91,7 @@ class Campaign(Protocol):
 
     def cases(self, chance: random.Random, count: int) -> list[Case]: ...
 
-    def attempt(self, case: Case, folder: Path) -> None: ...
+    def attempt(self, case: Case, folder: Path) -> list[str] | None: ...
 
 
 def names() -> list[str]:
@@ -149,14 +150,15 @@ def attempt(name: str, case: Case, work: Path) -> dict[str, Any]:
     """Run one case in a folder of its own below `work`, which is removed unless it failed."""
     (work / name).mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{case.name}-", dir=work / name))
-    start, error = time.monotonic(), ""
+    start, error, seen = time.monotonic(), "", None
     try:
-        find(name).attempt(case, folder)
+        seen = find(name).attempt(case, folder)
     except Exception:
         error = traceback.format_exc()
     else:
         shutil.rmtree(folder)
-    return {**asdict(case), "error": error, "seconds": round(time.monotonic() - start, 1)}
+    seconds = round(time.monotonic() - start, 1)
+    return {**asdict(case), "error": error, "seen": seen, "seconds": seconds}
 
 
 def run(name: str, chosen: Sequence[Case], work: Path, jobs: int = 1, again: bool = False) -> bool:

@@ -55,8 +55,8 @@ def quick(case: Case) -> bool:
     return "stage" not in case.values and place(case.values["moment"])[0] < demo.DATASET_MADE
 
 
-def attempt(case: Case, folder: Path) -> None:
-    """Kill once, call once, compare."""
+def attempt(case: Case, folder: Path) -> list[str]:
+    """Kill once, call once, compare; the command lines of what was hit while it ran."""
     chance = random.Random(case.values["seed"])
     session, (stage, share) = demo.FIRST, place(case.values["moment"])
     if "stage" in case.values:
@@ -64,7 +64,7 @@ def attempt(case: Case, folder: Path) -> None:
     targets = session.stages[stage]
     before, project = demo.stage(folder, stage, session), folder / "project"
     delay = share * demo.seconds(folder, stage + 1, session)
-    left = disturb(before, project, targets, case.values["victim"], delay, chance)
+    left, hit = disturb(before, project, targets, case.values["victim"], delay, chance)
     try:
         again = demo.start(project, *targets)
         if case.values["victim"] == "orphan":
@@ -80,6 +80,7 @@ def attempt(case: Case, folder: Path) -> None:
         demo.kill(left)
     if found := demo.differences(project, demo.stage(folder, stage + 1, session)):
         raise Failed("\n".join(found))
+    return hit
 
 
 def place(moment: float) -> tuple[int, float]:
@@ -98,37 +99,53 @@ def disturb(
     victim: str,
     delay: float,
     chance: random.Random,
-) -> list[int]:
-    """Start a run from what was made `before` and kill after `delay` seconds; what is left.
+) -> tuple[list[int], list[str]]:
+    """Start a run from what was made `before` and kill after `delay` seconds.
 
     On a machine that is faster than it was the run may be over by then, or have no job at that
     moment, in which case it begins anew and the moment comes earlier.
+
+    Returns:
+        What is left of the run, and the command lines of what was hit while it ran.
     """
     for _ in range(20):
         demo.copy(before, project)
         run = demo.start(project, *targets)
         run.wait(delay)
-        jobs = demo.descendants(run.pid)
-        while victim in ("job", "orphan") and not jobs and run.process.is_alive():
-            time.sleep(PAUSE)
+        while run.process.is_alive():
             jobs = demo.descendants(run.pid)
-        if run.process.is_alive():
-            break
+            if hit := strike(run, jobs, victim, chance):
+                return jobs, hit
+            time.sleep(PAUSE)
         run.finish()
         shutil.rmtree(project)
         delay *= chance.random()
-    else:
-        raise Failed("the run is always over before it can be killed")
+    raise Failed("the run is always over before it can be killed")
+
+
+def strike(run: demo.Run, jobs: list[int], victim: str, chance: random.Random) -> list[str]:
+    """Kill (an orphan: stop) what is asked for.
+
+    Every victim is stopped first: what the kernel shows as stopped ran, and cannot end by itself.
+
+    Returns:
+        The command lines of what was hit; nothing when there was nothing to hit, or too late.
+    """
     if victim == "job":
-        demo.kill([chance.choice(jobs)])
+        struck = demo.stopped([chance.choice(jobs)] if jobs else [])
+        demo.kill(list(struck))
         # A wrapper may be gone before the job that it has started.
-        if run.wait(demo.TIME_LIMIT) is None:
+        if struck and run.wait(demo.TIME_LIMIT) is None:
             raise Failed(f"Snakemake goes on for ever after its job was killed:\n{run.text}")
-    elif victim == "orphan":
-        demo.kill(jobs, signal.SIGSTOP)
-    if victim != "job":
-        demo.kill([run.pid])
-        if victim == "both":
-            demo.kill(jobs)
-        run.wait()
-    return jobs
+        return list(struck.values())
+    of_jobs = demo.stopped(jobs if victim in ("orphan", "both") else [])
+    struck = demo.stopped([run.pid]) if of_jobs or victim != "orphan" else {}
+    if not struck:
+        demo.kill(list(of_jobs), signal.SIGCONT)
+        return []
+    demo.kill(list(struck))
+    if victim == "both":
+        demo.kill(list(of_jobs))
+    if (status := run.wait()) != -signal.SIGKILL:
+        raise Failed(f"Snakemake was killed, but ended with {status}:\n{run.text}")
+    return [*struck.values(), *of_jobs.values()]

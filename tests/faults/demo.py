@@ -57,6 +57,7 @@ STAGES: Sequence[tuple[str, ...]] = (
 SHARES = (0.06, 0.12, 0.12, 0.14, 0.06, 0.12, 0.08, 0.05, 0.15, 0.1)
 FRAMES_MADE, DATASET_MADE = 6, 8
 TIME_LIMIT = 1800
+TO_STOP = 60.0  # a process that waits for the disk stops only when it has its answer
 
 SOURCES = ("config", "sheets", "videos")
 
@@ -281,6 +282,30 @@ def alive(pids: Sequence[int]) -> list[int]:
     """Those processes that have not ended."""
     there = {pid for pid, _ in _parents()}
     return [pid for pid in pids if pid in there]
+
+
+def stopped(pids: Sequence[int]) -> dict[int, str]:
+    """Those processes that could be stopped, since they still ran, and their command lines."""
+    kill(pids, signal.SIGSTOP)
+    found = {}
+    for pid in pids:
+        end = time.monotonic() + TO_STOP
+        while (state := _state(pid)) not in ("", "Z", "X", "T"):
+            if time.monotonic() > end:
+                raise RuntimeError(f"process {pid} is asked to stop and remains in state {state}")
+            time.sleep(0.001)
+        if state == "T":
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            found[pid] = b" ".join(words).decode(errors="replace").strip()
+    return found
+
+
+def _state(pid: int) -> str:
+    """The letter by which the kernel tells what a process does; empty when there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def kill(pids: Sequence[int], number: signal.Signals = signal.SIGKILL) -> None:

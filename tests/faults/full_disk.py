@@ -7,6 +7,7 @@ plain call after there is room again must end with what an undisturbed run has m
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,6 +59,8 @@ SECOND: dict[str, tuple[int, list[str]]] = {
 RULES = {**FIRST, **SECOND}
 # Rules that need a bucket; docs/reliability.md says what they are.
 LEFT_OUT = ("fetch_chapter", "label_on_s3", "resize_on_s3", "sync_frames")
+# What Snakemake says of a job that has failed.
+ERROR_IN = re.compile(r"^Error in rule (\w+):", re.MULTILINE)
 # TensorFlow tells in its own words of errors in its pipelines, before ours.
 WORDY = {"train_model", "train_fold"}
 
@@ -186,10 +189,15 @@ def _judge(
     said: str,
     reason: str,
 ) -> None:
-    """Whether one message says what is wrong, and nothing half-made is there to be believed."""
+    """Whether the rule of the case failed, one message says why, and nothing half-made is believed.
+
+    When Snakemake's own records have no room either, it may end before any job.
+    """
     if reason not in said:
         raise Failed(f"the reason is not said:\n{said}")
     if case.kind != WHOLE:
+        if (failed := set(ERROR_IN.findall(said))) != {case.values["rule"]}:
+            raise Failed(f"it was {failed or 'no rule'} that failed:\n{said}")
         if not any(remedy in said for remedy in ("[disk]", "[cache]")):
             raise Failed(f"the remedy is not said:\n{said}")
         if "Traceback" in said and case.values["rule"] not in WORDY:

@@ -40,6 +40,7 @@ MEGABYTE = 2**20
 MEMORY = range(260, 420)
 # Of version 2 of control groups; version 1 has a folder for memory in it.
 GROUPS = Path("/sys/fs/cgroup")
+SWAP = "memory.swap.max"  # not there in a kernel without swap
 # What Snakemake says of each job before it begins or when it has failed, whatever the reason.
 OF_A_JOB = re.compile(r"^ {4}(?!affected files)\w[\w ]*:.*$", re.MULTILINE)
 
@@ -200,18 +201,35 @@ def memory_group(most: int) -> Iterator[Path]:
     Raises:
         OSError: there are no control groups here, or none may be made.
     """
-    first = (GROUPS / "memory" / "memory.limit_in_bytes").exists()
-    group = (GROUPS / "memory" if first else GROUPS) / f"clapboard-{os.getpid()}"
-    if not first:
+    parent, limits = memory_limits(GROUPS, most)
+    if parent == GROUPS:
         (GROUPS / "cgroup.subtree_control").write_text("+memory")
+    group = parent / f"clapboard-{os.getpid()}"
     group.mkdir()
     try:
-        (group / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(most))
-        if not first and (group / "memory.swap.max").exists():
-            (group / "memory.swap.max").write_text("0")
+        for name, limit in limits.items():
+            if name != SWAP or (group / name).exists():
+                (group / name).write_text(limit)
         yield group
     finally:
         group.rmdir()
+
+
+def memory_limits(groups: Path, most: int) -> tuple[Path, dict[str, str]]:
+    """Below which group memory can be limited, and what to write into a new one there.
+
+    Args:
+        groups: where control groups are mounted, of version 1, 2 or both.
+        most: bytes.
+
+    Raises:
+        OSError: no group there counts memory.
+    """
+    if (groups / "memory" / "memory.limit_in_bytes").exists():
+        return groups / "memory", {"memory.limit_in_bytes": str(most)}
+    if "memory" not in (groups / "cgroup.controllers").read_text().split():
+        raise OSError(f"the control groups at {groups} do not count memory")
+    return groups, {"memory.max": str(most), SWAP: "0"}
 
 
 def elsewhere(project: Path, targets: tuple[str, ...], chance: random.Random) -> None:

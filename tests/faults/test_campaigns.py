@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import campaign, full_disk
+from tests.faults import campaign, full_disk, obstacles
 
 ROOT = Path(__file__).parents[2]
 SOME = [(name, case) for name in campaign.names() for case in campaign.in_tests(name)]
@@ -61,3 +61,36 @@ def test_the_disk_gets_full_at_every_rule_but_those_that_the_document_names():
     assert rules == {*full_disk.RULES, *full_disk.LEFT_OUT}
     section = campaign.DOCUMENT.read_text(encoding="utf-8").partition("### full_disk")[2]
     assert all(f"`{rule}`" in section.partition("<!--")[0] for rule in full_disk.LEFT_OUT)
+
+
+@pytest.mark.parametrize(
+    ("files", "parent", "limits"),
+    [
+        ({"memory/memory.limit_in_bytes": ""}, "memory", {"memory.limit_in_bytes": "4096"}),
+        # Both versions: the kernel lends each controller to one of them.
+        (
+            {"memory/memory.limit_in_bytes": "", "cgroup.controllers": "hugetlb\n"},
+            "memory",
+            {"memory.limit_in_bytes": "4096"},
+        ),
+        (
+            {"cgroup.controllers": "cpuset cpu io memory hugetlb pids rdma misc\n"},
+            "",
+            {"memory.max": "4096", "memory.swap.max": "0"},
+        ),
+    ],
+    ids=["version 1", "both", "version 2"],
+)
+def test_memory_is_limited_where_control_groups_count_it(tmp_path, files, parent, limits):
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert obstacles.memory_limits(tmp_path, 4096) == (tmp_path / parent, limits)
+
+
+@pytest.mark.parametrize("content", ["hugetlb\n", "\n", None])
+def test_no_control_group_that_counts_memory_is_said(tmp_path, content):
+    if content:
+        (tmp_path / "cgroup.controllers").write_text(content)
+    with pytest.raises(OSError, match=re.escape(str(tmp_path))):
+        obstacles.memory_limits(tmp_path, 4096)

@@ -12,6 +12,7 @@ from clapboard.settings import model_checks
 from clapboard.problems import InputError, refuse
 from clapboard.sessions.project import examine, known_at_start
 from clapboard.sessions.recordings import chapter_name
+from clapboard.sessions.wildcard import one_of
 
 
 def read_input():
@@ -34,7 +35,7 @@ PIXELS = ["size", "fit", "quality"]
 
 # For every wildcard only what exists, so that a misspelt target is refused and never planned.
 wildcard_constraints:
-    recording="|".join(map(re.escape, recordings)),
+    recording=one_of(recordings),
     chapter=r"\d\d+",
     model="|".join(map(re.escape, settings.models)),
     backbone=r"[\w.-]+-[0-9a-f]+",
