@@ -86,7 +86,7 @@ def upload(bucket: Bucket, files: Mapping[str, Path], target: Location, plan: Pl
 
     async def send(transfer: Transfer) -> None:
         data = Path(transfer.source).read_bytes()
-        await obstore.put_async(bucket.store, transfer.target, data)
+        await obstore.put_async(bucket.uploads, transfer.target, data)
 
     if plan.todo or plan.removed:
         drop_receipt(bucket, target)

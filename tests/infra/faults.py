@@ -15,16 +15,16 @@ class Proxy:
 
     Faults: ``"503"`` refuses, ``"cut"`` drops the connection in the middle of the answer's body,
     ``"drop"`` drops it before any answer, ``"damage"`` changes a byte of what is sent, a number is
-    seconds of delay.
+    seconds of delay. With `pace`, bodies pass in ten pieces, so many seconds before each.
 
     Attributes:
         requests: method and path of each.
         headers: of each.
     """
 
-    def __init__(self, target, fault):
+    def __init__(self, target, fault, pace=0.0):
         self.target = urlsplit(target).netloc
-        self.fault = fault
+        self.fault, self.pace = fault, pace
         self.requests, self.headers = [], []
         proxy = self
 
@@ -61,7 +61,7 @@ class Proxy:
         self.requests.append((handler.command, handler.path))
         self.headers.append({name.lower(): value for name, value in handler.headers.items()})
         length = int(handler.headers.get("Content-Length") or 0)
-        body = handler.rfile.read(length)
+        body = b"".join(self.paced(length, handler.rfile.read))
         fault = self.fault(handler.command, handler.path)
         if isinstance(fault, int | float):
             time.sleep(fault)
@@ -97,5 +97,17 @@ class Proxy:
             handler.wfile.write(data[: len(data) // 2])
             handler.close_connection = True
         elif handler.command != "HEAD":
-            handler.wfile.write(data)
+            left = memoryview(data)
+            for size in self.paced(len(data), int):
+                handler.wfile.write(left[:size])
+                left = left[size:]
         connection.close()
+
+    def paced(self, length, pass_on):
+        """What `pass_on` gives for each piece of a body, by its size."""
+        size = -(-length // 10) if self.pace else length
+        while length:
+            time.sleep(self.pace)
+            size = min(size, length)
+            yield pass_on(size)
+            length -= size

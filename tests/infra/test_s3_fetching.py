@@ -3,12 +3,14 @@
 import random
 import subprocess
 
+import obstore
 import pytest
 import seaweed
 from faults import Proxy
 from lab import connect
 
 from clapboard.problems import InputError
+from clapboard.s3 import bucket as buckets
 from clapboard.s3 import fetching
 from clapboard.s3.fetching import fetch
 from clapboard.s3.sources import Sources
@@ -64,6 +66,23 @@ def test_cut_throttled_and_slow_answers_are_outlasted(bucket, video, server, tmp
     with Proxy(server.endpoint, lambda method, path: kinds.get(next(count) % 12)) as proxy:
         fetch(connect(bucket.name, proxy.endpoint), video, tmp_path / "x.MP4")
     assert (tmp_path / "x.MP4").read_bytes() == DATA
+
+
+def test_a_slow_line_is_outlasted_and_a_silent_server_is_not(
+    bucket, video, server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(buckets, "SILENCE_SECONDS", 1)
+    monkeypatch.setattr(fetching, "PART_BYTES", len(DATA))
+    with Proxy(server.endpoint, lambda method, path: None, pace=0.25) as proxy:
+        slow = connect(bucket.name, proxy.endpoint, tries=0)
+        fetch(slow, video, tmp_path / "x.MP4")
+        obstore.put(slow.uploads, f"{video.key}.copy", DATA)
+    assert (tmp_path / "x.MP4").read_bytes() == bucket.read(f"{video.key}.copy") == DATA
+    with (
+        Proxy(server.endpoint, lambda method, path: None, pace=2) as proxy,
+        pytest.raises(InputError, match="goes on where it stopped"),
+    ):
+        fetch(connect(bucket.name, proxy.endpoint, tries=0), video, tmp_path / "y.MP4")
 
 
 def test_a_server_killed_in_the_middle_and_back(as_writer, tmp_path):
