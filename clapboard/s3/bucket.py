@@ -21,8 +21,8 @@ from obstore.store import S3Store
 
 from clapboard.problems import InputError, Problem
 
-# Connecting may take this long; then the server may be silent for so long between two bytes. How long
-# a whole answer takes is not limited: a slow line is not a broken one.
+# Connecting may take this long; then the server may be silent for so long between two bytes. How
+# long a whole answer takes is not limited: a slow line is not a broken one.
 CONNECT_SECONDS, SILENCE_SECONDS = 10, 60
 
 # obstore cannot tell a server that is silent from one that is still being sent to: its read timeout
@@ -30,7 +30,7 @@ CONNECT_SECONDS, SILENCE_SECONDS = 10, 60
 # which Linux gives up a connection that acknowledges nothing (tcp_retries2, about 15 minutes).
 SENDING_SECONDS = 900
 
-# `timeout` of obstore is for a whole request and 30 seconds unless it is set; nothing switches it off.
+# `timeout` of obstore is for a whole request: 30 seconds unless set, and never off.
 NO_LIMIT = timedelta(days=7)
 DELETES_A_REQUEST = 1000
 

@@ -13,7 +13,7 @@ from clapboard.problems import InputError
 from clapboard.s3 import bucket as buckets
 from clapboard.s3 import fetching
 from clapboard.s3.fetching import fetch
-from clapboard.s3.sources import Sources
+from clapboard.s3.sources import Sources, fetch_chapter
 from clapboard.sessions.recordings import Origin
 
 PARTS, PART = 20, 32_768
@@ -131,6 +131,29 @@ def test_a_full_disk_is_told_of_and_what_fits_is_kept(bucket, video, server, tmp
         assert (disk / "x.MP4").read_bytes() == DATA
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.parametrize("tries", [0, 2])
+def test_a_chapter_is_tried_as_often_as_the_configuration_says(
+    bucket, video, server, tmp_path, monkeypatch, tries
+):
+    monkeypatch.setattr(fetching, "PART_BYTES", len(DATA))
+    origin = Origin(f"s3://{bucket.name}/{video.key}", video.bytes, video.etag)
+    left = iter(range(tries))
+
+    def fault(method, path):
+        return "cut" if next(left, None) is not None else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        settings = bucket.settings | {"endpoint": proxy.endpoint, "tries": tries}
+        fetch_chapter(origin, settings, tmp_path / "x.MP4")
+        assert (tmp_path / "x.MP4").read_bytes() == DATA
+    with Proxy(server.endpoint, lambda method, path: "503") as proxy:
+        settings = bucket.settings | {"endpoint": proxy.endpoint, "tries": tries}
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            fetch_chapter(origin, settings, tmp_path / "y.MP4")
+        # The client tries a request so often, and the fetch a part.
+        assert len(proxy.requests) == (tries + 1) ** 2
 
 
 def test_another_version_is_never_mixed_in(bucket, video, tmp_path):
