@@ -1,6 +1,8 @@
 """A proxy on loopback that answers as S3 does on a bad day."""
 
+import hashlib
 import http.client
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,6 +10,14 @@ from urllib.parse import urlsplit
 
 SLOW_DOWN = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"""
+
+OBJECT = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
+TAG = re.compile(rb"[0-9a-f]{32}")
+
+
+def with_another_tag(entry):
+    tag = hashlib.md5(entry[0]).hexdigest().encode()
+    return TAG.sub(tag, entry[0])
 
 
 class Proxy:
@@ -17,14 +27,17 @@ class Proxy:
     ``"drop"`` drops it before any answer, ``"damage"`` changes a byte of what is sent, a number is
     seconds of delay. With `pace`, bodies pass in ten pieces, so many seconds before each.
 
+    With `tags_say_nothing`, entity tags in listings are as under a KMS key: another for every
+    object, and no digest of its content.
+
     Attributes:
         requests: method and path of each.
         headers: of each.
     """
 
-    def __init__(self, target, fault, pace=0.0):
+    def __init__(self, target, fault, pace=0.0, tags_say_nothing=False):
         self.target = urlsplit(target).netloc
-        self.fault, self.pace = fault, pace
+        self.fault, self.pace, self.tags_say_nothing = fault, pace, tags_say_nothing
         self.requests, self.headers = [], []
         proxy = self
 
@@ -86,6 +99,8 @@ class Proxy:
         connection.endheaders(body)
         answer = connection.getresponse()
         data = answer.read()
+        if self.tags_say_nothing and handler.command == "GET" and "list-type" in handler.path:
+            data = OBJECT.sub(with_another_tag, data)
         handler.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):
