@@ -89,7 +89,9 @@ class Proxy:
             handler.close_connection = True
             return
         elif fault == "damage":
-            body = body[:-1] + bytes([body[-1] ^ 1])
+            # In the middle: at its end a body may have the checksum, not content.
+            middle = len(body) // 2
+            body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
         connection = http.client.HTTPConnection(self.target, timeout=30)
         connection.putrequest(
             handler.command, handler.path, skip_host=True, skip_accept_encoding=True
