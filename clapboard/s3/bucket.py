@@ -21,8 +21,17 @@ from obstore.store import S3Store
 
 from clapboard.problems import InputError, Problem
 
-# What one request may take: connecting, then silence of the server.
+# Connecting may take this long; then the server may be silent for so long between two bytes. How
+# long a whole answer takes is not limited: a slow line is not a broken one.
 CONNECT_SECONDS, SILENCE_SECONDS = 10, 60
+
+# obstore cannot tell a server that is silent from one that is still being sent to: its read timeout
+# runs from the first byte of a request to the first of the answer. So what sends has the time after
+# which Linux gives up a connection that acknowledges nothing (tcp_retries2, about 15 minutes).
+SENDING_SECONDS = 900
+
+# `timeout` of obstore is for a whole request: 30 seconds unless set, and never off.
+NO_LIMIT = timedelta(days=7)
 DELETES_A_REQUEST = 1000
 
 REMEDIES = {
@@ -57,6 +66,11 @@ class Bucket:
     Args:
         name: of the bucket.
         settings: section `s3` of the configuration.
+
+    Attributes:
+        control: boto3's client, for single requests and listings.
+        store: obstore's, for downloads and copies.
+        uploads: the same for what sends content.
     """
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
@@ -77,10 +91,15 @@ class Bucket:
                 max_pool_connections=connections,
             ),
         )
+        self.store = self._store(session, SILENCE_SECONDS)
+        self.uploads = self._store(session, SENDING_SECONDS)
+
+    def _store(self, session: boto3.Session, silence: float) -> S3Store:
+        """A client for many requests; `silence` in seconds is what its read timeout allows."""
         endpoint = self.control.meta.endpoint_url
         elsewhere = {} if endpoint.endswith(".amazonaws.com") else {"endpoint": endpoint}
-        self.store = S3Store(
-            name,
+        return S3Store(
+            self.name,
             region=self.control.meta.region_name,
             credential_provider=Boto3CredentialProvider(session),
             checksum_algorithm="SHA256",
@@ -89,10 +108,11 @@ class Bucket:
             client_options={
                 "allow_http": endpoint.startswith("http://"),
                 "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-                "timeout": timedelta(seconds=SILENCE_SECONDS),
+                "read_timeout": timedelta(seconds=silence),
+                "timeout": NO_LIMIT,
             },
             retry_config={
-                "max_retries": tries,
+                "max_retries": self.settings["tries"],
                 "retry_timeout": timedelta(minutes=4),
                 "backoff": {"init_backoff": timedelta(milliseconds=200), "base": 2},
             },

@@ -25,7 +25,7 @@ from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object, explained
 from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
-from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
+from clapboard.s3.receipt import Made, Receipt, begin, settle
 from clapboard.sessions.suffixes import is_jpeg
 from clapboard.spreadsheet import csv_text
 from clapboard.video.index import RecordingIndex
@@ -103,18 +103,19 @@ def find_labelled(
 def plan_labels(bucket: Bucket, labelled: Labelled, remove_stale: bool) -> Plan:
     """What has to be copied, and what does not belong there any more.
 
-    A copy is right when it has its source's size and entity tag, or when the receipt of the last
-    run knows the pair of tags (a copy under another KMS key has a tag of its own).
+    A copy is right when it has its source's size and entity tag, or when an earlier run has made it
+    of a source with this tag (a copy under another KMS key has a tag of its own).
     """
-    receipt = read_receipt(bucket, labelled.data)
-    pairs = receipt.pairs() if receipt else {}
+    made = Made(bucket, labelled.data)
     there = {labelled.data.name(found.key): found for found in bucket.objects(labelled.data.prefix)}
-    todo = list[Transfer]()
+    todo, in_place = list[Transfer](), dict[str, str]()
     for path, source, etag, size in _columns(labelled, "path", "source", "source_etag", "bytes"):
         copy = there.get(path)
-        right = copy is not None and copy.bytes == size
-        if not (right and copy and (copy.etag == etag or pairs.get(path) == (etag, copy.etag))):
-            todo.append(Transfer(source, labelled.data.key(path), size, etag))
+        if copy and copy.bytes == size and (copy.etag == etag or made.is_of(path, etag, copy.etag)):
+            in_place[path] = copy.etag
+        else:
+            replaced = copy.etag if copy else ""
+            todo.append(Transfer(source, labelled.data.key(path), size, etag, replaced))
     wanted = set(labelled.table["path"].to_pylist())
     stale = [labelled.data.key(path) for path in there if path not in wanted and is_copy(path)]
     return Plan(
@@ -126,6 +127,7 @@ def plan_labels(bucket: Bucket, labelled: Labelled, remove_stale: bool) -> Plan:
         listed=labelled.listed + len(there),
         stale=tuple(sorted(stale)),
         remove_stale=remove_stale,
+        in_place=in_place,
     )
 
 
@@ -140,7 +142,8 @@ def label(bucket: Bucket, labelled: Labelled, plan: Plan) -> Receipt:
         await obstore.copy_async(bucket.store, transfer.source, transfer.target)
 
     if plan.todo or plan.removed:
-        drop_receipt(bucket, labelled.data)
+        source_etags = dict(_columns(labelled, "path", "source_etag"))
+        begin(bucket, labelled.data, plan, source_etags)
     with explained(bucket.name):
         concurrency.run(plan.todo, copy, bucket.settings["connections"], "copying")
     bucket.delete(plan.removed)

@@ -101,7 +101,7 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
         part = max(LARGEST_PART, -(-one.bytes // MOST_PARTS))
         try:
             answer = await obstore.put_async(
-                bucket.store, target.key(one.path), path, chunk_size=part
+                bucket.uploads, target.key(one.path), path, chunk_size=part
             )
             after = path.stat()
         except FileNotFoundError:

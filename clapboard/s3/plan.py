@@ -31,12 +31,14 @@ class Transfer:
         target: key, or local path of a download.
         bytes: size of the source.
         etag: entity tag of the source; empty for a local file.
+        replaced: entity tag of what is there and not right; empty when nothing is.
     """
 
     source: str
     target: str
     bytes: int
     etag: str = ""
+    replaced: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Plan:
         listed: objects looked at, which is what the listing costs.
         stale: keys below the target that do not belong there any more.
         remove_stale: whether the configuration consents to their removal.
+        in_place: entity tags of the objects that are right already, by their path below the
+            target; empty where a stopped run does not have to be told apart.
     """
 
     action: Action
@@ -62,6 +66,7 @@ class Plan:
     listed: int
     stale: tuple[str, ...] = field(default=())
     remove_stale: bool = False
+    in_place: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:

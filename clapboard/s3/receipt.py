@@ -1,6 +1,8 @@
 """The receipt of an operation: an object written last, with every object, count and digest.
 
-A prefix without a receipt is not finished; whoever changes a prefix removes its receipt first.
+A prefix without a receipt is not finished; whoever changes a prefix removes its receipt first, and
+leaves a note of what is there and what is going to be replaced. By it the next run knows what a
+stopped one has made, also where entity tags are no digests (KMS): it is what has changed since.
 """
 
 from __future__ import annotations
@@ -19,8 +21,13 @@ from clapboard.artifacts import METADATA_KEY
 from clapboard.problems import InputError, Problem
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.location import Location
+from clapboard.s3.plan import Plan
 
 NAME = "manifest.parquet"
+BEGUN = "unfinished.parquet"
+BEGUN_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("path", "source_etag", "etag", "replaced")]
+)
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,59 @@ def settle(
     columns["etag"] = pa.array([one.etag for one in made], pa.string())
     receipt = Receipt.of(pa.table(columns), settings)
     write_receipt(bucket, location, receipt)
+    bucket.delete([location.key(BEGUN)])
     return receipt
+
+
+class Made:
+    """What earlier runs have made below a location, finished or not.
+
+    Args:
+        bucket: of the location.
+        location: where the objects are.
+    """
+
+    def __init__(self, bucket: Bucket, location: Location) -> None:
+        receipt = read_receipt(bucket, location)
+        self._pairs = receipt.pairs() if receipt else {}
+        self._begun = dict[str, tuple[str, str, str]]()
+        data = bucket.read(location.key(BEGUN))
+        if data is not None:
+            rows = pq.read_table(pa.BufferReader(data), schema=BEGUN_SCHEMA).to_pylist()
+            self._begun = {
+                row["path"]: (row["source_etag"], row["etag"], row["replaced"]) for row in rows
+            }
+
+    def is_of(self, path: str, source_etag: str, etag: str) -> bool:
+        """Whether the object with this entity tag was made from the source with that one."""
+        if self._pairs.get(path) == (source_etag, etag):
+            return True
+        source, kept, replaced = self._begun.get(path, ("", "", ""))
+        # What was going to be made has been made when another object is there than before.
+        return source == source_etag and (etag == kept if kept else etag != replaced)
+
+
+def begin(bucket: Bucket, location: Location, plan: Plan, source_etags: Mapping[str, str]) -> None:
+    """Note what a plan is going to make and what it keeps, then remove the receipt.
+
+    Args:
+        bucket: of the location.
+        location: that is about to change.
+        plan: of the change.
+        source_etags: of every object that shall be there, by its path below the location.
+    """
+    replaced = {location.name(one.target): one.replaced for one in plan.todo}
+    paths = sorted(source_etags)
+    columns = {
+        "path": paths,
+        "source_etag": [source_etags[path] for path in paths],
+        "etag": [plan.in_place.get(path, "") for path in paths],
+        "replaced": [replaced.get(path, "") for path in paths],
+    }
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=BEGUN_SCHEMA), buffer, compression="zstd")
+    bucket.write(location.key(BEGUN), buffer.getvalue())
+    drop_receipt(bucket, location)
 
 
 def drop_receipt(bucket: Bucket, location: Location) -> None:

@@ -138,7 +138,7 @@ def resize(bucket: Bucket, resizing: Resizing, plan: Plan) -> Receipt:
         answer = await obstore.get_async(bucket.store, transfer.source)
         data = bytes(await answer.bytes_async())
         small = await asyncio.to_thread(shrink, transfer.source, data)
-        await obstore.put_async(bucket.store, transfer.target, small)
+        await obstore.put_async(bucket.uploads, transfer.target, small)
 
     with explained(bucket.name):
         connections = bucket.settings["connections"]

@@ -39,8 +39,9 @@ class S3(Section):
     resized: Folder = Field(default="", description="Where `resize_on_s3` puts the small frames.")
     remove_stale: Flag = Field(
         default=False,
-        description="Consent to remove from these folders what Clapboard put there and what does "
-        "not belong there any more.",
+        description="Consent to remove from these folders pictures that do not belong there any "
+        "more. They are known by the form of their names, whoever put them there: "
+        "`{split}/{label}/*.jpg` in `data`, `{recording}/*.jpg` elsewhere.",
     )
     endpoint: AnyText = Field(
         default="",

@@ -128,18 +128,21 @@ def remembered(folder: str | os.PathLike[str]) -> Callable[[], Sources]:
     return lambda: Sources({}, os.fspath(folder), fresh=False)
 
 
-def fetch_chapter(origin: Origin, endpoint: str, target: str | Path) -> None:
+def fetch_chapter(origin: Origin, settings: Mapping[str, Any], target: str | Path) -> None:
     """Bring one chapter here, as it was when the run was planned: the rule `fetch_chapter`.
+
+    Args:
+        origin: the object, with size and entity tag.
+        settings: section ``s3`` of the configuration.
+        target: the file to make.
 
     Raises:
         InputError: it cannot be fetched, or is another one now.
     """
     from clapboard.s3.bucket import Bucket
     from clapboard.s3.fetching import fetch
-    from clapboard.s3.settings import S3
 
     bucket, _, key = origin.url.removeprefix("s3://").partition("/")
-    settings = S3(endpoint=endpoint).model_dump(mode="json")
     fetch(Bucket(bucket, settings), _as_object(key, origin), Path(target))
 
 

@@ -17,7 +17,7 @@ from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object, explained
 from clapboard.s3.location import Location
 from clapboard.s3.plan import Plan, Transfer
-from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
+from clapboard.s3.receipt import Made, Receipt, begin, settle
 from clapboard.sessions.suffixes import is_jpeg
 
 MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -55,25 +55,34 @@ def plan_upload(
 ) -> Plan:
     """What has to be uploaded: pictures that are not there with this size and content.
 
-    The content is compared by MD5 with the entity tag. Where the tag is not an MD5 (KMS), the
-    receipt of the last run knows which content has which tag.
+    The content is compared by MD5 with the entity tag. Where the tag is not an MD5 (KMS), earlier
+    runs have noted which content has which tag.
     """
-    receipt = read_receipt(bucket, target)
-    pairs = receipt.pairs() if receipt else {}
+    made = Made(bucket, target)
     there = _below(bucket, target, {name.partition("/")[0] for name in files})
-    todo = list[Transfer]()
+    todo, in_place = list[Transfer](), dict[str, str]()
     for name, path in files.items():
         found, size = there.get(name), path.stat().st_size
         if found is not None and found.bytes == size:
             content = _md5(path)
-            if content == found.etag or pairs.get(name) == (content, found.etag):
+            if content == found.etag or made.is_of(name, content, found.etag):
+                in_place[name] = found.etag
                 continue
-        todo.append(Transfer(str(path), target.key(name), size))
+        replaced = found.etag if found else ""
+        todo.append(Transfer(str(path), target.key(name), size, replaced=replaced))
     stale = sorted(target.key(name) for name in there if name not in files)
     source = "local frames"
     kept = len(files) - len(todo)
     return Plan(
-        "upload", source, target.url, tuple(todo), kept, len(there), tuple(stale), remove_stale
+        "upload",
+        source,
+        target.url,
+        tuple(todo),
+        kept,
+        len(there),
+        tuple(stale),
+        remove_stale,
+        in_place,
     )
 
 
@@ -86,10 +95,12 @@ def upload(bucket: Bucket, files: Mapping[str, Path], target: Location, plan: Pl
 
     async def send(transfer: Transfer) -> None:
         data = Path(transfer.source).read_bytes()
-        await obstore.put_async(bucket.store, transfer.target, data)
+        await obstore.put_async(bucket.uploads, transfer.target, data)
 
+    # Before anything goes up: a file that changes meanwhile does not pass for what was sent.
+    contents = {name: _md5(path) for name, path in files.items()}
     if plan.todo or plan.removed:
-        drop_receipt(bucket, target)
+        begin(bucket, target, plan, contents)
     connections = bucket.settings["connections"]
     with explained(bucket.name):
         concurrency.run(plan.todo, send, connections, "uploading", lambda one: one.bytes)
@@ -98,7 +109,7 @@ def upload(bucket: Bucket, files: Mapping[str, Path], target: Location, plan: Pl
     table = pa.table(
         {
             "path": pa.array(list(files), pa.string()),
-            "source_etag": pa.array(map(_md5, files.values()), pa.string()),
+            "source_etag": pa.array([contents[name] for name in files], pa.string()),
             "bytes": pa.array(sizes, pa.int64()),
         }
     )

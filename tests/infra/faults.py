@@ -1,6 +1,8 @@
 """A proxy on loopback that answers as S3 does on a bad day."""
 
+import hashlib
 import http.client
+import re
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,22 +11,33 @@ from urllib.parse import urlsplit
 SLOW_DOWN = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"""
 
+OBJECT = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
+TAG = re.compile(rb"[0-9a-f]{32}")
+
+
+def with_another_tag(entry):
+    tag = hashlib.md5(entry[0]).hexdigest().encode()
+    return TAG.sub(tag, entry[0])
+
 
 class Proxy:
     """Passes requests on to `target`; `fault(method, path)` may name what goes wrong instead.
 
     Faults: ``"503"`` refuses, ``"cut"`` drops the connection in the middle of the answer's body,
     ``"drop"`` drops it before any answer, ``"damage"`` changes a byte of what is sent, a number is
-    seconds of delay.
+    seconds of delay. With `pace`, bodies pass in ten pieces, so many seconds before each.
+
+    With `tags_say_nothing`, entity tags in listings are as under a KMS key: another for every
+    object, and no digest of its content.
 
     Attributes:
         requests: method and path of each.
         headers: of each.
     """
 
-    def __init__(self, target, fault):
+    def __init__(self, target, fault, pace=0.0, tags_say_nothing=False):
         self.target = urlsplit(target).netloc
-        self.fault = fault
+        self.fault, self.pace, self.tags_say_nothing = fault, pace, tags_say_nothing
         self.requests, self.headers = [], []
         proxy = self
 
@@ -61,7 +74,7 @@ class Proxy:
         self.requests.append((handler.command, handler.path))
         self.headers.append({name.lower(): value for name, value in handler.headers.items()})
         length = int(handler.headers.get("Content-Length") or 0)
-        body = handler.rfile.read(length)
+        body = b"".join(self.paced(length, handler.rfile.read))
         fault = self.fault(handler.command, handler.path)
         if isinstance(fault, int | float):
             time.sleep(fault)
@@ -76,7 +89,9 @@ class Proxy:
             handler.close_connection = True
             return
         elif fault == "damage":
-            body = body[:-1] + bytes([body[-1] ^ 1])
+            # In the middle: at its end a body may have the checksum, not content.
+            middle = len(body) // 2
+            body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
         connection = http.client.HTTPConnection(self.target, timeout=30)
         connection.putrequest(
             handler.command, handler.path, skip_host=True, skip_accept_encoding=True
@@ -86,6 +101,8 @@ class Proxy:
         connection.endheaders(body)
         answer = connection.getresponse()
         data = answer.read()
+        if self.tags_say_nothing and handler.command == "GET" and "list-type" in handler.path:
+            data = OBJECT.sub(with_another_tag, data)
         handler.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):
@@ -97,5 +114,17 @@ class Proxy:
             handler.wfile.write(data[: len(data) // 2])
             handler.close_connection = True
         elif handler.command != "HEAD":
-            handler.wfile.write(data)
+            left = memoryview(data)
+            for size in self.paced(len(data), int):
+                handler.wfile.write(left[:size])
+                left = left[size:]
         connection.close()
+
+    def paced(self, length, pass_on):
+        """What `pass_on` gives for each piece of a body, by its size."""
+        size = -(-length // 10) if self.pace else length
+        while length:
+            time.sleep(self.pace)
+            size = min(size, length)
+            yield pass_on(size)
+            length -= size

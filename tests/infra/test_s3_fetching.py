@@ -1,17 +1,20 @@
 """One large object to a file, against a real server."""
 
+import os
 import random
 import subprocess
 
+import obstore
 import pytest
 import seaweed
 from faults import Proxy
 from lab import connect
 
 from clapboard.problems import InputError
+from clapboard.s3 import bucket as buckets
 from clapboard.s3 import fetching
 from clapboard.s3.fetching import fetch
-from clapboard.s3.sources import Sources
+from clapboard.s3.sources import Sources, fetch_chapter
 from clapboard.sessions.recordings import Origin
 
 PARTS, PART = 20, 32_768
@@ -66,6 +69,23 @@ def test_cut_throttled_and_slow_answers_are_outlasted(bucket, video, server, tmp
     assert (tmp_path / "x.MP4").read_bytes() == DATA
 
 
+def test_a_slow_line_is_outlasted_and_a_silent_server_is_not(
+    bucket, video, server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(buckets, "SILENCE_SECONDS", 1)
+    monkeypatch.setattr(fetching, "PART_BYTES", len(DATA))
+    with Proxy(server.endpoint, lambda method, path: None, pace=0.25) as proxy:
+        slow = connect(bucket.name, proxy.endpoint, tries=0)
+        fetch(slow, video, tmp_path / "x.MP4")
+        obstore.put(slow.uploads, f"{video.key}.copy", DATA)
+    assert (tmp_path / "x.MP4").read_bytes() == bucket.read(f"{video.key}.copy") == DATA
+    with (
+        Proxy(server.endpoint, lambda method, path: None, pace=2) as proxy,
+        pytest.raises(InputError, match="goes on where it stopped"),
+    ):
+        fetch(connect(bucket.name, proxy.endpoint, tries=0), video, tmp_path / "y.MP4")
+
+
 def test_a_server_killed_in_the_middle_and_back(as_writer, tmp_path):
     if not seaweed.available():
         pytest.skip("no .infra/bin/weed: run `make test-infra`")
@@ -93,6 +113,8 @@ def test_a_server_killed_in_the_middle_and_back(as_writer, tmp_path):
 
 
 def test_a_full_disk_is_told_of_and_what_fits_is_kept(bucket, video, server, tmp_path):
+    if os.geteuid():
+        pytest.skip("mounting a small disk takes the rights of root")
     disk, page = tmp_path / "disk", 4096
     disk.mkdir()
 
@@ -112,6 +134,29 @@ def test_a_full_disk_is_told_of_and_what_fits_is_kept(bucket, video, server, tmp
         assert (disk / "x.MP4").read_bytes() == DATA
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.parametrize("tries", [0, 2])
+def test_a_chapter_is_tried_as_often_as_the_configuration_says(
+    bucket, video, server, tmp_path, monkeypatch, tries
+):
+    monkeypatch.setattr(fetching, "PART_BYTES", len(DATA))
+    origin = Origin(f"s3://{bucket.name}/{video.key}", video.bytes, video.etag)
+    left = iter(range(tries))
+
+    def fault(method, path):
+        return "cut" if next(left, None) is not None else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        settings = bucket.settings | {"endpoint": proxy.endpoint, "tries": tries}
+        fetch_chapter(origin, settings, tmp_path / "x.MP4")
+        assert (tmp_path / "x.MP4").read_bytes() == DATA
+    with Proxy(server.endpoint, lambda method, path: "503") as proxy:
+        settings = bucket.settings | {"endpoint": proxy.endpoint, "tries": tries}
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            fetch_chapter(origin, settings, tmp_path / "y.MP4")
+        # The client tries a request so often, and the fetch a part.
+        assert len(proxy.requests) == (tries + 1) ** 2
 
 
 def test_another_version_is_never_mixed_in(bucket, video, tmp_path):

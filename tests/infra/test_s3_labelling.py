@@ -150,6 +150,41 @@ def test_an_interrupted_run_has_no_receipt_and_goes_on_where_it_stopped(lab, ser
     assert read_receipt(lab.bucket, lab.data).facts["objects"] == 24
 
 
+def test_what_was_copied_is_not_copied_again_where_tags_say_nothing(lab, server):
+    def attempt(count, broken):
+        """A run whose copies fail after so many; those that have not."""
+        left = iter(range(count))
+
+        def fault(method, path):
+            copying = method == "PUT" and path.endswith(".jpg")
+            if copying and next(left, None) is not None:
+                passed.add(path)
+                return None
+            return "drop" if copying else None
+
+        passed = set()
+        with Proxy(server.endpoint, fault, tags_say_nothing=True) as proxy:
+            bucket = connect(lab.bucket.name, proxy.endpoint, tries=0, connections=1)
+            if broken:
+                with pytest.raises(InputError, match="goes on where it stopped"):
+                    run(lab, bucket)
+            else:
+                run(lab, bucket)
+        return passed
+
+    first = attempt(10, broken=True)
+    second = attempt(8, broken=True)
+    assert NAME not in lab.below(lab.data)
+    third = attempt(24, broken=False)
+    assert (len(first), len(second), len(third)) == (10, 8, 6)
+    assert len(first | second | third) == len(copies(lab)) == 24
+    assert not any("unfinished" in name for name in lab.below(lab.data))
+
+    lab.put("S1C2", 4, b"9 9")
+    assert len(attempt(24, broken=False)) == 1
+    assert copies(lab)["Training/BAGGING/S1C2000004.jpg"] == b"9 9"
+
+
 def test_throttling_drops_and_slowness_are_outlasted(lab, server):
     counts = {}
 

@@ -165,7 +165,7 @@ def test_what_is_damaged_on_the_way_up_is_refused(owner, member, server, way):
 
     with (
         Proxy(server.endpoint, fault) as proxy,
-        pytest.raises((InputError, obstore.exceptions.BaseError)),
+        pytest.raises((InputError, obstore.exceptions.BaseError), match="BadDigest"),
     ):
         upload(connect(NAME, proxy.endpoint, tries=1), way)
     assert seen

@@ -1,5 +1,7 @@
 """Frames up and down, against a real server."""
 
+import time
+
 import pytest
 import seaweed
 from faults import Proxy
@@ -7,7 +9,7 @@ from lab import connect
 
 from clapboard.problems import InputError
 from clapboard.s3.location import Location
-from clapboard.s3.receipt import NAME, read_receipt
+from clapboard.s3.receipt import BEGUN, NAME, read_receipt
 from clapboard.s3.syncing import download, local_frames, plan_download, plan_upload, upload
 
 
@@ -46,6 +48,18 @@ def send(bucket, folders, target, remove_stale=False):
     files = local_frames(folders)
     plan = plan_upload(bucket, files, target, remove_stale)
     return plan, upload(bucket, files, target, plan)
+
+
+def until_readable(bucket, key):
+    """Wait: a server that has just come back lists objects before it can give their content."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return bucket.read(key)
+        except InputError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
 
 
 def names(bucket, location):
@@ -110,6 +124,7 @@ def test_a_server_killed_in_mid_upload_and_back(folders, as_writer, tmp_path):
             with pytest.raises(InputError, match="goes on where it stopped"):
                 send(broken, folders, target)
         server.start()
+        until_readable(bucket, target.key(BEGUN))
         assert bucket.read(target.key(NAME)) is None
         plan, receipt = send(bucket, folders, target)
         assert plan.kept == 60 - len(plan.todo) >= 10
