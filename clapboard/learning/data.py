@@ -29,6 +29,7 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_epoch: int = 0,
+    shares: int = 1,
 ) -> tf.data.Dataset:
     """Endless (data, targets) batches, epoch after epoch, each in its own order.
 
@@ -43,6 +44,7 @@ def training_batches(
         batch_size: items per batch.
         seed: of the order.
         first_epoch: number of the first epoch given, counted from 0.
+        shares: equal parts that every batch must have, see `_filled_up`.
     """
     numbers = tf.range(len(items), dtype=tf.int64)
 
@@ -51,15 +53,19 @@ def training_batches(
         return tf.data.Dataset.from_tensor_slices(shuffled).batch(batch_size)
 
     epochs = tf.data.Dataset.counter(start=first_epoch)
-    return _with_data(epochs.flat_map(order), source, items, targets)
+    return _with_data(epochs.flat_map(order), source, items, targets, shares)
 
 
 def ordered_batches(
-    source: Source, items: NDArray[np.int64], targets: NDArray[np.int64], batch_size: int
+    source: Source,
+    items: NDArray[np.int64],
+    targets: NDArray[np.int64],
+    batch_size: int,
+    shares: int = 1,
 ) -> tf.data.Dataset:
     """(data, targets) batches in the order of the items, each once; see `training_batches`."""
     numbers = tf.data.Dataset.range(len(items)).batch(batch_size)
-    return _with_data(numbers, source, items, targets)
+    return _with_data(numbers, source, items, targets, shares)
 
 
 def _with_data(
@@ -67,9 +73,10 @@ def _with_data(
     source: Source,
     items: NDArray[np.int64],
     targets: NDArray[np.int64],
+    shares: int,
 ) -> tf.data.Dataset:
     def fetch(numbers: NDArray[np.int64]) -> tuple[NDArray, NDArray[np.int64], NDArray[np.bool_]]:
-        rows = items[numbers]
+        rows = _filled_up(items[numbers], shares)
         known = rows != NONE
         if known.all():
             data = source.fetch(rows.ravel())
@@ -87,3 +94,16 @@ def _with_data(
         return (data, known) if items.ndim > 1 else data, target
 
     return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(PREFETCHED_BATCHES)
+
+
+def _filled_up(rows: NDArray[np.int64], shares: int) -> NDArray[np.int64]:
+    """Items with as many of no frame behind them as make them so many equal shares.
+
+    Each device takes a share of a batch, and a convolution fails on an empty one.
+
+    Args:
+        rows: of the items of a batch, shape (items,) or (items, frames).
+        shares: one a device.
+    """
+    lacking = -len(rows) % shares
+    return np.concatenate([rows, np.full((lacking, *rows.shape[1:]), NONE, rows.dtype)])

@@ -70,12 +70,16 @@ def fit(
     if settings["tensorboard"]:
         folder = record.folder.parent / "tensorboard" / record.folder.name
         callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
+    shares = learner.distribute_strategy.num_replicas_in_sync
     batches = data.training_batches(
-        seen.source, seen.items, seen.targets, batch_size, settings["seed"], record.epoch
+        seen.source, seen.items, seen.targets, batch_size, settings["seed"], record.epoch, shares
     )
-    judged = data.ordered_batches(held_out.source, held_out.items, held_out.targets, batch_size)
-    if nodes.workers() > 1:
+    judged = data.ordered_batches(
+        held_out.source, held_out.items, held_out.targets, batch_size, shares
+    )
+    if shares > 1:
         nodes.build(learner, seen.items.ndim)
+    if nodes.workers() > 1:
         batches, judged = nodes.shared(batches), nodes.shared(judged)
     learner.fit(
         batches,

@@ -59,8 +59,20 @@ class FrameLoss(keras.losses.Loss):
         losses *= known * tf.gather(tf.constant(self._weights), index)
         if self._flicker:
             losses += self._flicker * _flicker(logs, known)
-        count = tf.maximum(tf.reduce_sum(known), 1.0)
-        return losses * tf.cast(tf.size(losses), tf.float32) / count
+        count = _on_each_device(tf.reduce_sum(known))
+        return tf.math.divide_no_nan(losses * tf.cast(tf.size(losses), tf.float32), count)
+
+
+def _on_each_device(count: tf.Tensor) -> tf.Tensor:
+    """The mean of a number over all devices that share a batch.
+
+    The mean over devices of what each divides by it is the mean over the frames of the batch, also
+    where one device has more of them than another.
+    """
+    device = tf.distribute.get_replica_context()
+    if device is None or device.num_replicas_in_sync == 1:
+        return count
+    return device.all_reduce(tf.distribute.ReduceOp.MEAN, count)
 
 
 def _flicker(logs: tf.Tensor, known: tf.Tensor) -> tf.Tensor:

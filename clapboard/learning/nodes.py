@@ -41,13 +41,16 @@ def _mean_of_all(values: Any, strategy: tf.distribute.Strategy, reduction: str) 
 def build(learner: keras.Model, item_axes: int) -> None:
     """Build a compiled model, so that no batch is needed for it.
 
+    On several GPUs Keras would take the mean of their shares of the first batch, and fail where one
+    is larger.
+
     Args:
         learner: compiled.
         item_axes: axes of the targets of a batch, 1 for frames, 2 for sequences.
     """
     data = [np.zeros([side or 1 for side in each.shape], each.dtype) for each in learner.inputs]
     targets = np.zeros(data[0].shape[:item_axes], np.int64)
-    with strategy().scope():
+    with learner.distribute_strategy.scope():
         learner._symbolic_build(data_batch=(tuple(data) if len(data) > 1 else data[0], targets))
     learner._maybe_symbolic_build = lambda *_, **__: None
 

@@ -22,7 +22,7 @@ from clapboard.problems import InputError, Problem
 OUTPUTS = ("model", "history", "curves", "summary")
 STATES = ("training", "fine-tuning")
 
-# Slurm gives a job no port of its own; two jobs on one node differ in their last digits.
+# Slurm gives a job no port of its own; two jobs on one node differ in the last digits of their ids.
 FIRST_PORT, PORTS = 20_000, 10_000
 
 STRAGGLER_SECONDS = 600
@@ -111,9 +111,13 @@ def _of_the_job() -> dict[str, str]:
 
 
 def addresses(nodes: Sequence[str], job: int) -> list[str]:
-    """Address and port of the worker on every node, by the order of the nodes."""
+    """Address and port of the worker on every node, by the order of the nodes.
+
+    All workers of a job have its port: one that counted with the node would be that of the next job
+    on the same node. Nodes that share an address, as those of a test do, have the ports after it.
+    """
     first = FIRST_PORT + job % PORTS
-    return [f"{address}:{first + rank}" for rank, address in enumerate(nodes)]
+    return [f"{node}:{first + nodes[:rank].count(node)}" for rank, node in enumerate(nodes)]
 
 
 def _nodes_of(job: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -17,6 +18,10 @@ from travelling import jobs
 
 # As a mark, since it is looked at before the results of one machine are made to compare with.
 pytestmark = pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing())
+
+# Of a training that is longer than the time of a job.
+EPOCHS = 90
+TARGET = " results/models/cnn/metrics.json"
 
 
 def ask(*command):
@@ -90,6 +95,49 @@ def test_a_node_that_shares_no_files_works_from_the_bucket(cluster, site):
     )
     assert jobs((node.folder / "screen").read_text()) == {"evaluate_model": 1, "all": 1}
     assert tables(node.results) == tables(site.local.results)
+
+
+def documented(beginning):
+    """The words of a command of docs/cluster.md."""
+    text = (REPOSITORY / "docs" / "cluster.md").read_text()
+    command = re.search(rf"^{beginning} (?:.*\\\n)*.*$", text, re.MULTILINE)[0]
+    return shlex.split(command.replace("\\\n", " "))
+
+
+def test_a_run_whose_time_is_over_hands_over_what_it_has(cluster, site):
+    """As the documents say it, but for numbers that this little cluster has."""
+    *submit, command = documented("sbatch")
+    assert submit[-1] == "--wrap"
+    assert any(word.startswith("--signal=B:INT@") for word in submit)
+    little = ["--cpus-per-task=2", "--mem=4000", "--time=3", "--signal=B:INT@90", "--wait"]
+    place = site.elsewhere()
+    site.bucket.delete([place.key("check/leakage.csv")])
+    slow = {"architecture": "cnn", "epochs": EPOCHS, "patience": EPOCHS, "batch_size": 1}
+    screens, machines = [], []
+    for name in ("one", "two"):
+        machine = site.machine(name, place, models={"cnn": slow})
+        machine.check_out()
+        # A limit that does not interfere, once there is little left to do.
+        longer = ["--time=30"] if machines else []
+        subprocess.run(
+            [*submit, command + TARGET, *little, *longer, "--output=screen"],
+            cwd=machine.folder,
+            env=os.environ | seaweed.WRITER,
+            check=bool(machines),
+            timeout=900,
+        )
+        screens.append((machine.folder / "screen").read_text())
+        machines.append(machine)
+    one, two = machines
+    done = one.epochs("cnn")
+    assert 0 < done < EPOCHS, screens[0][-3000:]
+    assert "stopping: SIGINT" in screens[0]
+    assert f"kept in {place.url}" in screens[0]
+    assert jobs(screens[0]) == {"check_leakage": 1, "train_model": 1}
+    assert "going on with models/cnn/training" in screens[1]
+    assert jobs(screens[1]) == {"train_model": 1, "evaluate_model": 1}, "what was finished stays so"
+    said = (two.results / "logs" / "train_model" / "cnn.log").read_text()
+    assert re.findall(r"^Epoch (\d+)/", said, re.MULTILINE)[0] == str(done + 1)
 
 
 def test_a_cancelled_job_and_a_dead_node_cost_only_time(cluster, local, tmp_path):

@@ -14,7 +14,6 @@ from labelled_set import make_labelled_set
 from project import REPOSITORY
 from slurm import free_port
 
-from clapboard.learning.workers import addresses
 from clapboard.settings.model_settings import Cnn, Lstm
 
 OUTPUTS = {"model": "model.keras", "history": "history.csv", "curves": "c.png", "summary": "s.txt"}
@@ -125,9 +124,3 @@ def test_sequences_are_learnt_by_both(tmp_path, data):
     assert len(losses(screens[0])) == 2
     assert losses(screens[0]) == losses(screens[1])
     assert (tmp_path / "model.keras").is_file()
-
-
-def test_every_job_and_node_has_an_address_of_its_own():
-    one, other = addresses(["10.0.0.1", "10.0.0.2"], 41), addresses(["10.0.0.1", "10.0.0.2"], 42)
-    assert one == ["10.0.0.1:20041", "10.0.0.2:20042"]
-    assert set(one).isdisjoint(other)

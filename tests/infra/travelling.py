@@ -1,6 +1,7 @@
 """The little project of the workflow's tests with everything in a bucket, for many machines."""
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from project import REPOSITORY, Project
 
 from clapboard.s3.location import Location
 
+CHECKED_OUT = ["Snakefile", "workflow", "profiles", ".venv"]
 CLAPBOARD = "import sys; from clapboard.cli import main; sys.exit(main())"
 STORAGE = {"dataset": {"storage": "shards"}}
 
@@ -74,6 +76,16 @@ class Machine:
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
 
+    def check_out(self):
+        """Let the commands of the documents, which name files of the repository, run here."""
+        for name in CHECKED_OUT:
+            (self.folder / name).symlink_to(REPOSITORY / name)
+
+    def epochs(self, model):
+        """How many epochs an unfinished training of a model has."""
+        state = self.results / "models" / model / "training" / "state.json"
+        return len(json.loads(state.read_text())["history"]) if state.exists() else 0
+
     def forget(self):
         """Empty the machine but for what is in the repository."""
         for name in ("results", ".snakemake"):
@@ -98,10 +110,28 @@ class Site:
         self.fetched_by_plan = list(self.first.results.glob("sources/*/*/videos/*/*"))
         self.made = self.first.snakemake()
 
-    def machine(self, name, **sections):
-        """A new empty machine with the repository, configuration and table only."""
+    def machine(self, name, place=None, **sections):
+        """A new empty machine with the repository, configuration and table only.
+
+        Args:
+            name: of its folder.
+            place: of its results in the bucket; None: that of the site.
+            sections: of its configuration.
+        """
         folder = self.folder / f"{name}-{uuid.uuid4().hex[:4]}"
-        return Machine(folder, self.rows, self.server.endpoint, self.place.url, **sections)
+        results = (place or self.place).url
+        return Machine(folder, self.rows, self.server.endpoint, results, **sections)
+
+    def elsewhere(self):
+        """A place in the bucket that has all that the site's has, for tests that add to it."""
+        place = Location(self.bucket.name, f"{self.prefix}-{uuid.uuid4().hex[:6]}/results/")
+        for found in self.bucket.objects(self.place.prefix):
+            self.bucket.control.copy_object(
+                Bucket=self.bucket.name,
+                CopySource={"Bucket": self.bucket.name, "Key": found.key},
+                Key=place.key(self.place.name(found.key)),
+            )
+        return place
 
     def key(self, name):
         return self.place.key(name)

@@ -45,3 +45,14 @@ def test_workers_that_hang_end_before_the_job_does_and_it_is_said(cluster, left)
 def test_workers_that_end_in_time_are_waited_for(cluster, tmp_path, left):
     workers.start(2, cluster(left, f"sleep 2; touch {tmp_path}/done"))
     assert (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize("other", [["n1", "n2"], ["n2", "n3"], ["n2", "n1"]])
+def test_two_jobs_never_want_one_port_of_a_node(other):
+    one = workers.addresses(["n1", "n2"], 41)
+    assert one == ["n1:20041", "n2:20041"]
+    assert set(one).isdisjoint(workers.addresses(other, 42))
+
+
+def test_workers_on_one_address_have_ports_of_their_own():
+    assert workers.addresses(["n1", "n2", "n1"], 41) == ["n1:20041", "n2:20041", "n1:20042"]
