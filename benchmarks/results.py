@@ -56,7 +56,9 @@ def report(study: Study, seeds: Sequence[int]) -> str:
                 ]
             )
         per_subject.append([model, *(f"{value:.3f}" for value in values[:, 0])])
-    rows += [[name, "", *_means(values), "", ""] for name, values in _rivals(study, seeds).items()]
+    for name, values in _rivals(study, seeds).items():
+        rows.append([name, "", *_means(values), "", ""])
+        per_subject.append([name, *(f"{value:.3f}" for value in values[:, 0])])
     columns = ["model", "seeds", *SHOWN, "spread of accuracy", "accuracy by seed"]
     called = [(study.names or {}).get(subject, subject) for subject in study.subjects()]
     parts = [table(columns, rows), table(["accuracy", *called], per_subject)]

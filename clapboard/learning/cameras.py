@@ -27,8 +27,8 @@ def measure_fusion(
         predictions: ``predictions.parquet`` of a model, several where subjects were left out.
         syncs: the JSON of `find_clap` by recording: where on the common clock it is.
         output: written; JSON with the figures of each camera by itself, of all cameras as they are,
-            and of all together, as in ``metrics.json`` with intervals over subjects, and the paired
-            difference.
+            and of all together: figures with intervals over subjects (recordings, where there is
+            one subject), baselines, each class and subject; and the paired difference.
         seed: of the intervals.
         background: label of the class for unlabelled frames; with it, all figures stand a second
             time without that class.
@@ -39,18 +39,22 @@ def measure_fusion(
     # All frames are heard, those of classes that nothing could have learnt are not counted.
     together = replace(judged, model=fused(judged.model, claps)).learnable()
     apart = judged.learnable()
-    cameras = apart.model.frames["camera"]
+    cameras, unit = apart.model.frames["camera"], reporting.resampled(apart)
 
     def side_figures(side: reporting.Side) -> dict[str, Any]:
         return {
-            "together": _figures(together, side, seed),
-            "apart": _figures(apart, side, seed),
+            "together": _figures(together, unit, side, seed),
+            "apart": _figures(apart, unit, side, seed),
             "cameras": {
-                str(camera): _figures(apart.chosen((cameras == camera).to_numpy()), side, seed)
+                str(camera): _figures(
+                    apart.chosen((cameras == camera).to_numpy()), unit, side, seed
+                )
                 for camera in sorted(cameras.unique())
             },
             "accuracy_above_apart": protocol.compared(
-                protocol.tallies(together.model, side), protocol.tallies(apart.model, side), seed
+                protocol.tallies(together.model, side, unit),
+                protocol.tallies(apart.model, side, unit),
+                seed,
             ),
         }
 
@@ -58,13 +62,11 @@ def measure_fusion(
         output,
         {
             "untrainable": judged.untrainable(),
+            "interval_over": unit,
             **reporting.both_sides(side_figures, judged.classes, background),
         },
     )
 
 
-def _figures(judged: Judged, side: reporting.Side, seed: int) -> dict[str, Any]:
-    return {
-        "frames": len(judged.model.true),
-        **reporting.figures(judged, "subject", seed, side),
-    }
+def _figures(judged: Judged, unit: str, side: reporting.Side, seed: int) -> dict[str, Any]:
+    return {"frames": len(judged.model.true), **reporting.figures(judged, unit, seed, side)}

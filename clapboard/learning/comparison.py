@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from clapboard import artifacts
@@ -18,8 +19,10 @@ from clapboard.learning.answers import Judged, read_answers
 from clapboard.learning.folds import natural_order
 from clapboard.learning.pictures import draw_bars
 from clapboard.learning.protocol import MEASURES, Tally
+from clapboard.learning.reporting import MEAN_PRECISION
 
 COMPARED = ("accuracy", "f1@50")
+COLUMNS = (*MEASURES, MEAN_PRECISION)
 
 
 def summarise_folds(
@@ -38,7 +41,8 @@ def summarise_folds(
         summary: written; JSON with every subject's figures, their mean, spread (standard
             deviation), 95 % interval of the mean over subjects, the baselines' means, the paired
             differences, and every class over all subjects.
-        table: written; the same as CSV, one row per subject, then one per mean and baseline.
+        table: written; the same as CSV: for the model and every baseline one row per subject and
+            one for their mean, for the model its spread and interval, too.
         seed: of the intervals.
         background: label of the class for unlabelled frames; with it, all figures stand a second
             time without that class.
@@ -64,7 +68,7 @@ def summarise_folds(
             **figures,
         },
     )
-    artifacts.write_csv(table, ["background", "subject", "frames", *MEASURES], rows)
+    artifacts.write_csv(table, ["background", "answers", "subject", "frames", *COLUMNS], rows)
     if confusion is not None:
         plots.confusion_matrix(protocol.tally(judged.model).confusion, classes, confusion)
     if bars is not None:
@@ -74,36 +78,59 @@ def summarise_folds(
 def _over_folds(judged: Judged, seed: int, side: reporting.Side) -> dict[str, Any]:
     """Figures of every subject and over all, one class left out or none."""
     parts = reporting.tallies(judged, side)
-    model = parts.pop("model")
+    model = parts["model"]
     subjects = natural_order(model)
-    figures = {subject: protocol.measures(model[subject]) for subject in subjects}
-    values = _values(model, subjects)
+    precise = _precision(judged, subjects, side)
+    values = np.column_stack([_values(model, subjects), precise])
     low, high = bootstrap(lambda chosen: _mean(values[chosen]), len(subjects), seed)
     rows = {"mean": _mean(values), "spread": _spread(values), "low": low, "high": high}
+    rivals = {name: part for name, part in parts.items() if name != "model"}
+    each = reporting.each(parts)
+    for subject, value in zip(subjects, precise, strict=True):
+        each[subject][MEAN_PRECISION] = protocol.number(value)
     return {
         "frames": int(sum(part.confusion.sum() for part in model.values())),
         **{name: _named(row) for name, row in rows.items()},
         "pooled": protocol.measures(protocol.summed(model.values())),
-        "baselines": {name: _named(_mean(_values(part, subjects))) for name, part in parts.items()},
+        "baselines": {
+            name: _named(_mean(_values(part, subjects))) for name, part in rivals.items()
+        },
         "accuracy_above": {
-            name: protocol.compared(model, part, seed) for name, part in parts.items()
+            name: protocol.compared(model, part, seed) for name, part in rivals.items()
         },
-        "per_class": reporting.per_class(model, judged, seed, side),
-        "subjects": {
-            subject: {"frames": model[subject].confusion.sum(), **figures[subject]}
-            for subject in subjects
-        },
+        "per_class": reporting.per_class(parts, judged, seed, side),
+        "subjects": {subject: each[subject] for subject in subjects},
     }
 
 
+def _precision(judged: Judged, subjects: Sequence[str], side: reporting.Side) -> np.ndarray:
+    """Mean average precision of every subject, shape (subjects,)."""
+    owner = judged.model.frames["subject"]
+    return np.array(
+        [
+            reporting.mean_average_precision(
+                judged.model.chosen((owner == subject).to_numpy()), side
+            )
+            for subject in subjects
+        ]
+    )
+
+
 def _rows(figures: Mapping[str, Any]) -> list[list[Any]]:
-    """Rows of the table: subject, frames, `MEASURES`."""
-    means = {name: figures[name] for name in ("mean", "spread", "low", "high")}
-    named = means | figures["baselines"]
+    """Rows of the table: whose answers, subject, frames, `COLUMNS`."""
+    subjects = figures["subjects"]
+    rows = [["model", name, each["frames"], each] for name, each in subjects.items()]
+    rows += [["model", name, "", figures[name]] for name in ("mean", "spread", "low", "high")]
+    for rival, mean in figures["baselines"].items():
+        rows += [
+            [rival, name, each["frames"], each["baselines"][rival]]
+            for name, each in subjects.items()
+        ]
+        rows.append([rival, "mean", "", mean])
     return [
-        [name, int(each["frames"]), *(each[measure] for measure in MEASURES)]
-        for name, each in figures["subjects"].items()
-    ] + [[name, "", *each.values()] for name, each in named.items()]
+        [whose, name, int(frames) if frames != "" else "", *map(each.get, COLUMNS)]
+        for whose, name, frames, each in rows
+    ]
 
 
 def _untrainable(whole: Judged) -> dict[str, dict[str, int]]:
@@ -127,18 +154,24 @@ def compare_models(
     Args:
         predictions: the ``predictions.parquet`` of every model (several where subjects are left
             out), by the model's name.
-        comparison: written; CSV, one row per pair: mean over subjects of the difference in
-            accuracy and in F1@50, with 95 % interval and p value (see `protocol.compared`).
-        boxes: written; frame accuracy of every subject as a picture, one box per model and
+        comparison: written; CSV, one row per pair: mean over subjects (recordings, where there is
+            one subject) of the difference in accuracy and in F1@50, with 95 % interval and p value
+            (see `protocol.compared`).
+        boxes: written; frame accuracy of each of these as a picture, one box per model and
             baseline.
         seed: of intervals and tests.
         background: label of the class for unlabelled frames; with it, every row stands a second
             time without that class. The picture leaves it out.
+
+    Raises:
+        ValueError: two models were not measured on the same frames.
     """
     judged = {name: read_answers(files).learnable() for name, files in predictions.items()}
-    classes = next(iter(judged.values())).classes
+    _same_frames(judged)
+    first = next(iter(judged.values()))
+    classes, unit = first.classes, reporting.resampled(first)
     found = {
-        name: {model: reporting.tallies(one, side) for model, one in judged.items()}
+        name: {model: reporting.tallies(one, side, unit) for model, one in judged.items()}
         for name, side in reporting.sides(classes, background).items()
     }
     rows = [
@@ -150,6 +183,23 @@ def compare_models(
     columns = ["background", "model", "against", "measure", "difference", "low", "high", "p_value"]
     artifacts.write_csv(comparison, columns, rows)
     _draw_boxes(found.get("without", found["with"]), boxes)
+
+
+def _same_frames(judged: Mapping[str, Judged]) -> None:
+    """Refuse models that were asked about other frames, or told other labels."""
+    asked = {
+        name: one.model.frames[["recording", "frame"]].assign(true=one.model.true)
+        for name, one in judged.items()
+    }
+    (name, first), *others = asked.items()
+    for other, frames in others:
+        differing = pd.concat([first, frames]).drop_duplicates(keep=False)
+        if len(differing):
+            recording, frame, _ = differing.iloc[0]
+            raise ValueError(
+                f"{name} and {other} were not measured on the same frames, for example "
+                f"{recording} frame {frame}"
+            )
 
 
 def _pairs(
@@ -165,7 +215,7 @@ def _pairs(
 
 
 def _draw_boxes(models: Mapping[str, Mapping[str, dict[str, Tally]]], picture: str | Path) -> None:
-    """A box per model and per baseline of the first model, over subjects who have frames."""
+    """A box per model and per baseline of the first model, over the units that have frames."""
     shown = {model: parts["model"] for model, parts in models.items()}
     first = next(iter(models.values()))
     shown |= {_called(name): parts for name, parts in first.items() if name != "model"}
@@ -189,7 +239,7 @@ def _values(parts: Mapping[str, Tally], subjects: Sequence[str]) -> np.ndarray:
 
 
 def _named(values: np.ndarray) -> dict[str, float | None]:
-    return {name: protocol.number(value) for name, value in zip(MEASURES, values, strict=True)}
+    return {name: protocol.number(value) for name, value in zip(COLUMNS, values, strict=False)}
 
 
 def _mean(values: ArrayLike) -> np.ndarray[Any, Any]:

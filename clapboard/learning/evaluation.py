@@ -57,7 +57,8 @@ def evaluate(
         shards: manifest of every recording's shard, to read pictures from those.
 
     Raises:
-        InputError: there is no test frame, or frames cannot be read.
+        InputError: there is no test frame, none of a class that Training shows, or frames cannot
+            be read.
     """
     devices.prepare(settings["seed"], threads)
     classes = read_classes(labels)
@@ -66,7 +67,7 @@ def evaluate(
     )
     test = examples[examples["split"] == "Test"].reset_index(drop=True)
     training = examples[examples["split"] == "Training"].reset_index(drop=True)
-    refuse(_check(test, str(manifest)))
+    refuse(_check(test, training, str(manifest)))
 
     network = load(model, settings)
     probabilities = recognise(network, make_inputs(test, settings, threads, features, True))
@@ -74,13 +75,19 @@ def evaluate(
     artifacts.write_parquet(predictions, answer_table(judged), {"classes": classes})
     figures, counts = report(judged, settings["seed"], background)
     artifacts.write_json(metrics, figures)
-    wanted = {"confusion": confusion, **(pictures or {})}
-    draw(wanted, test, probabilities, classes, figures, counts)
+    wanted, counted = {"confusion": confusion, **(pictures or {})}, judged.trainable
+    shown = test[counted].reset_index(drop=True)
+    draw(wanted, shown, probabilities[counted], classes, figures, counts)
 
 
-def _check(test: pd.DataFrame, manifest: str) -> list[Problem]:
-    if not test.empty:
+def _check(test: pd.DataFrame, training: pd.DataFrame, manifest: str) -> list[Problem]:
+    if test["label"].isin(training["label"]).any():
         return []
+    if not test.empty:
+        named = ", ".join(sorted(test["subject"].unique()))
+        message = f"Training shows none of the procedures of {named}, so nothing can be said"
+        remedy = "Leave these recordings out, or add somebody who shows the same procedures."
+        return [Problem("no-learnable-frame", message, remedy, file=manifest, column="label")]
     return [
         Problem(
             "no-test-frame",

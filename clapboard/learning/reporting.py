@@ -17,6 +17,8 @@ from clapboard.learning.protocol import Answers, Tally
 Side = int | None
 """The class that a set of figures leaves out, the background; None: none."""
 
+MEAN_PRECISION = "mean_average_precision"
+
 
 def report(
     judged: Judged, seed: int, background: str = ""
@@ -36,8 +38,7 @@ def report(
         A mapping for JSON, and counts of shape (classes, classes).
     """
     counted = judged.learnable()
-    test = counted.model.frames
-    unit = "subject" if test["subject"].nunique() > 1 else "recording"
+    test, unit = counted.model.frames, resampled(counted)
     content = {
         "split": "Test",
         "frames": len(test),
@@ -49,13 +50,18 @@ def report(
         **both_sides(
             lambda side: {
                 **figures(counted, unit, seed, side),
-                "per_recording": _each(protocol.tallies(counted.model, side, "recording")),
+                "per_recording": each(tallies(counted, side, "recording")),
             },
             judged.classes,
             background,
         ),
     }
     return content, protocol.tally(counted.model).confusion
+
+
+def resampled(judged: Judged) -> str:
+    """What intervals over these frames resample: ``subject``, or ``recording`` of a single one."""
+    return "subject" if judged.model.frames["subject"].nunique() > 1 else "recording"
 
 
 def sides(classes: Sequence[str], background: str) -> dict[str, Side]:
@@ -83,21 +89,20 @@ def figures(judged: Judged, unit: str, seed: int, side: Side) -> dict[str, Any]:
         side: the class to leave out.
     """
     parts = tallies(judged, side, unit)
-    model = parts.pop("model")
+    model, rivals = parts["model"], {name: part for name, part in parts.items() if name != "model"}
     total = protocol.summed(model.values())
-    precise = average_precision(judged.model, side)
-    mean = float(np.nanmean(precise)) if not np.isnan(precise).all() else float("nan")
+    mean = mean_average_precision(judged.model, side)
     return {
-        "model": protocol.measures(total) | {"mean_average_precision": protocol.number(mean)},
+        "model": protocol.measures(total) | {MEAN_PRECISION: protocol.number(mean)},
         "intervals": protocol.intervals(list(model.values()), seed),
         "baselines": {
-            name: protocol.measures(protocol.summed(part.values())) for name, part in parts.items()
+            name: protocol.measures(protocol.summed(part.values())) for name, part in rivals.items()
         },
         "accuracy_above": {
-            name: protocol.compared(model, part, seed) for name, part in parts.items()
+            name: protocol.compared(model, part, seed) for name, part in rivals.items()
         },
-        "per_class": per_class(model, judged, seed, side),
-        "per_subject": _each(protocol.tallies(judged.model, side)),
+        "per_class": per_class(parts, judged, seed, side),
+        "per_subject": each(tallies(judged, side)),
     }
 
 
@@ -110,27 +115,43 @@ def tallies(judged: Judged, side: Side, unit: str = "subject") -> dict[str, dict
 
 
 def per_class(
-    parts: Mapping[str, Tally], judged: Judged, seed: int, side: Side
-) -> dict[str, protocol.Figures]:
-    """Figures of every class, with the interval of its F1 and its average precision.
+    parts: Mapping[str, Mapping[str, Tally]], judged: Judged, seed: int, side: Side
+) -> dict[str, dict[str, Any]]:
+    """Figures of every class, with the interval of its F1, its average precision, and baselines.
 
     Args:
-        parts: tallies of the model by the unit that is resampled.
+        parts: what `tallies` gives, by the unit that is resampled.
         judged: the frames that they count.
         seed: of the interval.
         side: the class that is left out.
     """
-    stacked = np.array([part.confusion for part in parts.values()])
-    ends = bootstrap(lambda chosen: metrics.f1(stacked[chosen].sum(axis=0)), len(parts), seed)
+    model = parts["model"]
+    stacked = np.array([part.confusion for part in model.values()])
+    ends = bootstrap(lambda chosen: metrics.f1(stacked[chosen].sum(axis=0)), len(model), seed)
     values = average_precision(judged.model, side)
-    found = protocol.per_class(protocol.summed(parts.values()), judged.classes)
+    counted = {
+        name: protocol.per_class(protocol.summed(part.values()), judged.classes)
+        for name, part in parts.items()
+    }
+    found: dict[str, dict[str, Any]] = {
+        label: dict(figures) for label, figures in counted.pop("model").items()
+    }
     for label, value, low, high in zip(judged.classes, values, *ends, strict=True):
         found[label]["average_precision"] = protocol.number(value)
         found[label]["f1_low"] = protocol.number(low)
         found[label]["f1_high"] = protocol.number(high)
+        found[label]["baselines"] = {name: rival[label] for name, rival in counted.items()}
     if side is not None:
         del found[judged.classes[side]]
     return found
+
+
+def mean_average_precision(answers: Answers, side: Side) -> float:
+    """Mean of `average_precision` over the classes shown; nan where there are no probabilities."""
+    if not answers.probabilities.size:
+        return float("nan")
+    values = average_precision(answers, side)
+    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
 
 
 def average_precision(answers: Answers, side: Side) -> NDArray[np.float64]:
@@ -139,8 +160,14 @@ def average_precision(answers: Answers, side: Side) -> NDArray[np.float64]:
     return metrics.average_precision(answers.true[counted], answers.probabilities[counted])
 
 
-def _each(parts: Mapping[str, Tally]) -> dict[str, protocol.Figures]:
+def each(parts: Mapping[str, Mapping[str, Tally]]) -> dict[str, dict[str, Any]]:
+    """Frames and measures of the model for every unit of `tallies`, with those of the baselines."""
+    rivals = {name: part for name, part in parts.items() if name != "model"}
     return {
-        name: {"frames": float(tally.confusion.sum()), **protocol.measures(tally)}
-        for name, tally in parts.items()
+        unit: {
+            "frames": float(tally.confusion.sum()),
+            **protocol.measures(tally),
+            "baselines": {name: protocol.measures(part[unit]) for name, part in rivals.items()},
+        }
+        for unit, tally in parts["model"].items()
     }

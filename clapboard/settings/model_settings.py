@@ -226,11 +226,13 @@ class Gru(Recurrent):
 
 
 class Tcn(Sequence):
-    """Dilated temporal convolutions in stages over whole recordings (MS-TCN)."""
+    """Dilated temporal convolutions in stages over recordings of up to `window` frames (MS-TCN)."""
 
     architecture: Literal["tcn"] = Field(description="`tcn`: temporal convolutions.")
     window: Annotated[int, Field(ge=2, le=1_000_000), NotBoolean] = Field(
-        default=4096, description="Longest sequence; longer recordings are cut into such pieces."
+        default=4096,
+        description="Longest sequence; longer recordings are cut into such pieces, for memory "
+        "grows with it. More than the longest recording has: whole recordings.",
     )
     stages: Annotated[int, Field(ge=1, le=8), NotBoolean] = Field(
         default=4, description="Networks in a row, each correcting the one before."

@@ -8,7 +8,7 @@ from labelled_set import LABELS, make_labelled_set
 from clapboard import artifacts
 from clapboard.evaluation import metrics
 from clapboard.learning import baselines, protocol
-from clapboard.learning.answers import answer_table, judge
+from clapboard.learning.answers import Judged, answer_table, judge
 from clapboard.learning.comparison import compare_models, summarise_folds
 from clapboard.learning.fusion import fused
 from clapboard.learning.manifest import balanced_weights, class_counts, read_classes, read_examples
@@ -216,10 +216,16 @@ def test_folds_are_summed_up_with_and_without_background(tmp_path, folds):
         assert found["per_class"]["CPR (BREATH)"]["support"] == 16
     assert summary["mean"] != summary["without_background"]["mean"]
     assert "BAGGING" not in summary["without_background"]["per_class"]
-    table = pd.read_csv(written[1])
-    names = ["S3", "S4", "mean", "spread", "low", "high", *BASELINES]
-    assert table["subject"].tolist() == names * 2
-    assert table["background"].tolist() == ["with"] * len(names) + ["without"] * len(names)
+    table = pd.read_csv(written[1]).set_index(["background", "answers", "subject"])
+    names = [("model", name) for name in ("S3", "S4", "mean", "spread", "low", "high")]
+    names += [(rival, name) for rival in BASELINES for name in ("S3", "S4", "mean")]
+    assert table.index.tolist() == [(side, *name) for side in ("with", "without") for name in names]
+    table = table.sort_index()
+    assert (table.loc[("with", "nearest_neighbour")]["accuracy"] == 1).all()
+    precise = table.loc[("with", "model")]["mean_average_precision"]
+    assert precise["mean"] == pytest.approx((precise["S3"] + precise["S4"]) / 2)
+    assert precise["low"] <= precise["mean"] <= precise["high"]
+    assert summary["mean"]["mean_average_precision"] == pytest.approx(precise["mean"])
     assert bars.read_bytes().startswith(b"\x89PNG")
 
 
@@ -247,6 +253,35 @@ def test_comparison_leaves_out_what_nothing_could_have_learnt(tmp_path, folds):
     summarise_folds(folds["good"], tmp_path / "s.json", tmp_path / "s.csv", seed=1)
     mean = artifacts.read_json(tmp_path / "s.json")["mean"]["accuracy"]
     assert found == pytest.approx(mean - 1)
+
+
+def test_one_subject_is_compared_recording_by_recording(tmp_path):
+    both = [timeline("S1", 4).assign(recording=f"S1C{n}", camera=f"C{n}") for n in (1, 2)]
+    frames = pd.concat(both, ignore_index=True).assign(frame=[1, 2, 3, 4] * 2)
+    true, files = np.array([0, 0, 1, 1] * 2), {}
+    for name, said in (("good", [0, 0, 1, 1]), ("bad", [0, 1, 1, 0])):
+        model = Answers(frames, true, np.array(said * 2), np.eye(3)[said * 2], 3)
+        rivals = dict.fromkeys(baselines.NAMES, model)
+        judged = Judged(model, rivals, np.ones(8, bool), tuple(LABELS))
+        files[name] = [tmp_path / f"{name}.parquet"]
+        artifacts.write_parquet(files[name][0], answer_table(judged), {"classes": LABELS})
+    compare_models(files, tmp_path / "c.csv", tmp_path / "boxes.png", seed=1)
+    rows = pd.read_csv(tmp_path / "c.csv").set_index(["measure", "model", "against"])
+    row = rows.loc[("accuracy", "good", "bad")]
+    assert row["low"] == row["difference"] == row["high"] == 0.5
+    assert row["p_value"] == 0.5  # of two recordings: two of four sign patterns are as far from 0
+
+
+def test_models_of_other_frames_are_not_compared(tmp_path, folds):
+    table, metadata = artifacts.read_parquet(folds["bad"]["S3"])
+    frames = table["frame"].to_numpy().copy()
+    frames[0] += 1000
+    moved = table.set_column(table.column_names.index("frame"), "frame", [frames])
+    artifacts.write_parquet(tmp_path / "moved.parquet", moved, metadata)
+    other = [tmp_path / "moved.parquet", folds["bad"]["S4"]]
+    files = {"good": list(folds["good"].values()), "bad": other}
+    with pytest.raises(ValueError, match=r"good and bad .* same frames, for example S3C1 frame"):
+        compare_models(files, tmp_path / "c.csv", tmp_path / "boxes.png", seed=1)
 
 
 def test_undefined_differences_are_empty_and_of_no_subject():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from labelled_set import LABELS, make_labelled_set
 
@@ -173,6 +174,20 @@ def test_no_test_frame_is_refused(tmp_path, trained):
     out.mkdir()
     (out / "model.keras").write_bytes((trained / "model.keras").read_bytes())
     with pytest.raises(InputError, match="no-test-frame"):
+        evaluate(data, out)
+
+
+def test_subject_who_shows_only_what_nobody_else_shows_is_refused_by_name(tmp_path, trained):
+    data = make_labelled_set(tmp_path)
+    manifest = data / "manifest.parquet"
+    table, metadata = artifacts.read_parquet(manifest)
+    split, label = table["split"].to_pylist(), table["label"].to_pylist()
+    alone = [(one == "Test") == (name == "SWAB") for one, name in zip(split, label, strict=True)]
+    artifacts.write_parquet(manifest, table.filter(pa.array(alone)), metadata)
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "model.keras").write_bytes((trained / "model.keras").read_bytes())
+    with pytest.raises(InputError, match="none of the procedures of S4"):
         evaluate(data, out)
 
 

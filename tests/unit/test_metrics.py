@@ -6,6 +6,7 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+from sklearn.calibration import calibration_curve
 
 from clapboard.evaluation import metrics
 
@@ -120,6 +121,18 @@ def test_calibration_error_agrees_with_its_definition(seed, bins):
         inside = (confidence > low) & (confidence <= low + 1 / bins)
         if inside.any():
             expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert _error(true, probabilities, bins) == pytest.approx(expected, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 20))
+def test_calibration_error_agrees_with_scikit_learns_curve(seed, bins):
+    random = np.random.default_rng(seed)
+    true, probabilities = random.integers(0, 3, 50), random.dirichlet(np.ones(3), 50)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == true
+    accuracy, meant = calibration_curve(right, confidence, n_bins=bins, strategy="uniform")
+    inside = np.histogram(confidence, np.linspace(0, 1, bins + 1))[0]
+    expected = np.average(np.abs(accuracy - meant), weights=inside[inside > 0])
     assert _error(true, probabilities, bins) == pytest.approx(expected, abs=1e-9)
 
 

@@ -1,7 +1,7 @@
 """Segment measures: the published reference's numbers, definitions, degenerate timelines."""
 
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from clapboard.evaluation.timelines import Matches, Segment, edit_score, match_segments, segments
 
+pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=40)
 timelines = st.lists(st.integers(0, 3), max_size=40).map(lambda values: np.array(values, np.int64))
 
 
@@ -49,6 +50,21 @@ def test_edit_score_is_the_levenshtein_distance(true, predicted):
     expected = 1 - _distance(one, two) / longer if longer else 1
     assert edit_score(one, two) == pytest.approx(expected, abs=1e-9)
     assert edit_score(one, two) == edit_score(two, one)
+
+
+@settings(deadline=None)
+@given(pairs, st.sampled_from([None, 0]), st.sampled_from([0.1, 0.25, 0.5]))
+def test_matches_are_those_of_the_published_rule(both, background, overlap):
+    true, predicted = (np.array([pair[side] for pair in both], np.int64) for side in (0, 1))
+    wanted, found = (segments(timeline, background) for timeline in (true, predicted))
+    expected = _matches(_runs(true, background), _runs(predicted, background), overlap)
+    matches = match_segments(wanted, found, overlap)
+    assert matches == expected
+    count = 2 * expected.hits + expected.invented + expected.missed
+    if count:
+        assert matches.f1 == pytest.approx(2 * expected.hits / count, abs=1e-9)
+    else:
+        assert np.isnan(matches.f1)
 
 
 def test_flicker_costs_segments_but_hardly_any_frames():
@@ -94,3 +110,26 @@ def _distance(one, two):
         return min(replaced, distance(i - 1, j) + 1, distance(i, j - 1) + 1)
 
     return distance(len(one), len(two))
+
+
+def _runs(timeline, background):
+    """Label and frames of every run, by frame numbers."""
+    numbered = groupby(enumerate(timeline.tolist()), lambda pair: pair[1])
+    runs = [(label, {frame for frame, _ in run}) for label, run in numbered]
+    return [(label, frames) for label, frames in runs if label != background]
+
+
+def _matches(true, predicted, overlap):
+    """Each predicted run looks at the true one of its label that it shares most with (Lea 2017)."""
+    taken, invented = set(), 0
+    for label, frames in predicted:
+        shares = [
+            len(frames & other) / len(frames | other) if name == label else 0
+            for name, other in true
+        ]
+        best = int(np.argmax(shares)) if shares else -1
+        if shares and shares[best] >= overlap and best not in taken:
+            taken.add(best)
+        else:
+            invented += 1
+    return Matches(len(taken), invented, len(true) - len(taken))
