@@ -16,6 +16,8 @@ from clapboard.evaluation.timelines import segments
 from clapboard.learning.windows import stretches
 
 GAP = 2.5
+BLOCK = 16_384
+"""Frames whose copies in double precision are in memory at the same time."""
 FLOOR = 1e-6
 """Lowest probability, so that one frame cannot forbid a class."""
 
@@ -74,10 +76,16 @@ def median(probabilities: NDArray[np.floating], width: int) -> NDArray[np.int64]
     """
     frames, classes = probabilities.shape
     width = min(width, 2 * frames - 1)
-    votes = np.eye(classes)[probabilities.argmax(axis=1)]
-    around = uniform_filter1d(votes, width, axis=0, mode="constant")
-    mean = uniform_filter1d(probabilities.astype(np.float64), width, axis=0, mode="constant")
-    return (np.round(around * width) + mean / 2).argmax(axis=1)
+    timeline = np.empty(frames, np.int64)
+    for start in range(0, frames, BLOCK):
+        first, stop = max(start - width, 0), min(start + BLOCK, frames)
+        near = probabilities[first : stop + width].astype(np.float64)
+        votes = np.eye(classes)[near.argmax(axis=1)]
+        around = uniform_filter1d(votes, width, axis=0, mode="constant")
+        mean = uniform_filter1d(near, width, axis=0, mode="constant")
+        scores = np.round(around * width) + mean / 2
+        timeline[start:stop] = scores[start - first : stop - first].argmax(axis=1)
+    return timeline
 
 
 def viterbi(
@@ -95,17 +103,22 @@ def viterbi(
         step: seconds from frame to frame.
         durations: from `learn_durations`.
     """
-    evidence = np.log(np.maximum(probabilities, FLOOR)) - np.log(durations.prior)
-    evidence[:, probabilities.max(axis=0) == 0] = -np.inf
+    prior = np.log(durations.prior)
+    unknown = probabilities.max(axis=0) == 0
     leave = np.clip(step / np.maximum(durations.seconds, FLOOR), FLOOR, 0.5)
     moves = np.log(np.maximum(durations.follows * leave[:, None], FLOOR * FLOOR))
     np.fill_diagonal(moves, np.log1p(-leave))
-    best = np.log(durations.prior) + evidence[0]
+    best = prior
     came_from = np.empty(probabilities.shape, np.int16)
-    for frame in range(1, len(probabilities)):
-        scores = best[:, None] + moves
-        came_from[frame] = scores.argmax(axis=0)
-        best = scores.max(axis=0) + evidence[frame]
+    for start in range(0, len(probabilities), BLOCK):
+        evidence = np.log(np.maximum(probabilities[start : start + BLOCK], FLOOR)) - prior
+        evidence[:, unknown] = -np.inf
+        for frame, seen in enumerate(evidence, start):
+            if frame:
+                scores = best[:, None] + moves
+                came_from[frame] = scores.argmax(axis=0)
+                best = scores.max(axis=0)
+            best = best + seen
     path = np.empty(len(probabilities), np.int64)
     path[-1] = best.argmax()
     for frame in range(len(path) - 1, 0, -1):

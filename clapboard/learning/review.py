@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MINUTE = 60.0
+BLOCK = 16_384
+"""Frames whose logarithms are in memory at the same time."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ def rank(
         timeline: class index of every frame after decoding, shape (frames,).
         length: seconds of a stretch.
     """
-    entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(axis=1)
+    entropy = np.concatenate(
+        [_entropy(probabilities[at : at + BLOCK]) for at in range(0, len(timeline), BLOCK)]
+    )
     entropy = entropy / np.log(probabilities.shape[1])
     changed = probabilities.argmax(axis=1) != timeline
     stretch = (seconds // length).astype(np.int64)
@@ -63,3 +67,7 @@ def rank(
             )
         )
     return sorted(found, key=lambda one: -one.doubt)
+
+
+def _entropy(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
+    return -(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(axis=1)

@@ -82,16 +82,15 @@ def write_timeline(
         zero = common_clap(clap, index, sync)
         known = _with_others(frames, known, zero, others, sync)
         place = table.schema.get_field_index("probabilities")
-        averaged = pa.array(list(known.astype(np.float32)))
-        table = table.set_column(place, "probabilities", averaged)
+        table = table.set_column(place, "probabilities", _listed(known))
     training = read_examples(manifest, labels, "", "Training")
     durations = learn_durations(training, len(classes))
     timeline = decoded(frames, known, settings, durations)
 
-    names = np.array(classes)[timeline].tolist()
+    names = pa.array(classes).take(pa.array(timeline))
     place = table.schema.get_field_index("predicted")
     artifacts.write_parquet(
-        predictions, table.set_column(place, "predicted", [names]), {"classes": classes}
+        predictions, table.set_column(place, "predicted", names), {"classes": classes}
     )
     runs = predicted_sheet(predictions, index)
     runs = _with_confidence(_without(annotations["background"], runs), frames, known, timeline)
@@ -157,6 +156,13 @@ def _stacked(table: pa.Table) -> NDArray[np.float32]:
     """The probabilities of a table, shape (frames, classes)."""
     rows = table["probabilities"].combine_chunks()
     return rows.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), -1)
+
+
+def _listed(probabilities: NDArray[np.floating]) -> pa.Array:
+    """Probabilities of shape (frames, classes) as a column of lists."""
+    frames, classes = probabilities.shape
+    borders = pa.array(np.arange(frames + 1) * classes, pa.int32())
+    return pa.ListArray.from_arrays(borders, probabilities.astype(np.float32).ravel())
 
 
 def _with_others(

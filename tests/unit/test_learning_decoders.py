@@ -56,6 +56,22 @@ def test_median_keeps_borders_and_decides_ties_by_probability():
     assert median(tie, 3).tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("block", [1, 7, 64])
+@pytest.mark.parametrize("width", [1, 4, 31])
+def test_long_recordings_are_decoded_alike_in_blocks(monkeypatch, block, width):
+    random = np.random.default_rng(block * width)
+    probabilities = random.dirichlet(np.ones(4), 150).astype(np.float32)
+    durations = learn_durations(training(np.repeat([0, 1, 2, 3, 0], 9)), 4)
+    seconds = np.arange(150) / 5
+    whole = [median(probabilities, width), viterbi(probabilities, 0.2, durations)]
+    doubts = rank(seconds, probabilities, whole[0], 4)
+    monkeypatch.setattr("clapboard.learning.decoders.BLOCK", block)
+    monkeypatch.setattr("clapboard.learning.review.BLOCK", block)
+    assert median(probabilities, width).tolist() == whole[0].tolist()
+    assert viterbi(probabilities, 0.2, durations).tolist() == whole[1].tolist()
+    assert rank(seconds, probabilities, whole[0], 4) == doubts
+
+
 def test_class_that_the_model_does_not_know_is_never_the_answer():
     """Though it would be cheap to go through it: all else is as good as impossible, too."""
     follows = np.array([[0, 0.5, 0.5], [1, 0, 0], [1, 0, 0]])
