@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clapboard.learning.probabilities import Certainty
+
 MINUTE = 60.0
 
 
@@ -32,21 +34,18 @@ class Doubt:
 
 def rank(
     seconds: NDArray[np.float64],
-    probabilities: NDArray[np.floating],
-    timeline: NDArray[np.int64],
+    sure: Certainty,
+    timeline: NDArray[np.integer],
     length: float = MINUTE,
 ) -> list[Doubt]:
     """All stretches of `length` seconds that hold frames, the most doubtful first.
 
     Args:
         seconds: time of every frame, ascending, shape (frames,).
-        probabilities: shape (frames, classes).
+        sure: how sure the model is of the timeline.
         timeline: class index of every frame after decoding, shape (frames,).
         length: seconds of a stretch.
     """
-    entropy = -(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(axis=1)
-    entropy = entropy / np.log(probabilities.shape[1])
-    changed = probabilities.argmax(axis=1) != timeline
     stretch = (seconds // length).astype(np.int64)
     found = []
     for number in np.unique(stretch):
@@ -57,8 +56,8 @@ def rank(
             Doubt(
                 number * length,
                 min((number + 1) * length, float(seconds[-1])),
-                float(entropy[inside].mean()),
-                float(changed[inside].mean()),
+                float(sure.entropy[inside].mean()),
+                float(sure.changed[inside].mean()),
                 tuple(int(label) for label in order if counts[label]),
             )
         )
