@@ -35,6 +35,7 @@ from benchmarks import clips
 from benchmarks.measure import machine, table
 from clapboard import artifacts
 from clapboard.labels.unlabelled import write_sample
+from clapboard.learning.probabilities import ROWS
 from clapboard.learning.showing import draw_overlay
 from clapboard.learning.sources import index_file
 from clapboard.learning.timeline import write_timeline
@@ -274,21 +275,27 @@ def _peaks_showing(count: int, folder: Path) -> list[float]:
 def write_answers(file: Path, count: int) -> None:
     """Made-up probabilities: another procedure every few seconds."""
     classes = [f"P{number:02d}" for number in range(CLASSES)]
-    true = np.arange(count) // round(SEGMENT / STEP) % CLASSES
-    numbers = np.arange(1, count + 1)
-    shares = np.full((count, CLASSES), 0.1 / (CLASSES - 1), np.float32)
-    shares[np.arange(count), true] = 0.9
-    borders = pa.array(np.arange(count + 1) * CLASSES, pa.int32())
-    table = pa.table(
+    parts = (_made_up(range(start, min(start + ROWS, count)), classes)
+             for start in range(0, count, ROWS))  # fmt: skip
+    artifacts.write_parquet_parts(file, parts, {"classes": classes})
+
+
+def _made_up(frames: range, classes: list[str]) -> pa.Table:
+    """Some of the answers."""
+    numbers = np.array(frames)
+    true = numbers // round(SEGMENT / STEP) % CLASSES
+    shares = np.full((len(frames), CLASSES), 0.1 / (CLASSES - 1), np.float32)
+    shares[np.arange(len(frames)), true] = 0.9
+    borders = pa.array(np.arange(len(frames) + 1) * CLASSES, pa.int32())
+    return pa.table(
         {
-            "recording": [RECORDING] * count,
-            "frame": numbers,
-            "seconds": (numbers - 1) * STEP,
+            "recording": [RECORDING] * len(frames),
+            "frame": numbers + 1,
+            "seconds": numbers * STEP,
             "predicted": np.array(classes)[true],
             "probabilities": pa.ListArray.from_arrays(borders, shares.ravel()),
         }
     )
-    artifacts.write_parquet(file, table, {"classes": classes})
 
 
 def write_clock(file: Path, count: int) -> None:

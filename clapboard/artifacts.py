@@ -15,7 +15,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +146,41 @@ def write_parquet(
         pq.write_table(table, temporary, compression="zstd")
 
 
+def write_parquet_parts(
+    path: str | os.PathLike[str], parts: Iterable[pa.Table], metadata: Mapping[str, Any]
+) -> None:
+    """Write a Parquet table as `write_parquet` does, a row group for each of its parts.
+
+    Args:
+        path: file to write.
+        parts: at least one; all have the columns of the first.
+        metadata: as for `write_parquet`.
+    """
+    known = {METADATA_KEY: json.dumps(metadata).encode()}
+    with replacing(path) as temporary, ExitStack() as stack:
+        output: pq.ParquetWriter | None = None
+        for part in parts:
+            table = part.replace_schema_metadata(known)
+            if output is None:
+                writer = pq.ParquetWriter(temporary, table.schema, compression="zstd")
+                output = stack.enter_context(writer)
+            output.write_table(table)
+
+
 def read_parquet(
-    path: str | os.PathLike[str], columns: Sequence[str] | None = None
+    path: str | os.PathLike[str],
+    columns: Sequence[str] | None = None,
+    repeating: Sequence[str] = (),
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """A Parquet table and the metadata that `write_parquet` stored with it (empty if none)."""
+    """A Parquet table and the metadata that `write_parquet` stored with it (empty if none).
+
+    Args:
+        path: of the file.
+        columns: only these.
+        repeating: columns of text to be held as numbers of its different values (a dictionary).
+    """
     # Not `pq.read_table`, which imports all of Arrow's data sets and pandas to read one file.
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, read_dictionary=list(repeating)) as file:
         table = file.read(columns=None if columns is None else list(columns))
     stored = (table.schema.metadata or {}).get(METADATA_KEY)
     return table, json.loads(stored) if stored else {}

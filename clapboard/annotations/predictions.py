@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
-from statistics import mode
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from clapboard.annotations.sheet import Annotation, Sheet
+from clapboard.arrow import numbers
 from clapboard.artifacts import read_parquet
 from clapboard.video.index import RecordingIndex
 
@@ -25,19 +27,22 @@ def predicted_sheet(path: str | os.PathLike[str], index: RecordingIndex) -> Shee
     Returns:
         An annotation for each run of frames with one label; rows count the runs from 1.
     """
-    table, _ = read_parquet(path, ["recording", "frame", "predicted"])
+    texts = ["recording", "predicted"]
+    table, _ = read_parquet(path, ["frame", *texts], texts)
     mine = table.filter(pc.equal(table["recording"], index.recording)).sort_by("frame")
-    frames, labels = mine["frame"].to_pylist(), mine["predicted"].to_pylist()
+    labels = mine["predicted"].unify_dictionaries().combine_chunks()
+    names = labels.dictionary.to_pylist()
+    found = runs(numbers(mine["frame"]), numbers(pa.chunked_array([labels.indices])), index)
     annotations = tuple(
-        Annotation(label, start, stop, row, label)
-        for row, (label, start, stop) in enumerate(runs(frames, labels, index), start=1)
+        Annotation(names[label], start, stop, row, names[label])
+        for row, (label, start, stop) in enumerate(found, start=1)
     )
     return Sheet(str(path), "video", annotations)
 
 
 def runs(
-    frames: Sequence[int], labels: Sequence[str], index: RecordingIndex
-) -> Iterator[tuple[str, Fraction, Fraction]]:
+    frames: NDArray[np.integer], labels: NDArray[np.integer], index: RecordingIndex
+) -> Iterator[tuple[int, Fraction, Fraction]]:
     """Label, start and stop (seconds) of each run of equal labels.
 
     Frames follow each other when they are less than twice as far apart as most are, which is 1
@@ -45,20 +50,29 @@ def runs(
     last frame before a gap.
 
     Args:
-        frames: frame numbers, rising.
-        labels: one label a frame.
+        frames: frame numbers, rising, shape (frames,).
+        labels: one label a frame, shape (frames,).
         index: the recording.
     """
-    step = mode(second - first for first, second in pairwise(frames)) if len(frames) > 1 else 1
-    begin = 0
-    for place in range(1, len(frames) + 1):
-        last = frames[place - 1]
-        follows = place < len(frames) and frames[place] - last < 2 * step
-        if follows and labels[place] == labels[begin]:
-            continue
-        stop = index.seconds(frames[place]) if follows else _end(last, index)
-        yield labels[begin], index.seconds(frames[begin]), stop
-        begin = place
+    if not len(frames):
+        return
+    steps = np.diff(frames)
+    follows = steps < 2 * _most_frequent(steps)
+    last_ones = np.flatnonzero(~follows | (np.diff(labels) != 0)).tolist()
+    starts = [0, *(last + 1 for last in last_ones)]
+    for begin, last in zip(starts, [*last_ones, len(frames) - 1], strict=True):
+        goes_on = last + 1 < len(frames) and follows[last]
+        number = int(frames[last])
+        stop = index.seconds(int(frames[last + 1])) if goes_on else _end(number, index)
+        yield int(labels[begin]), index.seconds(int(frames[begin])), stop
+
+
+def _most_frequent(values: NDArray[np.integer]) -> int:
+    """Of several as frequent ones the one that comes first; 1 if there is no value."""
+    if not len(values):
+        return 1
+    known, first, count = np.unique(values, return_index=True, return_counts=True)
+    return int(known[np.lexsort((first, -count))[0]])
 
 
 def _end(frame: int, index: RecordingIndex) -> Fraction:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 OVERLAPS = (0.10, 0.25, 0.50)
 """The thresholds of F1@k usual in the literature."""
 
-Timeline = NDArray[np.int64]
+Timeline = NDArray[np.integer]
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,18 @@ A decoder never looks over a gap: it gets one stretch of consecutive frames at a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from clapboard.evaluation.timelines import segments
+from clapboard.learning.probabilities import index_type
 from clapboard.learning.windows import stretches
 
 GAP = 2.5
-BLOCK = 16_384
-"""Frames whose copies in double precision are in memory at the same time."""
 FLOOR = 1e-6
 """Lowest probability, so that one frame cannot forbid a class."""
 
@@ -68,59 +67,105 @@ def learn_durations(training: pd.DataFrame, classes: int) -> Durations:
     return Durations(shares / shares.sum(), mean, follows / np.maximum(rows, 1))
 
 
-def median(probabilities: NDArray[np.floating], width: int) -> NDArray[np.int64]:
+def median(parts: Iterable[NDArray[np.floating]], width: int) -> NDArray[np.integer]:
     """The class with the most votes among the `width` frames around each, shape (frames,).
 
     Votes are hard; equal numbers go to the higher mean probability. At the ends the window is
-    what there is of it.
+    what there is of it. Of the probabilities no more is held than a window and a part.
+
+    Args:
+        parts: probabilities in order, each of shape (frames, classes); gone through twice.
+        width: frames.
     """
-    frames, classes = probabilities.shape
+    frames = sum(map(len, parts))
     width = min(width, 2 * frames - 1)
-    timeline = np.empty(frames, np.int64)
-    for start in range(0, frames, BLOCK):
-        first, stop = max(start - width, 0), min(start + BLOCK, frames)
-        near = probabilities[first : stop + width].astype(np.float64)
-        votes = np.eye(classes)[near.argmax(axis=1)]
-        around = uniform_filter1d(votes, width, axis=0, mode="constant")
-        mean = uniform_filter1d(near, width, axis=0, mode="constant")
-        scores = np.round(around * width) + mean / 2
-        timeline[start:stop] = scores[start - first : stop - first].argmax(axis=1)
-    return timeline
+    means = _running_means(map(_with_votes, parts), width)
+    chosen = [
+        (np.round(votes * width) + mean / 2).argmax(axis=1).astype(index_type(votes.shape[1]))
+        for votes, mean in (np.hsplit(both, 2) for both in means)
+    ]
+    return np.concatenate(chosen)
+
+
+def _with_votes(part: NDArray[np.floating]) -> NDArray[np.float64]:
+    """A one for the most probable class of each frame, then the probabilities."""
+    return np.hstack([np.eye(part.shape[1])[part.argmax(axis=1)], part])
+
+
+def _running_means(
+    parts: Iterable[NDArray[np.float64]], width: int
+) -> Iterator[NDArray[np.float64]]:
+    """Means of `width` rows around each, with zeros beyond the ends, in some parts.
+
+    Row by row what comes in is added and what goes out taken off, from the first row to the last,
+    so that the sums are the same wherever a part ends.
+    """
+    before = width // 2
+    held, mean = None, None
+    for part in parts:
+        held = np.pad(part, ((before, 0), (0, 0))) if held is None else np.concatenate([held, part])
+        held, mean, found = _advanced(held, mean, width)
+        yield found
+    if held is not None:
+        yield _advanced(np.pad(held, ((0, width - before - 1), (0, 0))), mean, width)[2]
+
+
+def _advanced(
+    held: NDArray[np.float64], mean: NDArray[np.float64] | None, width: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, NDArray[np.float64]]:
+    """What is still needed of the rows, the last mean, and the means that the rows allow.
+
+    Args:
+        held: rows from the first one of the window of `mean`.
+        mean: the last one found, None before the first.
+        width: rows of a window.
+    """
+    if len(held) < width:
+        return held, mean, held[:0]
+    first = np.cumsum(held[:width], axis=0)[-1] / width if mean is None else mean
+    steps = (held[width:] - held[: len(held) - width]) / width
+    means = np.cumsum(np.concatenate([first[None], steps]), axis=0)
+    return held[len(steps) :], means[-1], means if mean is None else means[1:]
 
 
 def viterbi(
-    probabilities: NDArray[np.floating], step: float, durations: Durations
-) -> NDArray[np.int64]:
+    parts: Iterable[NDArray[np.floating]], step: float, durations: Durations
+) -> NDArray[np.integer]:
     """The most probable sequence of classes, shape (frames,).
 
     A hidden Markov model with one state per class. A segment of class c ends at each step with
     probability step / mean length of c, and the next class is drawn by what follows c in Training.
     A frame's evidence is its probability over the class' prior (Bourlard and Morgan, 1994). A class
     with probability 0 in all frames is one that the model does not know, and is never the answer.
+    Of every frame the best class before is held for each class, a byte up to 256 classes.
 
     Args:
-        probabilities: shape (frames, classes).
+        parts: probabilities in order, each of shape (frames, classes); gone through twice.
         step: seconds from frame to frame.
         durations: from `learn_durations`.
     """
-    prior = np.log(durations.prior)
-    unknown = probabilities.max(axis=0) == 0
+    highest = np.array([part.max(axis=0) for part in parts]).max(axis=0)
     leave = np.clip(step / np.maximum(durations.seconds, FLOOR), FLOOR, 0.5)
     moves = np.log(np.maximum(durations.follows * leave[:, None], FLOOR * FLOOR))
     np.fill_diagonal(moves, np.log1p(-leave))
-    best = prior
-    came_from = np.empty(probabilities.shape, np.int16)
-    for start in range(0, len(probabilities), BLOCK):
-        evidence = np.log(np.maximum(probabilities[start : start + BLOCK], FLOOR)) - prior
-        evidence[:, unknown] = -np.inf
-        for frame, seen in enumerate(evidence, start):
-            if frame:
+    best = np.log(durations.prior)
+    came_from: list[NDArray[np.integer]] = []
+    for part in parts:
+        evidence = np.log(np.maximum(part, FLOOR)) - np.log(durations.prior)
+        evidence[:, highest == 0] = -np.inf
+        before = np.zeros(part.shape, index_type(part.shape[1]))
+        for frame, seen in enumerate(evidence):
+            if frame or came_from:
                 scores = best[:, None] + moves
-                came_from[frame] = scores.argmax(axis=0)
+                before[frame] = scores.argmax(axis=0)
                 best = scores.max(axis=0)
             best = best + seen
-    path = np.empty(len(probabilities), np.int64)
-    path[-1] = best.argmax()
-    for frame in range(len(path) - 1, 0, -1):
-        path[frame - 1] = came_from[frame, path[frame]]
+        came_from.append(before)
+    path: NDArray[np.integer] = np.empty(sum(map(len, came_from)), came_from[0].dtype)
+    label, place = best.argmax(), len(path)
+    for before in reversed(came_from):
+        for frame in range(len(before) - 1, -1, -1):
+            place -= 1
+            path[place] = label
+            label = before[frame, label]
     return path

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clapboard.learning.probabilities import Said
 from clapboard.learning.protocol import Answers
+from clapboard.learning.windows import NONE
 
 NEAREST_STEPS = 1.5
 """Frames of two cameras are the same moment when no further apart than so many usual steps."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What was said of a recording of one camera.
+
+    Attributes:
+        recording: its id.
+        clock: time of every frame, seconds after the clap, ascending, shape (frames,).
+        said: of the frames.
+    """
+
+    recording: str
+    clock: NDArray[np.float64]
+    said: Said
 
 
 def fused(answers: Answers, claps: Mapping[str, float]) -> Answers:
@@ -33,14 +51,42 @@ def fused(answers: Answers, claps: Mapping[str, float]) -> Answers:
         for one, mine in parts.items():
             for other, theirs in parts.items():
                 if one != other:
-                    rows, near = _nearest(clock[mine], clock[theirs])
+                    rows, near = nearest(clock[mine], clock[theirs])
                     total[mine[rows]] += answers.probabilities[theirs[near]]
                     count[mine[rows]] += 1
     mean = total / count[:, None]
     return Answers(frames, answers.true, mean.argmax(axis=1), mean, answers.classes)
 
 
-def _nearest(
+class Together:
+    """Probabilities of a recording's frames averaged as by `fused`, found when asked for."""
+
+    def __init__(self, own: Camera, others: Sequence[Camera]) -> None:
+        """Find which frames of the others belong to each of `own`."""
+        self.classes = own.said.classes
+        self._own = own.said
+        self._others = []
+        for other in sorted(others, key=lambda one: one.recording):
+            found = np.full(len(own.clock), NONE, np.int32)
+            rows, near = nearest(own.clock, other.clock)
+            found[rows] = near
+            self._others.append((other.said, found))
+
+    def part(self, start: int, stop: int) -> NDArray[np.floating]:
+        """See `clapboard.learning.probabilities.Said.part`."""
+        total = self._own.part(start, stop).astype(np.float64)
+        count = np.ones(len(total))
+        for said, found in self._others:
+            near = found[start:stop]
+            rows = np.flatnonzero(near != NONE)
+            if len(rows):
+                near = near[rows]
+                total[rows] += said.part(near.min(), near.max() + 1)[near - near.min()]
+                count[rows] += 1
+        return total / count[:, None]
+
+
+def nearest(
     mine: NDArray[np.float64], theirs: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions in `mine` that have a frame of `theirs` near enough, and that frame's position."""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from clapboard import artifacts
 from clapboard.learning import devices, manifest
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import read_classes
+from clapboard.learning.probabilities import ROWS
 from clapboard.learning.recognition import load, recognised
-
-ROWS = 16_384
-"""Answers that are written at once."""
 
 
 def predict(
@@ -56,16 +51,8 @@ def predict(
     files = {recording: str(features)} if features is not None else None
     seen = make_inputs(frames, settings, threads, files, covering=True)
     answers = gathered(recognised(load(model, settings), seen), ROWS)
-    start = 0
-    with artifacts.replacing(probabilities) as temporary, ExitStack() as stack:
-        output: pq.ParquetWriter | None = None
-        for part in answers:
-            table = _table(frames.iloc[start : start + len(part)], part, classes)
-            start += len(part)
-            if output is None:
-                writer = pq.ParquetWriter(temporary, table.schema, compression="zstd")
-                output = stack.enter_context(writer)
-            output.write_table(table)
+    tables = _tables(frames, answers, classes)
+    artifacts.write_parquet_parts(probabilities, tables, {"classes": classes})
 
 
 def gathered(parts: Iterable[NDArray], rows: int) -> Iterator[NDArray]:
@@ -80,22 +67,24 @@ def gathered(parts: Iterable[NDArray], rows: int) -> Iterator[NDArray]:
         yield np.concatenate(waiting)
 
 
-def _table(
-    frames: pd.DataFrame, answers: NDArray[np.floating], classes: tuple[str, ...]
-) -> pa.Table:
-    """Rows of the file: `answers` has shape (frames, classes)."""
-    borders = pa.array(np.arange(len(answers) + 1) * len(classes), pa.int32())
-    table = pa.table(
-        {
-            "recording": pa.array(frames["recording"]),
-            "frame": pa.array(frames["frame"]),
-            "seconds": pa.array(frames["seconds"]),
-            "predicted": pa.array(np.array(classes)[answers.argmax(axis=1)]),
-            "probabilities": pa.ListArray.from_arrays(borders, answers.astype(np.float32).ravel()),
-        }
-    )
-    known = json.dumps({"classes": classes}).encode()
-    return table.replace_schema_metadata({artifacts.METADATA_KEY: known})
+def _tables(
+    frames: pd.DataFrame, answers: Iterable[NDArray[np.floating]], classes: tuple[str, ...]
+) -> Iterator[pa.Table]:
+    """Rows of the file: each of `answers` has shape (frames, classes)."""
+    start = 0
+    for part in answers:
+        rows = frames.iloc[start : start + len(part)]
+        start += len(part)
+        borders = pa.array(np.arange(len(part) + 1) * len(classes), pa.int32())
+        yield pa.table(
+            {
+                "recording": pa.array(rows["recording"]),
+                "frame": pa.array(rows["frame"]),
+                "seconds": pa.array(rows["seconds"]),
+                "predicted": pa.array(np.array(classes)[part.argmax(axis=1)]),
+                "probabilities": pa.ListArray.from_arrays(borders, part.astype(np.float32).ravel()),
+            }
+        )
 
 
 def stored_frames(recording: str, manifests: Sequence[str | Path]) -> pd.DataFrame:

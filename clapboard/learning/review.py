@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clapboard.learning.probabilities import Certainty
+
 MINUTE = 60.0
-BLOCK = 16_384
-"""Frames whose logarithms are in memory at the same time."""
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,18 @@ class Doubt:
 
 def rank(
     seconds: NDArray[np.float64],
-    probabilities: NDArray[np.floating],
-    timeline: NDArray[np.int64],
+    sure: Certainty,
+    timeline: NDArray[np.integer],
     length: float = MINUTE,
 ) -> list[Doubt]:
     """All stretches of `length` seconds that hold frames, the most doubtful first.
 
     Args:
         seconds: time of every frame, ascending, shape (frames,).
-        probabilities: shape (frames, classes).
+        sure: how sure the model is of the timeline.
         timeline: class index of every frame after decoding, shape (frames,).
         length: seconds of a stretch.
     """
-    entropy = np.concatenate(
-        [_entropy(probabilities[at : at + BLOCK]) for at in range(0, len(timeline), BLOCK)]
-    )
-    entropy = entropy / np.log(probabilities.shape[1])
-    changed = probabilities.argmax(axis=1) != timeline
     stretch = (seconds // length).astype(np.int64)
     found = []
     for number in np.unique(stretch):
@@ -61,13 +56,9 @@ def rank(
             Doubt(
                 number * length,
                 min((number + 1) * length, float(seconds[-1])),
-                float(entropy[inside].mean()),
-                float(changed[inside].mean()),
+                float(sure.entropy[inside].mean()),
+                float(sure.changed[inside].mean()),
                 tuple(int(label) for label in order if counts[label]),
             )
         )
     return sorted(found, key=lambda one: -one.doubt)
-
-
-def _entropy(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
-    return -(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(axis=1)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from clapboard import artifacts
+from clapboard.arrow import numbers
 from clapboard.evaluation.overlay import Stretch, write_overlay
 from clapboard.evaluation.timelines import segments
 from clapboard.learning.decoders import GAP
+from clapboard.learning.probabilities import Certainty, Stored, certainty, index_type
 from clapboard.learning.review import rank
-from clapboard.learning.windows import stretches
+from clapboard.learning.windows import unbroken
 from clapboard.video.index import RecordingIndex
 
 
@@ -39,36 +41,52 @@ def draw_overlay(
         output: MP4 to write.
         background: label of the class for frames in which nothing happens.
     """
-    table, metadata = artifacts.read_parquet(predictions)
-    frames = table.drop_columns("probabilities").to_pandas().assign(split="Predict")
-    classes = metadata["classes"]
-    numbers = {label: number for number, label in enumerate(classes)}
-    timeline = frames["predicted"].map(numbers).to_numpy(np.int64)
-    rows = table["probabilities"].combine_chunks()
-    known = rows.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), -1)
+    said = Stored(predictions)
+    columns, _ = artifacts.read_parquet(predictions, ["seconds", "predicted"], ["predicted"])
+    seconds = numbers(columns["seconds"])
+    timeline = _numbered(columns["predicted"], said.classes)
+    sure = certainty(said, timeline)
     end = float(RecordingIndex.read(index_file).duration)
-    shown = shown_stretches(frames, known, timeline, classes, end, background)
+    shown = shown_stretches(seconds, sure, timeline, said.classes, end, background)
     start, stop = 0.0, end
     if settings["overlay"] == "clip":
-        first = rank(frames["seconds"].to_numpy(), known, timeline, settings["review_seconds"])[0]
+        first = rank(seconds, sure, timeline, settings["review_seconds"])[0]
         start, stop = first.start, min(first.start + settings["review_seconds"], end)
     write_overlay(video, shown, start, stop, ffmpeg, output)
 
 
+def _numbered(labels: pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.integer]:
+    """Class indices of a column of labels that is held as a dictionary, shape (rows,)."""
+    kind = index_type(len(classes))
+    index = {label: number for number, label in enumerate(classes)}
+    parts = [np.empty(0, kind)]
+    for chunk in labels.chunks:
+        known = np.array([index[name] for name in chunk.dictionary.to_pylist()], kind)
+        parts.append(known[numbers(pa.chunked_array([chunk.indices]))])
+    return np.concatenate(parts)
+
+
 def shown_stretches(
-    frames: pd.DataFrame,
-    probabilities: NDArray[np.floating],
-    timeline: NDArray[np.int64],
-    classes: list[str],
+    seconds: NDArray[np.float64],
+    sure: Certainty,
+    timeline: NDArray[np.integer],
+    classes: Sequence[str],
     end: float,
     background: str = "",
 ) -> list[Stretch]:
-    """The timeline without holes from 0 to `end`; nothing where nothing was looked at."""
-    seconds = frames["seconds"].to_numpy()
-    sure = probabilities[np.arange(len(timeline)), timeline]
+    """The timeline without holes from 0 to `end`; nothing where nothing was looked at.
+
+    Args:
+        seconds: time of every frame, shape (frames,).
+        sure: how sure the model is of the timeline.
+        timeline: class index of every frame, shape (frames,).
+        classes: labels by index.
+        end: of the video, seconds.
+        background: label of the class for frames in which nothing happens.
+    """
     found: list[Stretch] = []
     reached = 0.0
-    for run in stretches(frames, GAP):
+    for run in unbroken(seconds, GAP):
         usual = float(np.median(np.diff(seconds[run.start : run.stop]))) if len(run) > 1 else 0.0
         for part in segments(timeline[run.start : run.stop]):
             first, last = run.start + part.start, run.start + part.stop - 1
@@ -77,7 +95,7 @@ def shown_stretches(
             if seconds[first] > reached + 1e-6:
                 found.append(Stretch(reached, seconds[first], "", -1, 0.0))
             reached = seconds[last + 1] if last + 1 < run.stop else min(seconds[last] + usual, end)
-            confidence = float(sure[first : last + 1].mean())
+            confidence = float(sure.share[first : last + 1].mean())
             found.append(Stretch(seconds[first], reached, label, index, confidence))
     if reached < end - 1e-6:
         found.append(Stretch(reached, end, "", -1, 0.0))

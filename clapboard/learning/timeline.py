@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from clapboard import artifacts
@@ -19,13 +19,21 @@ from clapboard.annotations.placing import from_clap
 from clapboard.annotations.predictions import predicted_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
+from clapboard.arrow import numbers
 from clapboard.clock import seconds_text
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
-from clapboard.learning.fusion import fused
+from clapboard.learning.fusion import Camera, Together
 from clapboard.learning.manifest import read_examples
-from clapboard.learning.protocol import Answers
+from clapboard.learning.probabilities import (
+    Certainty,
+    Part,
+    Said,
+    Stored,
+    certainty,
+    index_type,
+)
 from clapboard.learning.review import rank
-from clapboard.learning.windows import stretches
+from clapboard.learning.windows import unbroken
 from clapboard.problems import refuse
 from clapboard.timing.sync import find_clap
 from clapboard.video.index import RecordingIndex
@@ -72,31 +80,25 @@ def write_timeline(
     Raises:
         InputError: with `others`, a clap that is to be found is not heard for sure.
     """
-    table, metadata = artifacts.read_parquet(probabilities)
-    classes = tuple(metadata["classes"])
-    frames = table.drop_columns("probabilities").to_pandas().assign(split="Predict")
-    known = _stacked(table)
+    said: Said = Stored(probabilities)
+    classes = said.classes
+    seconds = read_seconds(probabilities)
     index = RecordingIndex.read(index_file)
-    zero = clap_seconds(clap, index)
+    zero = common_clap(clap, index, sync) if others else clap_seconds(clap, index)
     if others:
-        zero = common_clap(clap, index, sync)
-        known = _with_others(frames, known, zero, others, sync)
-        place = table.schema.get_field_index("probabilities")
-        table = table.set_column(place, "probabilities", _listed(known))
+        own = Camera(index.recording, seconds - float(zero), said)
+        said = Together(own, [_camera(other, sync) for other in others])
     training = read_examples(manifest, labels, "", "Training")
-    durations = learn_durations(training, len(classes))
-    timeline = decoded(frames, known, settings, durations)
+    timeline = decoded(seconds, said, settings, learn_durations(training, len(classes)))
 
-    names = pa.array(classes).take(pa.array(timeline))
-    place = table.schema.get_field_index("predicted")
-    artifacts.write_parquet(
-        predictions, table.set_column(place, "predicted", names), {"classes": classes}
-    )
+    tables = _with_timeline(probabilities, timeline, said if others else None, classes)
+    artifacts.write_parquet_parts(predictions, tables, {"classes": classes})
+    sure = certainty(said, timeline)
     runs = predicted_sheet(predictions, index)
-    runs = _with_confidence(_without(annotations["background"], runs), frames, known, timeline)
+    runs = _with_confidence(_without(annotations["background"], runs), seconds, sure)
     write_sheet(runs, subtitles, "srt", annotations)
     write_sheet(from_clap(runs, zero, UNKNOWN_DAY), sheet, "lab", annotations)
-    doubts = rank(frames["seconds"].to_numpy(), known, timeline, settings["review_seconds"])
+    doubts = rank(seconds, sure, timeline, settings["review_seconds"])
     artifacts.write_csv(
         review,
         REVIEW,
@@ -152,67 +154,74 @@ def common_clap(clap: str, index: RecordingIndex, sync: Mapping[str, Any]) -> Fr
     return found.time
 
 
-def _stacked(table: pa.Table) -> NDArray[np.float32]:
-    """The probabilities of a table, shape (frames, classes)."""
-    rows = table["probabilities"].combine_chunks()
-    return rows.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), -1)
+def _camera(other: Mapping[str, str], sync: Mapping[str, Any]) -> Camera:
+    """Another camera of the session, see `others` of `write_timeline`."""
+    index = RecordingIndex.read(other["index"])
+    clap = float(common_clap(other["clap"], index, sync))
+    file = other["probabilities"]
+    return Camera(index.recording, read_seconds(file) - clap, Stored(file))
 
 
-def _listed(probabilities: NDArray[np.floating]) -> pa.Array:
-    """Probabilities of shape (frames, classes) as a column of lists."""
-    frames, classes = probabilities.shape
-    borders = pa.array(np.arange(frames + 1) * classes, pa.int32())
-    return pa.ListArray.from_arrays(borders, probabilities.astype(np.float32).ravel())
-
-
-def _with_others(
-    frames: pd.DataFrame,
-    known: NDArray[np.floating],
-    zero: Fraction,
-    others: Sequence[Mapping[str, str]],
-    sync: Mapping[str, Any],
-) -> NDArray[np.floating]:
-    """Probabilities averaged over the cameras of a session, at the same time after the clap."""
-    tables, claps = [frames], {name: float(zero) for name in frames["recording"].unique()}
-    answers = [known]
-    for other in others:
-        table = artifacts.read_parquet(other["probabilities"])[0]
-        index = RecordingIndex.read(other["index"])
-        claps[index.recording] = float(common_clap(other["clap"], index, sync))
-        tables.append(table.drop_columns("probabilities").to_pandas())
-        answers.append(_stacked(table))
-    rows = pd.concat(tables, ignore_index=True).assign(subject="", session="")
-    together = np.concatenate(answers)
-    nothing = np.zeros(len(rows), np.int64)
-    mean = fused(Answers(rows, nothing, nothing, together, known.shape[1]), claps).probabilities
-    return mean[: len(frames)]
+def read_seconds(answers: str | Path) -> NDArray[np.float64]:
+    """The time of every frame in a Parquet file of answers, shape (frames,)."""
+    return numbers(artifacts.read_parquet(answers, ["seconds"])[0]["seconds"])
 
 
 def decoded(
-    frames: pd.DataFrame,
-    probabilities: NDArray[np.floating],
-    settings: Mapping[str, Any],
-    durations: Durations,
-) -> NDArray[np.int64]:
+    seconds: NDArray[np.float64], said: Said, settings: Mapping[str, Any], durations: Durations
+) -> NDArray[np.integer]:
     """Class index of every frame after the decoder of ``prediction.decoder``.
 
     Args:
-        frames: columns `recording`, `split`, `seconds`.
-        probabilities: shape (frames, classes).
+        seconds: time of every frame, shape (frames,).
+        said: of the frames.
         settings: section ``prediction``.
         durations: from Training.
     """
-    timeline = probabilities.argmax(axis=1)
-    for stretch in stretches(frames, GAP):
-        part = slice(stretch.start, stretch.stop)
-        times = frames["seconds"].to_numpy()[part]
+    timeline = np.empty(len(seconds), index_type(len(said.classes)))
+    for stretch in unbroken(seconds, GAP):
+        times = seconds[stretch.start : stretch.stop]
         step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+        part = Part(said, stretch)
         if settings["decoder"] == "median":
-            width = max(round(settings["median_seconds"] / step), 1)
-            timeline[part] = median(probabilities[part], width)
+            found = median(part, max(round(settings["median_seconds"] / step), 1))
         elif settings["decoder"] == "viterbi":
-            timeline[part] = viterbi(probabilities[part], step, durations)
+            found = viterbi(part, step, durations)
+        else:
+            found = np.concatenate([shares.argmax(axis=1) for shares in part])
+        timeline[stretch.start : stretch.stop] = found
     return timeline
+
+
+def _with_timeline(
+    answers: str | Path,
+    timeline: NDArray[np.integer],
+    averaged: Said | None,
+    classes: tuple[str, ...],
+) -> Iterator[pa.Table]:
+    """The rows of `answers` in parts, `predicted` from the timeline.
+
+    Args:
+        answers: file with a column `probabilities`.
+        timeline: class index of every row.
+        averaged: stands for its probabilities, if given.
+        classes: labels by index.
+    """
+    names = np.array(classes)
+    with pq.ParquetFile(answers) as file:
+        fields = file.schema_arrow.names
+        start = 0
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            stop = start + len(table)
+            place = fields.index("predicted")
+            table = table.set_column(place, "predicted", [names[timeline[start:stop]].tolist()])
+            if averaged is not None:
+                known = averaged.part(start, stop).astype(np.float32)
+                place = fields.index("probabilities")
+                table = table.set_column(place, "probabilities", pa.array(list(known)))
+            start = stop
+            yield table
 
 
 def _without(background: str, sheet: Sheet) -> Sheet:
@@ -221,19 +230,12 @@ def _without(background: str, sheet: Sheet) -> Sheet:
     return replace(sheet, annotations=tuple(kept))
 
 
-def _with_confidence(
-    sheet: Sheet,
-    frames: pd.DataFrame,
-    probabilities: NDArray[np.floating],
-    timeline: NDArray[np.int64],
-) -> Sheet:
+def _with_confidence(sheet: Sheet, seconds: NDArray[np.float64], sure: Certainty) -> Sheet:
     """The sheet with the mean probability of each annotation's label as its comment."""
-    seconds = frames["seconds"].to_numpy()
-    sure = probabilities[np.arange(len(timeline)), timeline]
     entries = []
     for entry in sheet.annotations:
         ends = float(entry.start) - 1e-6, float(entry.stop) - 1e-6
         first, last = np.searchsorted(seconds, ends)
-        share = float(sure[first:last].mean()) if last > first else 0.0
+        share = float(sure.share[first:last].mean()) if last > first else 0.0
         entries.append(replace(entry, comment=f"{share:.0%}"))
     return replace(sheet, annotations=tuple(entries))

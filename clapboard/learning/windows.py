@@ -22,12 +22,34 @@ def stretches(examples: pd.DataFrame, gap: float) -> list[range]:
     found = []
     for _, rows in examples.groupby(["recording", "split"], sort=False).indices.items():
         seconds = examples["seconds"].to_numpy()[rows]
-        steps = np.diff(seconds)
-        usual = np.median(steps) if len(steps) else 0.0
-        apart = (steps > gap * usual + 1e-9) | (np.diff(rows) != 1)
-        borders = [0, *(np.flatnonzero(apart) + 1), len(rows)]
-        found += [range(rows[start], rows[stop - 1] + 1) for start, stop in pairwise(borders)]
+        apart = gaps(seconds, gap) | (np.diff(rows) != 1)
+        found += [
+            range(rows[part.start], rows[part.stop - 1] + 1) for part in _parts(apart, len(rows))
+        ]
     return sorted(found, key=lambda stretch: stretch.start)
+
+
+def unbroken(seconds: NDArray[np.floating], gap: float) -> list[range]:
+    """`stretches` of a single recording.
+
+    Args:
+        seconds: time of every frame, ascending, shape (frames,).
+        gap: as for `stretches`.
+    """
+    return _parts(gaps(seconds, gap), len(seconds)) if len(seconds) else []
+
+
+def gaps(seconds: NDArray[np.floating], gap: float) -> NDArray[np.bool_]:
+    """Whether the step to the next frame is too long, shape (frames - 1,); see `stretches`."""
+    steps = np.diff(seconds)
+    usual = np.median(steps) if len(steps) else 0.0
+    return steps > gap * usual + 1e-9
+
+
+def _parts(apart: NDArray[np.bool_], length: int) -> list[range]:
+    """`length` rows cut where a row is apart from the next one."""
+    borders = [0, *(np.flatnonzero(apart) + 1).tolist(), length]
+    return [range(start, stop) for start, stop in pairwise(borders)]
 
 
 def windows(found: list[range], length: int, stride: int) -> NDArray[np.int64]:

@@ -5,9 +5,24 @@ from itertools import pairwise, product
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import uniform_filter1d
 
 from clapboard.learning.decoders import Durations, learn_durations, median, viterbi
+from clapboard.learning.probabilities import Part, certainty
 from clapboard.learning.review import rank
+
+
+class Held:
+    """Probabilities at hand."""
+
+    def __init__(self, probabilities):
+        self.probabilities = probabilities
+        self.classes = tuple(map(str, range(probabilities.shape[1])))
+
+    def part(self, start, stop):
+        return self.probabilities[start:stop]
 
 
 def sure(classes, share=0.8, count=3):
@@ -46,30 +61,14 @@ def test_a_gap_is_no_transition():
 def test_median_removes_single_frames(width):
     labels = np.zeros(30, np.int64)
     labels[7] = 1
-    assert median(sure(labels), width).tolist() == [0] * 30
+    assert median([sure(labels)], width).tolist() == [0] * 30
 
 
 def test_median_keeps_borders_and_decides_ties_by_probability():
     labels = np.array([0] * 10 + [1] * 10)
-    assert median(sure(labels), 5).tolist() == labels.tolist()
+    assert median([sure(labels)], 5).tolist() == labels.tolist()
     tie = np.array([[0.9, 0.1], [0.4, 0.6]])
-    assert median(tie, 3).tolist() == [0, 0]
-
-
-@pytest.mark.parametrize("block", [1, 7, 64])
-@pytest.mark.parametrize("width", [1, 4, 31])
-def test_long_recordings_are_decoded_alike_in_blocks(monkeypatch, block, width):
-    random = np.random.default_rng(block * width)
-    probabilities = random.dirichlet(np.ones(4), 150).astype(np.float32)
-    durations = learn_durations(training(np.repeat([0, 1, 2, 3, 0], 9)), 4)
-    seconds = np.arange(150) / 5
-    whole = [median(probabilities, width), viterbi(probabilities, 0.2, durations)]
-    doubts = rank(seconds, probabilities, whole[0], 4)
-    monkeypatch.setattr("clapboard.learning.decoders.BLOCK", block)
-    monkeypatch.setattr("clapboard.learning.review.BLOCK", block)
-    assert median(probabilities, width).tolist() == whole[0].tolist()
-    assert viterbi(probabilities, 0.2, durations).tolist() == whole[1].tolist()
-    assert rank(seconds, probabilities, whole[0], 4) == doubts
+    assert median([tie], 3).tolist() == [0, 0]
 
 
 def test_class_that_the_model_does_not_know_is_never_the_answer():
@@ -78,7 +77,7 @@ def test_class_that_the_model_does_not_know_is_never_the_answer():
     durations = Durations(np.array([1e-9, 0.5, 0.5]), np.array([0.5, 9, 9]), follows)
     known = np.zeros((8, 3))
     known[:4, 1] = known[4:, 2] = 1
-    assert viterbi(known, 0.5, durations).tolist() == [1] * 4 + [2] * 4
+    assert viterbi([known], 0.5, durations).tolist() == [1] * 4 + [2] * 4
 
 
 def test_viterbi_finds_the_best_of_all_paths():
@@ -101,7 +100,7 @@ def test_viterbi_finds_the_best_of_all_paths():
             return total
 
         best = max(product(range(3), repeat=6), key=score)
-        assert score(tuple(viterbi(probabilities, 0.5, durations))) == pytest.approx(score(best))
+        assert score(tuple(viterbi([probabilities], 0.5, durations))) == pytest.approx(score(best))
 
 
 def test_viterbi_bridges_flicker_but_not_a_procedure():
@@ -109,20 +108,91 @@ def test_viterbi_bridges_flicker_but_not_a_procedure():
     durations = learn_durations(training(truth), 3)
     noisy = truth.copy()
     noisy[[10, 50, 51, 90]] = 2, 0, 0, 1
-    assert viterbi(sure(noisy), 0.5, durations).tolist() == truth.tolist()
+    assert viterbi([sure(noisy)], 0.5, durations).tolist() == truth.tolist()
+
+
+def whole_median(probabilities, width):
+    """All frames at once, by SciPy."""
+    width = min(width, 2 * len(probabilities) - 1)
+    votes = np.eye(probabilities.shape[1])[probabilities.argmax(axis=1)]
+    around = uniform_filter1d(votes, width, axis=0, mode="constant")
+    mean = uniform_filter1d(probabilities.astype(np.float64), width, axis=0, mode="constant")
+    return (np.round(around * width) + mean / 2).argmax(axis=1)
+
+
+def whole_viterbi(probabilities, step, durations):
+    """All frames at once."""
+    evidence = np.log(np.maximum(probabilities, 1e-6)) - np.log(durations.prior)
+    evidence[:, probabilities.max(axis=0) == 0] = -np.inf
+    leave = np.clip(step / np.maximum(durations.seconds, 1e-6), 1e-6, 0.5)
+    moves = np.log(np.maximum(durations.follows * leave[:, None], 1e-12))
+    np.fill_diagonal(moves, np.log1p(-leave))
+    best, came_from = np.log(durations.prior) + evidence[0], []
+    for seen in evidence[1:]:
+        scores = best[:, None] + moves
+        came_from.append(scores.argmax(axis=0))
+        best = scores.max(axis=0) + seen
+    path = [best.argmax()]
+    for before in reversed(came_from):
+        path.append(before[path[-1]])
+    return np.array(path[::-1])
+
+
+def drawn(seed, frames, classes, rounded):
+    """Random answers; rounded ones are often as probable as each other."""
+    shares = np.random.default_rng(seed).dirichlet(np.full(classes, 0.3), frames)
+    return (np.round(shares * 4) / 4 if rounded else shares).astype(np.float32)
+
+
+cut = {
+    "seed": st.integers(0, 2**32),
+    "frames": st.integers(1, 80),
+    "together": st.integers(1, 90),
+    "classes": st.integers(2, 7),
+    "rounded": st.booleans(),
+}
+
+
+@given(**cut, width=st.integers(1, 120))
+def test_median_does_not_depend_on_where_a_part_ends(
+    seed, frames, together, classes, rounded, width
+):
+    known = drawn(seed, frames, classes, rounded)
+    parts = Part(Held(known), range(frames), together)
+    assert median(parts, width).tolist() == whole_median(known, width).tolist()
+
+
+@given(**cut)
+def test_viterbi_does_not_depend_on_where_a_part_ends(seed, frames, together, classes, rounded):
+    known = drawn(seed, frames, classes, rounded)
+    labels = np.random.default_rng(seed).integers(0, classes, 200)
+    durations = learn_durations(training(np.repeat(labels, 3)), classes)
+    parts = Part(Held(known), range(frames), together)
+    wanted = whole_viterbi(known, 0.5, durations)
+    assert viterbi(parts, 0.5, durations).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("classes", [256, 257])
+def test_many_classes_are_told_apart(classes):
+    last = np.full(9, classes - 1)
+    durations = learn_durations(training([0] * 4 + [classes - 1] * 4), classes)
+    known = sure(last, count=classes)
+    assert viterbi([known], 0.5, durations).tolist() == last.tolist()
+    assert median([known], 3).tolist() == last.tolist()
 
 
 def test_one_frame_has_a_timeline():
     durations = learn_durations(training([0, 1]), 2)
-    assert viterbi(np.array([[0.1, 0.9]]), 0.5, durations).tolist() == [1]
-    assert median(np.array([[0.1, 0.9]]), 5).tolist() == [1]
+    assert viterbi([np.array([[0.1, 0.9]])], 0.5, durations).tolist() == [1]
+    assert median([np.array([[0.1, 0.9]])], 5).tolist() == [1]
 
 
 def test_review_ranks_the_least_sure_stretch_first():
     seconds = np.arange(0, 180, 1.0)
     probabilities = np.tile([0.98, 0.02], (180, 1))
     probabilities[60:120] = [0.55, 0.45]
-    doubts = rank(seconds, probabilities, np.zeros(180, np.int64), 60)
+    timeline = np.zeros(180, np.int64)
+    doubts = rank(seconds, certainty(Held(probabilities), timeline), timeline, 60)
     assert [doubt.start for doubt in doubts] == [60, 0, 120]
     assert doubts[0].doubt == pytest.approx(0.9928, abs=1e-4)
     assert doubts[-1].stop == 179
@@ -130,5 +200,7 @@ def test_review_ranks_the_least_sure_stretch_first():
 
 
 def test_review_says_how_much_the_decoder_changed():
-    (doubt,) = rank(np.arange(4.0), np.tile([0.4, 0.6], (4, 1)), np.array([0, 0, 0, 1]), 60)
+    timeline = np.array([0, 0, 0, 1])
+    sure_of_it = certainty(Held(np.tile([0.4, 0.6], (4, 1))), timeline)
+    (doubt,) = rank(np.arange(4.0), sure_of_it, timeline, 60)
     assert doubt.changed == 0.75 and doubt.labels == (0, 1)
