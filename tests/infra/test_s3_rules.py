@@ -1,9 +1,11 @@
 """The rules of s3.smk through Snakemake, on a little project and a real server."""
 
+import os
 import re
 import subprocess
 import sys
 import uuid
+from contextlib import contextmanager
 
 import pyarrow.parquet as pq
 import pytest
@@ -30,7 +32,7 @@ class Bench:
     def configure(self, **changes):
         self.project.configure(frames={"size": 40, "full_size": True}, s3=self.s3 | changes)
 
-    def snakemake(self, *arguments):
+    def snakemake(self, *arguments, ends=0):
         answer = subprocess.run(
             [*COMMAND, "--cores", "2", *arguments],
             cwd=self.project.folder,
@@ -39,7 +41,7 @@ class Bench:
             check=False,
             timeout=600,
         )
-        assert answer.returncode == 0, answer.stderr
+        assert answer.returncode == ends, answer.stderr
         return answer.stdout + answer.stderr
 
     def names(self, name):
@@ -47,15 +49,10 @@ class Bench:
         return {location.name(one.key): one for one in self.bucket.objects(location.prefix)}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("bench") / "project"
-
-
 @pytest.fixture
-def bench(folder, server, bucket_name, as_writer):
+def bench(tmp_path, server, bucket_name, as_writer):
     bucket = connect(bucket_name, server.endpoint)
-    return Bench(folder, bucket, server.endpoint)
+    return Bench(tmp_path / "project", bucket, server.endpoint)
 
 
 def test_up_labelled_resized_planned_and_left_alone(bench):
@@ -91,3 +88,47 @@ def local_size(bench, path):
     name = path.rpartition("/")[2]
     (found,) = bench.project.results.glob(f"frames/*/*/{name}")
     return found.stat().st_size
+
+
+@contextmanager
+def full_disk(folder):
+    """A memory disk without room in place of a folder; what it gets to hold is gone with it."""
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4096", "tmpfs", folder], check=True)
+    try:
+        (folder / "filler").write_bytes(bytes(4096))
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes the rights of root")
+@pytest.mark.parametrize("rule", ["label_on_s3", "resize_on_s3", "sync_frames"])
+def test_a_full_disk_is_told_of_and_the_next_run_ends_as_usual(bench, rule):
+    bench.snakemake("sync_frames")
+    with full_disk(bench.project.results / "s3"):
+        said = bench.snakemake("--forcerun", rule, "--show-failed-logs", rule, ends=1)
+        assert "No space left on device" in said
+        assert "Make room there and run again" in said
+    bench.snakemake("label_on_s3", "resize_on_s3", "sync_frames")
+    names = {name: bench.names(name) for name in ("frames", "data", "resized")}
+    bench.snakemake(
+        "--forcerun", "label_on_s3", "resize_on_s3", "--", "label_on_s3", "resize_on_s3"
+    )
+    assert {name: bench.names(name).keys() for name in names} == {
+        name: found.keys() for name, found in names.items()
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes the rights of root")
+def test_frames_that_do_not_fit_on_the_disk_are_brought_down_later(bench):
+    bench.snakemake("sync_frames")
+    bench.configure(sync="download")
+    folder = bench.project.results / "framedata"
+    with full_disk(folder):
+        said = bench.snakemake("--show-failed-logs", "sync_frames", ends=1)
+        assert "No space left on device" in said
+        assert not list(folder.rglob("*.jpg"))
+    bench.snakemake("sync_frames")
+    frames = {name for name in bench.names("frames") if name.endswith(".jpg")}
+    assert {f"{path.parent.name}/{path.name}" for path in folder.rglob("*.jpg")} == frames
