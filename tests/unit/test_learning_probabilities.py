@@ -59,7 +59,7 @@ def test_cameras_averaged_in_parts(tmp_path_factory, cameras, together):
     folder = tmp_path_factory.mktemp("cameras")
     tables, shares, found = [], [], []
     for number, (frames, group, late) in enumerate(cameras):
-        name = f"S1C{(4, 3, 9, 1)[number]}"  # sums are in the order of the names
+        name = f"S1C{(4, 3, 9, 1)[number]}"
         clock = (np.arange(frames) + late) * 0.04 + 0.01 * number
         shares.append(stored(folder / name, number, frames, group))
         found.append(Camera(name, clock, Stored(folder / name)))
