@@ -79,10 +79,10 @@ def median(parts: Iterable[NDArray[np.floating]], width: int) -> NDArray[np.inte
     """
     frames = sum(map(len, parts))
     width = min(width, 2 * frames - 1)
-    means = _running_means(map(_with_votes, parts), width)
+    sums = _running_sums(map(_with_votes, parts), width)
     chosen = [
-        (np.round(votes * width) + mean / 2).argmax(axis=1).astype(index_type(votes.shape[1]))
-        for votes, mean in (np.hsplit(both, 2) for both in means)
+        (votes + shares / width / 2).argmax(axis=1).astype(index_type(votes.shape[1]))
+        for votes, shares in (np.hsplit(both, 2) for both in sums)
     ]
     return np.concatenate(chosen)
 
@@ -92,40 +92,41 @@ def _with_votes(part: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.hstack([np.eye(part.shape[1])[part.argmax(axis=1)], part])
 
 
-def _running_means(
+def _running_sums(
     parts: Iterable[NDArray[np.float64]], width: int
 ) -> Iterator[NDArray[np.float64]]:
-    """Means of `width` rows around each, with zeros beyond the ends, in some parts.
+    """Sums of `width` rows around each, with zeros beyond the ends, in some parts.
 
     Row by row what comes in is added and what goes out taken off, from the first row to the last,
     so that the sums are the same wherever a part ends.
     """
     before = width // 2
-    held, mean = None, None
+    held: NDArray[np.float64] | None = None
+    reached: NDArray[np.float64] | None = None
     for part in parts:
         held = np.pad(part, ((before, 0), (0, 0))) if held is None else np.concatenate([held, part])
-        held, mean, found = _advanced(held, mean, width)
+        held, reached, found = _advanced(held, reached, width)
         yield found
     if held is not None:
-        yield _advanced(np.pad(held, ((0, width - before - 1), (0, 0))), mean, width)[2]
+        yield _advanced(np.pad(held, ((0, width - before - 1), (0, 0))), reached, width)[2]
 
 
 def _advanced(
-    held: NDArray[np.float64], mean: NDArray[np.float64] | None, width: int
+    held: NDArray[np.float64], reached: NDArray[np.float64] | None, width: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, NDArray[np.float64]]:
-    """What is still needed of the rows, the last mean, and the means that the rows allow.
+    """What is still needed of the rows, the last sum, and the sums that the rows allow.
 
     Args:
-        held: rows from the first one of the window of `mean`.
-        mean: the last one found, None before the first.
+        held: rows from the first one of the window of `reached`.
+        reached: the last sum found, None before the first.
         width: rows of a window.
     """
     if len(held) < width:
-        return held, mean, held[:0]
-    first = np.cumsum(held[:width], axis=0)[-1] / width if mean is None else mean
-    steps = (held[width:] - held[: len(held) - width]) / width
-    means = np.cumsum(np.concatenate([first[None], steps]), axis=0)
-    return held[len(steps) :], means[-1], means if mean is None else means[1:]
+        return held, reached, held[:0]
+    first = np.cumsum(held[:width], axis=0)[-1] if reached is None else reached
+    steps = held[width:] - held[: len(held) - width]
+    sums = np.cumsum(np.concatenate([first[None], steps]), axis=0)
+    return held[len(steps) :], sums[-1], sums if reached is None else sums[1:]
 
 
 def viterbi(
