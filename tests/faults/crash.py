@@ -21,7 +21,7 @@ from tests.faults.campaign import Case, Failed
 # Of the first session; then moments of the second one's first stages: shards and prediction.
 MOMENTS, MORE = 200, 24
 CASES = MOMENTS + MORE
-IN_TESTS = 3
+IN_TESTS = 4  # one of every kind
 
 # A third each; a quarter of the runs that lose only Snakemake leave a stopped job.
 VICTIMS = ("job", "snakemake", "both") * 3 + ("job", "orphan", "both")
