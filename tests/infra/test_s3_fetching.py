@@ -1,14 +1,13 @@
 """One large object to a file, against a real server."""
 
-import os
 import random
-import subprocess
 
 import obstore
 import pytest
 import seaweed
 from faults import Proxy
 from lab import connect
+from small_disk import needs_root, small_disk
 
 from clapboard.problems import InputError
 from clapboard.s3 import bucket as buckets
@@ -112,28 +111,19 @@ def test_a_server_killed_in_the_middle_and_back(as_writer, tmp_path):
         server.stop()
 
 
+@needs_root
 def test_a_full_disk_is_told_of_and_what_fits_is_kept(bucket, video, server, tmp_path):
-    if os.geteuid():
-        pytest.skip("mounting a small disk takes the rights of root")
     disk, page = tmp_path / "disk", 4096
-    disk.mkdir()
-
-    def mount(*options):
-        subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", disk], check=True)
-
     # Room for five parts and a half.
-    mount("-o", f"size={5 * PART + PART // 2 + page}")
-    try:
+    with small_disk(disk, 5 * PART + PART // 2 + page) as resize:
         with pytest.raises(OSError, match="No space left"):
             fetch(bucket, video, disk / "x.MP4")
         assert not (disk / "x.MP4").exists()
-        mount("-o", "remount,size=16m")
+        resize("16m")
         with Proxy(server.endpoint, lambda method, path: None) as proxy:
             fetch(connect(bucket.name, proxy.endpoint), video, disk / "x.MP4")
             assert PARTS - 5 <= len(gets(proxy)) < PARTS
         assert (disk / "x.MP4").read_bytes() == DATA
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
 
 
 @pytest.mark.parametrize("tries", [0, 2])

@@ -1,6 +1,5 @@
 """The rules of s3.smk through Snakemake, on a little project and a real server."""
 
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from lab import connect
 from project import REPOSITORY, make_project
+from small_disk import needs_root, small_disk
 
 from clapboard.s3.location import Location
 
@@ -92,17 +92,13 @@ def local_size(bench, path):
 
 @contextmanager
 def full_disk(folder):
-    """A memory disk without room in place of a folder; what it gets to hold is gone with it."""
-    folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4096", "tmpfs", folder], check=True)
-    try:
+    """A disk without room in place of a folder."""
+    with small_disk(folder, 4096):
         (folder / "filler").write_bytes(bytes(4096))
         yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes the rights of root")
+@needs_root
 @pytest.mark.parametrize("rule", ["label_on_s3", "resize_on_s3", "sync_frames"])
 def test_a_full_disk_is_told_of_and_the_next_run_ends_as_usual(bench, rule):
     bench.snakemake("sync_frames")
@@ -120,7 +116,7 @@ def test_a_full_disk_is_told_of_and_the_next_run_ends_as_usual(bench, rule):
     }
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes the rights of root")
+@needs_root
 def test_frames_that_do_not_fit_on_the_disk_are_brought_down_later(bench):
     bench.snakemake("sync_frames")
     bench.configure(sync="download")
