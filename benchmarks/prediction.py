@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from benchmarks import clips
 from benchmarks.measure import machine, table
 from clapboard import artifacts
+from clapboard.arrow import lists
 from clapboard.labels.unlabelled import write_sample
 from clapboard.learning.probabilities import ROWS
 from clapboard.learning.showing import draw_overlay
@@ -124,16 +125,16 @@ def _measured(chapters: list[str], size: int, rounds: int) -> float:
         for name, seconds, one in measured
     ]
     print(table(columns, rows))
-    for place, name in enumerate(DECODERS):
-        rounds_of = np.array(ratios)[:, place]
-        wall, processor = np.median(rounds_of, axis=0)
-        rounded = ", ".join(f"{one[0]:.2f} ({one[1]:.2f})" for one in rounds_of)
+    medians = np.median(ratios, axis=0)
+    for place, (name, (wall, processor)) in enumerate(zip(DECODERS, medians, strict=True)):
+        of_rounds = (each[place] for each in ratios)
+        rounded = ", ".join(f"{one[0]:.2f} ({one[1]:.2f})" for one in of_rounds)
         print(
             f"{size} pixels: an hour at this pace takes {wall:.2f} x decoding alone by {name} "
             f"({processor:.2f} of processor seconds), limit {LIMIT}; rounds: {rounded}",
             flush=True,
         )
-    return float(np.median(ratios, axis=0)[0, 0])
+    return float(medians[0, 0])
 
 
 def _of_an_hour(
@@ -286,14 +287,13 @@ def _made_up(frames: range, classes: list[str]) -> pa.Table:
     true = numbers // round(SEGMENT / STEP) % CLASSES
     shares = np.full((len(frames), CLASSES), 0.1 / (CLASSES - 1), np.float32)
     shares[np.arange(len(frames)), true] = 0.9
-    borders = pa.array(np.arange(len(frames) + 1) * CLASSES, pa.int32())
     return pa.table(
         {
             "recording": [RECORDING] * len(frames),
             "frame": numbers + 1,
             "seconds": numbers * STEP,
             "predicted": np.array(classes)[true],
-            "probabilities": pa.ListArray.from_arrays(borders, shares.ravel()),
+            "probabilities": lists(shares),
         }
     )
 

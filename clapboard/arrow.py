@@ -32,6 +32,14 @@ def texts(values: Sequence[str]) -> pa.Array:
     return _of(pa.string(), len(encoded), ends.astype(np.int32), b"".join(encoded))
 
 
+def lists(rows: NDArray[Any]) -> pa.ListArray:
+    """The rows of an array of shape (rows, width) as a column of lists."""
+    if rows.size > np.iinfo(np.int32).max:
+        raise ValueError("a column of lists holds 2^31 - 1 numbers at most")
+    borders = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
+    return pa.ListArray.from_arrays(column(borders), column(rows.ravel()))
+
+
 def repeated(value: str, length: int) -> pa.Array:
     """The same text in every row."""
     return texts([value]).take(column(np.zeros(length, np.int32)))

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clapboard import artifacts
+from clapboard.arrow import lists
 from clapboard.learning import baselines
 from clapboard.learning.manifest import class_counts
 from clapboard.learning.protocol import Answers
@@ -93,8 +94,8 @@ def answer_table(judged: Judged) -> pa.Table:
         "trainable": judged.trainable,
         **{name: names[answers.predicted] for name, answers in judged.baselines.items()},
     }
-    lists = pa.array(list(model.probabilities.astype(np.float32)))
-    return pa.table(columns).append_column("probabilities", lists)
+    columns["probabilities"] = lists(model.probabilities.astype(np.float32))
+    return pa.table(columns)
 
 
 def read_answers(predictions: Sequence[str | Path]) -> Judged:

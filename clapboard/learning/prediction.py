@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clapboard import artifacts
+from clapboard.arrow import lists
 from clapboard.learning import devices, manifest
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import read_classes
@@ -75,14 +76,13 @@ def _tables(
     for part in answers:
         rows = frames.iloc[start : start + len(part)]
         start += len(part)
-        borders = pa.array(np.arange(len(part) + 1) * len(classes), pa.int32())
         yield pa.table(
             {
                 "recording": pa.array(rows["recording"]),
                 "frame": pa.array(rows["frame"]),
                 "seconds": pa.array(rows["seconds"]),
                 "predicted": pa.array(np.array(classes)[part.argmax(axis=1)]),
-                "probabilities": pa.ListArray.from_arrays(borders, part.astype(np.float32).ravel()),
+                "probabilities": lists(part.astype(np.float32)),
             }
         )
 

@@ -19,7 +19,7 @@ from clapboard.annotations.placing import from_clap
 from clapboard.annotations.predictions import predicted_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
-from clapboard.arrow import numbers
+from clapboard.arrow import lists, numbers
 from clapboard.clock import seconds_text
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
 from clapboard.learning.fusion import Camera, Together
@@ -219,7 +219,7 @@ def _with_timeline(
             if averaged is not None:
                 known = averaged.part(start, stop).astype(np.float32)
                 place = fields.index("probabilities")
-                table = table.set_column(place, "probabilities", pa.array(list(known)))
+                table = table.set_column(place, "probabilities", lists(known))
             start = stop
             yield table
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from clapboard.arrow import column, numbers, texts
+from clapboard.arrow import column, lists, numbers, texts
 
 JOBS = [
     "clapboard.pictures.frames",
@@ -53,6 +53,12 @@ def test_missing_numbers_are_refused():
 @pytest.mark.parametrize("values", [[], ["a", "", "Öl €"], [f"S1C2{n:06d}.jpg" for n in range(99)]])
 def test_texts_are_what_arrow_makes(values):
     assert texts(values).equals(pa.array(values, pa.string()))
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (4, 3), (2, 1)])
+def test_lists_are_what_arrow_makes(shape):
+    rows = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    assert lists(rows).equals(pa.array(list(rows), pa.list_(pa.float32())))
 
 
 def test_short_jobs_import_neither_pandas_nor_tensorflow_nor_workbooks(tmp_path):
