@@ -51,7 +51,7 @@ def fused(answers: Answers, claps: Mapping[str, float]) -> Answers:
         for one, mine in parts.items():
             for other, theirs in parts.items():
                 if one != other:
-                    rows, near = nearest(clock[mine], clock[theirs])
+                    rows, near = _nearest(clock[mine], clock[theirs])
                     total[mine[rows]] += answers.probabilities[theirs[near]]
                     count[mine[rows]] += 1
     mean = total / count[:, None]
@@ -68,7 +68,7 @@ class Together:
         self._others = []
         for other in sorted(others, key=lambda one: one.recording):
             found = np.full(len(own.clock), NONE, np.int32)
-            rows, near = nearest(own.clock, other.clock)
+            rows, near = _nearest(own.clock, other.clock)
             found[rows] = near
             self._others.append((other.said, found))
 
@@ -86,7 +86,7 @@ class Together:
         return total / count[:, None]
 
 
-def nearest(
+def _nearest(
     mine: NDArray[np.float64], theirs: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions in `mine` that have a frame of `theirs` near enough, and that frame's position."""

@@ -22,7 +22,7 @@ def stretches(examples: pd.DataFrame, gap: float) -> list[range]:
     found = []
     for _, rows in examples.groupby(["recording", "split"], sort=False).indices.items():
         seconds = examples["seconds"].to_numpy()[rows]
-        apart = gaps(seconds, gap) | (np.diff(rows) != 1)
+        apart = _gaps(seconds, gap) | (np.diff(rows) != 1)
         found += [
             range(rows[part.start], rows[part.stop - 1] + 1) for part in _parts(apart, len(rows))
         ]
@@ -36,10 +36,10 @@ def unbroken(seconds: NDArray[np.floating], gap: float) -> list[range]:
         seconds: time of every frame, ascending, shape (frames,).
         gap: as for `stretches`.
     """
-    return _parts(gaps(seconds, gap), len(seconds)) if len(seconds) else []
+    return _parts(_gaps(seconds, gap), len(seconds)) if len(seconds) else []
 
 
-def gaps(seconds: NDArray[np.floating], gap: float) -> NDArray[np.bool_]:
+def _gaps(seconds: NDArray[np.floating], gap: float) -> NDArray[np.bool_]:
     """Whether the step to the next frame is too long, shape (frames - 1,); see `stretches`."""
     steps = np.diff(seconds)
     usual = np.median(steps) if len(steps) else 0.0
