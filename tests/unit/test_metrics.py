@@ -113,9 +113,7 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy():
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 20))
 def test_calibration_error_agrees_with_its_definition(seed, bins):
-    random = np.random.default_rng(seed)
-    true, probabilities = random.integers(0, 3, 50), random.dirichlet(np.ones(3), 50)
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == true
+    true, probabilities, confidence, right = _drawn(seed)
     expected = 0.0
     for low in np.arange(bins) / bins:
         inside = (confidence > low) & (confidence <= low + 1 / bins)
@@ -127,13 +125,18 @@ def test_calibration_error_agrees_with_its_definition(seed, bins):
 @settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 20))
 def test_calibration_error_agrees_with_scikit_learns_curve(seed, bins):
-    random = np.random.default_rng(seed)
-    true, probabilities = random.integers(0, 3, 50), random.dirichlet(np.ones(3), 50)
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == true
+    true, probabilities, confidence, right = _drawn(seed)
     accuracy, meant = calibration_curve(right, confidence, n_bins=bins, strategy="uniform")
     inside = np.histogram(confidence, np.linspace(0, 1, bins + 1))[0]
     expected = np.average(np.abs(accuracy - meant), weights=inside[inside > 0])
     assert _error(true, probabilities, bins) == pytest.approx(expected, abs=1e-9)
+
+
+def _drawn(seed):
+    """Random labels and answers, how sure these are, and whether they are right."""
+    random = np.random.default_rng(seed)
+    true, probabilities = random.integers(0, 3, 50), random.dirichlet(np.ones(3), 50)
+    return true, probabilities, probabilities.max(axis=1), probabilities.argmax(axis=1) == true
 
 
 def _error(true, probabilities, bins=15):
