@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ Side = int | None
 """The class that a set of figures leaves out, the background; None: none."""
 
 MEAN_PRECISION = "mean_average_precision"
+
+Part = TypeVar("Part")
 
 
 def report(
@@ -89,7 +91,7 @@ def figures(judged: Judged, unit: str, seed: int, side: Side) -> dict[str, Any]:
         side: the class to leave out.
     """
     parts = tallies(judged, side, unit)
-    model, rivals = parts["model"], {name: part for name, part in parts.items() if name != "model"}
+    model, rivals = parts["model"], baselines_of(parts)
     total = protocol.summed(model.values())
     mean = mean_average_precision(judged.model, side)
     return {
@@ -114,6 +116,11 @@ def tallies(judged: Judged, side: Side, unit: str = "subject") -> dict[str, dict
     return found | {"chance": protocol.chance(found["model"])}
 
 
+def baselines_of(parts: Mapping[str, Part]) -> dict[str, Part]:
+    """What `tallies` gives, but for the model."""
+    return {name: part for name, part in parts.items() if name != "model"}
+
+
 def per_class(
     parts: Mapping[str, Mapping[str, Tally]], judged: Judged, seed: int, side: Side
 ) -> dict[str, dict[str, Any]]:
@@ -133,14 +140,13 @@ def per_class(
         name: protocol.per_class(protocol.summed(part.values()), judged.classes)
         for name, part in parts.items()
     }
-    found: dict[str, dict[str, Any]] = {
-        label: dict(figures) for label, figures in counted.pop("model").items()
-    }
+    rivals = baselines_of(counted)
+    found: dict[str, dict[str, Any]] = {**counted["model"]}
     for label, value, low, high in zip(judged.classes, values, *ends, strict=True):
         found[label]["average_precision"] = protocol.number(value)
         found[label]["f1_low"] = protocol.number(low)
         found[label]["f1_high"] = protocol.number(high)
-        found[label]["baselines"] = {name: rival[label] for name, rival in counted.items()}
+        found[label]["baselines"] = {name: rival[label] for name, rival in rivals.items()}
     if side is not None:
         del found[judged.classes[side]]
     return found
@@ -162,7 +168,7 @@ def average_precision(answers: Answers, side: Side) -> NDArray[np.float64]:
 
 def each(parts: Mapping[str, Mapping[str, Tally]]) -> dict[str, dict[str, Any]]:
     """Frames and measures of the model for every unit of `tallies`, with those of the baselines."""
-    rivals = {name: part for name, part in parts.items() if name != "model"}
+    rivals = baselines_of(parts)
     return {
         unit: {
             "frames": float(tally.confusion.sum()),

@@ -9,8 +9,9 @@ from clapboard import artifacts
 from clapboard.evaluation import metrics
 from clapboard.learning import baselines, protocol
 from clapboard.learning.answers import Judged, answer_table, judge
-from clapboard.learning.comparison import compare_models, summarise_folds
+from clapboard.learning.comparison import compare_models
 from clapboard.learning.fusion import fused
+from clapboard.learning.loso import summarise_folds
 from clapboard.learning.manifest import balanced_weights, class_counts, read_classes, read_examples
 from clapboard.learning.pictures import draw, mistakes
 from clapboard.learning.protocol import Answers

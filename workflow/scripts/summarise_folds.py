@@ -1,7 +1,7 @@
 """Sum up a model over the subjects left out."""
 
 from clapboard import logs
-from clapboard.learning.comparison import summarise_folds
+from clapboard.learning.loso import summarise_folds
 
 if __name__ == "__main__":
     with logs.job(snakemake.log[0]):
