@@ -27,6 +27,8 @@ from clapboard import spreadsheet
 TEMPORARY_PREFIX = ".partial-"
 # Pids say nothing about the processes of another machine that writes into the same folder.
 MACHINE = hashlib.blake2b(socket.gethostname().encode(), digest_size=2).hexdigest()
+# What the kernel says of a process that does nothing more: zombie, dead (field 3).
+ENDED = ("Z", "X")
 OWNED = re.compile(re.escape(TEMPORARY_PREFIX) + r"(\d+)-(\d+)-([0-9a-f]{4})-(.*)", re.DOTALL)
 """Name of a temporary: process (its pid, and when it began) and machine that write it, and what it
 will be."""
@@ -73,13 +75,15 @@ def _own_name(final: Path) -> str:
 def _began(pid: int) -> int | None:
     """When a process began, in clock ticks since the machine did (proc_pid_stat(5), field 22).
 
-    Pids, which threads share, are used again after a while; a pid and this time are not.
+    Pids, which threads share, are used again after a while; a pid and this time are not. None for a
+    process that has ended, also while nobody has asked for its exit status (a zombie).
     """
     try:
         stat = Path("/proc", str(pid), "stat").read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return int(stat.rpartition(")")[2].split()[19])
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in ENDED else int(fields[19])
 
 
 def _tidy(final: Path) -> None:

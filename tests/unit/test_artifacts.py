@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -184,10 +185,12 @@ def test_what_a_killed_writer_left_is_gone_after_the_next(tmp_path):
         "    temporary.write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.mp4")], check=False)
-    assert len(names(tmp_path)) == 2
-    write_text(tmp_path / "b.txt", "whole")
-    assert names(tmp_path) == ["b.txt"]
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "a.mp4")]) as killed:
+        # As long as nobody waits for it, it is in the list of processes.
+        os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+        assert len(names(tmp_path)) == 2
+        write_text(tmp_path / "b.txt", "whole")
+        assert names(tmp_path) == ["b.txt"]
 
 
 def test_a_process_that_has_the_number_of_a_killed_one_keeps_nothing(tmp_path):
