@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,8 +54,7 @@ def batches(images: int, cache_mb: int) -> tuple[Any, int]:
     """Clapboard's endless training batches, and how many are an epoch."""
     distinct = pictures(min(images, 3_000))
     files = [distinct[n % len(distinct)] for n in range(images)]
-    with tempfile.NamedTemporaryFile(dir=WORK) as cache:
-        source = kept_within(Pictures(files), images, cache_mb, Path(cache.name))
+    source = kept_within(Pictures(files), images, cache_mb, WORK)
     targets = np.arange(images) % CLASSES
     return training_batches(source, np.arange(images), targets, BATCH, 1), -(-images // BATCH)
 

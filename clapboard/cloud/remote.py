@@ -36,7 +36,7 @@ MUST_BE_FREE = """
 """
 
 PICTURES = ("/resized/", "/frames/", "/shards/", "/video/", "/Data/*/*/")
-NEVER_FETCHED = (".lock", ".partial-*", "*.cache", ".rsync-partial/")
+NEVER_FETCHED = (".lock", ".partial-*", ".rsync-partial/")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

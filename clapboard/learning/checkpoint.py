@@ -17,8 +17,10 @@ import keras
 import numpy as np
 
 from clapboard import artifacts
+from clapboard.problems import Problem, refuse
 
 MONITOR = "val_loss"
+WEIGHTS = "epoch-{}.weights.h5"
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -61,8 +63,7 @@ class Checkpoint(keras.callbacks.Callback):
     @property
     def best_epoch(self) -> int:
         """Index from 0 of the epoch with the lowest validation loss, the first of equals."""
-        losses = [row[MONITOR] for row in self.history]
-        return int(np.nanargmin(losses)) if not np.isnan(losses).all() else 0
+        return int(np.argmin([row[MONITOR] for row in self.history])) if self.history else 0
 
     @property
     def kept_epoch(self) -> int:
@@ -94,13 +95,19 @@ class Checkpoint(keras.callbacks.Callback):
             generator.state.assign(state.astype(generator.state.dtype))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Write the epoch's weights, then the state that names them, then drop what is stale."""
-        self.history.append({name: float(value) for name, value in (logs or {}).items()})
+        """Write the epoch's weights, then the state that names them, then drop what is stale.
+
+        Raises:
+            InputError: the loss is no number any more.
+        """
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        refuse(_diverged(epoch, row))
+        self.history.append(row)
         with artifacts.replacing(self._weights(epoch)) as temporary:
             self.model.save_weights(temporary)
         artifacts.write_json(self._state, {"identity": self._identity, "history": self.history})
-        needed = {self._weights(epoch), self._weights(self.best_epoch), self._state}
-        for path in set(self.folder.iterdir()) - needed:
+        needed = {self._weights(epoch), self._weights(self.best_epoch)}
+        for path in set(self.folder.glob(WEIGHTS.format("*"))) - needed:
             path.unlink()
         if self._exhausted():
             self.model.stop_training = True
@@ -115,7 +122,17 @@ class Checkpoint(keras.callbacks.Callback):
             network.load_weights(self._weights(epoch))
 
     def _weights(self, epoch: int) -> Path:
-        return self.folder / f"epoch-{epoch + 1:04d}.weights.h5"
+        return self.folder / WEIGHTS.format(f"{epoch + 1:04d}")
+
+
+def _diverged(epoch: int, row: Mapping[str, float]) -> list[Problem]:
+    """What is said where a measure of an epoch is not a finite number."""
+    broken = sorted(name for name, value in row.items() if not np.isfinite(value))
+    if not broken:
+        return []
+    message = f"training has diverged: {', '.join(broken)} of epoch {epoch + 1} is not a number"
+    remedy = "Lower learning_rate of this model; with mixed precision on a GPU, try it without."
+    return [Problem("diverged", message, remedy, column="learning_rate")]
 
 
 def identity(settings: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:

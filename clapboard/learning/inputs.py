@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard.learning.sources import Features, Pictures, Source, kept_within
-from clapboard.learning.windows import stretches, windows
+from clapboard.learning.windows import NONE, stretches, windows
 from clapboard.problems import InputError, Problem
 
 OVERLAP = 2
@@ -45,11 +45,11 @@ class Inputs:
         """Steps of an epoch."""
         return ceil(len(self.items) / self.batch_size)
 
-    def kept(self, megabytes: int, file: Path) -> Inputs:
-        """The same, with pictures kept in `file` once decoded if they need no more than that."""
+    def kept(self, megabytes: int, folder: Path) -> Inputs:
+        """The same, with pictures kept on disk once decoded if they need no more than that."""
         if not isinstance(self.source, Pictures):
             return self
-        return replace(self, source=kept_within(self.source, len(self.targets), megabytes, file))
+        return replace(self, source=kept_within(self.source, len(self.targets), megabytes, folder))
 
 
 def sees_frames(settings: Settings) -> bool:
@@ -72,7 +72,8 @@ def make_inputs(
         settings: one section of ``models``.
         threads: that decode pictures, 0 for one per core.
         features: feature file of every recording, for models that learn from features.
-        covering: windows for recognising, which overlap, instead of those for learning.
+        covering: all frames, and windows that overlap, for recognising; else what there is to
+            learn from: items with a frame whose class index is not -1.
 
     Raises:
         InputError: a frame cannot be read or has no features.
@@ -90,6 +91,9 @@ def make_inputs(
         items = windows(stretches(examples, settings["gap"]), length, stride)
         shape = (None, *source.shape)
     targets = examples["class_index"].to_numpy()
+    if not covering:
+        known = (items != NONE) & (targets[items] >= 0)
+        items = items[known.reshape(len(items), -1).any(axis=1)]
     return Inputs(source, items, targets, shape, settings["batch_size"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,6 +70,8 @@ def fit(
     callbacks: list[keras.callbacks.Callback] = [record]
     if settings["tensorboard"]:
         folder = record.folder.parent / "tensorboard" / record.folder.name
+        if not record.epoch and folder.exists():
+            shutil.rmtree(folder)  # of a training with other settings
         callbacks.append(keras.callbacks.TensorBoard(folder, write_graph=False))
     shares = learner.distribute_strategy.num_replicas_in_sync
     batches = data.training_batches(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
@@ -129,16 +130,17 @@ class Kept:
     """A source whose rows are kept in a file once fetched, so that nothing is decoded twice.
 
     The file is mapped into memory: the operating system keeps as much of it as there is room. It is
-    written by its descriptor, which is faster, and on a full disk an error and no crash.
+    written by its descriptor, which is faster, and on a full disk an error and no crash. It has no
+    name, so that it is gone with this process however that ends.
     """
 
-    def __init__(self, source: Source, rows: int, file: Path) -> None:
-        """Make the file for `rows` rows; it stays sparse until rows are fetched."""
-        file.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, source: Source, rows: int, folder: Path) -> None:
+        """Make the file for `rows` rows in `folder`; it stays sparse until rows are fetched."""
+        folder.mkdir(parents=True, exist_ok=True)
         self.shape, self.dtype = source.shape, source.dtype
-        self._source = source
-        self._kept = np.memmap(file, self.dtype, "w+", shape=(rows, *self.shape))
-        self._file = file.open("r+b", buffering=0)
+        self._source, self._folder = source, folder
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - kept open
+        self._kept = np.memmap(self._file, self.dtype, "w+", shape=(rows, *self.shape))
         self._known = np.zeros(rows, bool)
         self._error: InputError | None = None
 
@@ -179,15 +181,15 @@ class Kept:
         except OSError as error:
             remedy = "Make room on the disk, or set cache_mb of the model to 0."
             message = f"decoded frames cannot be kept: {error.strerror}"
-            self._error = InputError([Problem("cache", message, remedy, file=self._file.name)])
+            self._error = InputError([Problem("cache", message, remedy, file=str(self._folder))])
             raise self._error from error
         self._known[rows] = True
 
 
-def kept_within(source: Source, rows: int, megabytes: int, file: Path) -> Source:
-    """`source`, kept in `file` if its rows need no more than `megabytes` there."""
+def kept_within(source: Source, rows: int, megabytes: int, folder: Path) -> Source:
+    """`source`, kept in a file in `folder` if its rows need no more than `megabytes` there."""
     size = rows * int(np.prod(source.shape)) * source.dtype.itemsize
-    return Kept(source, rows, file) if size <= megabytes * MEBIBYTE else source
+    return Kept(source, rows, folder) if size <= megabytes * MEBIBYTE else source
 
 
 class Features:

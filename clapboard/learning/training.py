@@ -91,6 +91,7 @@ def train(
 
     left_out = classes.index(ignored) if ignored in classes else None
     learnt = len(classes) - (left_out is not None)
+    validation = _taught(validation, training)
     sets = (_without(left_out, training), _without(left_out, validation))
     work = _Work(Path(model).parent, *sets, learnt, threads, features, start)
     read = [manifest, labels, *([start] if start else [])]
@@ -176,8 +177,8 @@ def _phase(
     )
     seen = inputs.make_inputs(work.training, settings, work.threads, work.features)
     held_out = inputs.make_inputs(work.validation, settings, work.threads, work.features)
-    seen = seen.kept(settings["cache_mb"], record.folder / "training.cache")
-    held_out = held_out.kept(settings["cache_mb"], record.folder / "validation.cache")
+    # Beside the state, not in it: on a network file system what is open cannot be deleted.
+    seen, held_out = (each.kept(settings["cache_mb"], work.folder) for each in (seen, held_out))
     with failures.explained(settings["batch_size"], seen.source, held_out.source):
         with devices.strategy().scope():
             networks = make(seen.shape)
@@ -191,6 +192,15 @@ def _phase(
 
 def _of_split(examples: pd.DataFrame, split: str) -> pd.DataFrame:
     return examples[examples["split"] == split].reset_index(drop=True)
+
+
+def _taught(validation: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
+    """The frames to judge an epoch by, those of a class that Training does not show with -1.
+
+    What is said of them is chance, and would choose the epoch all the same.
+    """
+    shown = validation["label"].isin(training["label"])
+    return validation.assign(class_index=validation["class_index"].where(shown, -1))
 
 
 def _without(left_out: int | None, examples: pd.DataFrame) -> pd.DataFrame:
@@ -236,12 +246,15 @@ def _check(
                 file=manifest,
             )
         )
-    if (validation["label"] == ignored).all():
+    learnt = set(training["label"]) - {ignored}
+    if not validation["label"].isin(learnt).any():
         problems.append(
             Problem(
                 "no-validation-frame",
-                "no frame to learn is in the Validation split, so nothing says when to stop",
-                "Give at least one subject the split Validation.",
+                "no frame of what Training shows is in the Validation split, so nothing says when "
+                "to stop",
+                "Let somebody validate who shows the same procedures: the split Validation, or, "
+                "with evaluation: loso, who follows the subject left out.",
                 file=manifest,
                 column="split",
             )

@@ -58,7 +58,7 @@ def windows(found: list[range], length: int, stride: int) -> NDArray[np.int64]:
     Args:
         found: see `stretches`.
         length: frames of a window; no longer than the longest stretch needs.
-        stride: frames between two starts.
+        stride: frames between two starts, at most `length`.
 
     Returns:
         Rows, shape (windows, length); -1 after the end of a stretch shorter than `length`.

@@ -155,8 +155,7 @@ def work_as(rank: int, workers: Sequence[str], arguments: Mapping[str, Any]) -> 
         state = Path(arguments["model"]).parent
         for name in STATES:
             if (state / name).is_dir():
-                ignored = shutil.ignore_patterns("*.cache")
-                shutil.copytree(state / name, Path(folder, name), ignore=ignored)
+                shutil.copytree(state / name, Path(folder, name))
         hidden = {name: Path(folder, Path(arguments[name]).name) for name in OUTPUTS}
         train(**{**arguments, **hidden})
 

@@ -17,6 +17,7 @@ from clapboard.settings.model_settings import (
     Cnn,
     Convolutions,
     Model,
+    Recurrent,
     Sequence,
     Tcn,
     Transfer,
@@ -25,11 +26,11 @@ from clapboard.settings.model_settings import (
 LITE = "efficientnet-lite0"
 APPLICATIONS = (
     *("MobileNetV3Small", "MobileNetV3Large"),
-    *(f"EfficientNetB{size}" for size in range(8)),
     *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
     *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
 )
-"""Those of Keras Applications that take pixel values as they are."""
+"""Those of Keras Applications that take pixel values as they are, and are the same network with
+ImageNet's weights downloaded and from a file: EfficientNetB0 to B7 lack a layer with a file."""
 
 SMALLEST = 32
 """Least sides of frames for a backbone, pixels."""
@@ -71,6 +72,7 @@ def setting_problems(
             *_size(model, frame_size),
             *_start(model, models),
             *_ignored(model, background),
+            *_skipping(model),
         )
     ]
 
@@ -136,6 +138,14 @@ def _ignored(model: Model, background: str) -> Iterator[Problem]:
         message = "there is no background to ignore"
         remedy = "Remove it, or give unlabelled frames a label: annotations.background."
         yield Problem("idle-setting", message, remedy, column=".background", value="ignored")
+
+
+def _skipping(model: Model) -> Iterator[Problem]:
+    """Sequences with frames between them that would teach nothing."""
+    if isinstance(model, Recurrent) and model.stride > model.window:
+        message = f"frames between two sequences of {model.window} would teach nothing"
+        remedy = f"Set stride to at most {model.window}, or window to at least {model.stride}."
+        yield Problem("skipped-frames", message, remedy, column=".stride", value=f"{model.stride}")
 
 
 def _size(model: Model, frame_size: int) -> Iterator[Problem]:

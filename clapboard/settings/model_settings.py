@@ -202,7 +202,8 @@ class Recurrent(Sequence):
         default=32, description="Frames in a sequence."
     )
     stride: Annotated[int, Field(ge=1, le=100_000), NotBoolean] = Field(
-        default=16, description="Frames between the starts of two training sequences."
+        default=16,
+        description="Frames between the starts of two training sequences, at most `window`.",
     )
     units: Count = Field(default=128, description="Size of the memory.")
     layers: Annotated[int, Field(ge=1, le=8), NotBoolean] = Field(

@@ -343,8 +343,10 @@ def test_logs_for_tensorboard_are_written_when_asked_for(still, features, tmp_pa
     out = train(still, tmp_path / "quiet", "gru", features, epochs=1)
     assert not (out / "tensorboard").exists()
     out = train(still, tmp_path / "asked", "gru", features, epochs=2, tensorboard=True)
+    other = {"tensorboard": True, "learning_rate": 0.002}
+    assert train(still, tmp_path / "asked", "gru", features, epochs=2, **other) == out
     for part in ("train", "validation"):
-        (events,) = (out / "tensorboard" / "training" / part).iterdir()
+        (events,) = (out / "tensorboard" / "training" / part).iterdir()  # of the last one only
         steps = [
             event.step
             for event in tf.compat.v1.train.summary_iterator(str(events))

@@ -29,7 +29,7 @@ def data(tmp_path_factory):
     return make_labelled_set(tmp_path_factory.mktemp("set"))
 
 
-def train(data: Path, out: Path, **settings) -> Path:
+def train(data: Path, out: Path, test_subject: str | None = None, **settings) -> Path:
     from clapboard.learning.training import train
 
     train(
@@ -42,8 +42,18 @@ def train(data: Path, out: Path, **settings) -> Path:
         out / "curves.png",
         out / "summary.txt",
         threads=1,
+        test_subject=test_subject,
     )
     return out
+
+
+def without(data: Path, label: str, *subjects: str) -> Path:
+    """Take a class away from some subjects."""
+    table, _ = artifacts.read_parquet(data / "manifest.parquet")
+    rows = table.to_pandas()
+    kept = (rows["label"] != label) | ~rows["subject"].isin(subjects)
+    artifacts.write_parquet(data / "manifest.parquet", table.filter(kept.tolist()))
+    return data
 
 
 def evaluate(data: Path, out: Path) -> dict:
@@ -134,6 +144,62 @@ def test_killed_training_resumes_to_the_same_result(data, tmp_path):
     assert (whole / "history.csv").read_bytes() == (killed / "history.csv").read_bytes()
     assert _weights(whole) == _weights(killed)
     assert not (killed / "training").exists()
+
+
+def test_who_validates_is_not_asked_what_nobody_has_taught(tmp_path):
+    """S2 validates for S1; that S2 shows SWAB as well, which nobody else does, changes nothing."""
+    shown = without(make_labelled_set(tmp_path / "with"), "SWAB", "S3", "S4")
+    gone = without(make_labelled_set(tmp_path / "gone"), "SWAB", "S2", "S3", "S4")
+    one, other = (train(data, data / "model", test_subject="S1") for data in (shown, gone))
+    assert (one / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
+
+    nothing = make_labelled_set(tmp_path / "nothing")
+    for label in LABELS[:2]:
+        without(nothing, label, "S2")
+    without(nothing, "SWAB", "S3", "S4")
+    with pytest.raises(InputError, match="what Training shows is in the Validation split"):
+        train(nothing, tmp_path / "model", test_subject="S1")
+
+
+def test_a_training_that_diverges_says_so(data, tmp_path):
+    with pytest.raises(InputError, match="of epoch 2 is not a number") as error:
+        _diverge(data, tmp_path)
+    assert error.value.problems[0].column == "learning_rate"
+    with pytest.raises(InputError, match="of epoch 2 is not a number"):
+        _diverge(data, tmp_path)  # goes on after the first epoch, as after a kill
+
+
+def _diverge(data, out):
+    """A training whose weights are no numbers any more in its second epoch."""
+    import keras
+
+    class Spoil(Checkpoint):
+        def on_epoch_begin(self, epoch, logs=None):
+            super().on_epoch_begin(epoch, logs)
+            if epoch == 1:
+                for weight in self.model.trainable_variables:
+                    weight.assign(keras.ops.full(weight.shape, np.nan))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clapboard.learning.training.Checkpoint", Spoil)
+        train(data, out)
+
+
+def test_what_is_kept_of_pictures_has_no_name_and_hinders_nobody(data, tmp_path):
+    """A name would stay after a kill, and cannot be deleted while it is open on all systems."""
+    files = []
+
+    class Look(Checkpoint):
+        def on_epoch_begin(self, epoch, logs=None):
+            super().on_epoch_begin(epoch, logs)
+            files.append({path.name for path in tmp_path.rglob("*") if path.is_file()})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clapboard.learning.training.Checkpoint", Look)
+        train(data, tmp_path, cache_mb=16)
+    allowed = {"state.json", *(f"epoch-000{epoch}.weights.h5" for epoch in (1, 2))}
+    assert len(files) == SETTINGS["epochs"]
+    assert set().union(*files) <= allowed
 
 
 def test_keeps_the_last_epoch_on_request(data, tmp_path):

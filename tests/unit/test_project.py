@@ -98,6 +98,13 @@ def model(**settings):
             [("idle-setting", "models.m.background")],
         ),
         ({"architecture": "gru", "augmentation": {"flip": True}, "input": "frames"}, 96, []),
+        ({"architecture": "lstm", "window": 16}, 96, []),
+        ({"architecture": "lstm", "window": 10}, 96, [("skipped-frames", "models.m.stride")]),
+        (
+            {"architecture": "transfer", "backbone": "EfficientNetB0"},
+            96,
+            [("unknown-backbone", "models.m.backbone")],
+        ),
     ],
 )
 def test_settings_that_cannot_work(settings, size, expected):
@@ -130,7 +137,7 @@ def weights(monkeypatch, tmp_path, server, **settings):
 
 def test_weights_that_have_to_be_downloaded_need_a_network(monkeypatch, tmp_path):
     nobody = "http://127.0.0.1:9/"
-    for backbone in ("EfficientNetB0", "MobileNetV3Small"):
+    for backbone in ("EfficientNetV2B0", "MobileNetV3Small"):
         assert weights(monkeypatch, tmp_path, nobody, backbone=backbone) == ["no-download"]
     assert weights(monkeypatch, tmp_path, nobody) == []
     assert weights(monkeypatch, tmp_path, nobody, backbone="ConvNeXtTiny", weights="none") == []
