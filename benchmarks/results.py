@@ -56,24 +56,30 @@ def report(study: Study, seeds: Sequence[int]) -> str:
                 ]
             )
         per_subject.append([model, *(f"{value:.3f}" for value in values[:, 0])])
-    for name, values in _rivals(study, seeds).items():
+    rivals = _rivals(study, seeds)
+    for name, values in rivals.items():
         rows.append([name, "", *_means(values), "", ""])
         per_subject.append([name, *(f"{value:.3f}" for value in values[:, 0])])
     columns = ["model", "seeds", *SHOWN, "spread of accuracy", "accuracy by seed"]
     called = [(study.names or {}).get(subject, subject) for subject in study.subjects()]
     parts = [table(columns, rows), table(["accuracy", *called], per_subject)]
     parts += _pairs(results)
-    draw_boxes(study, results)
+    draw_boxes(study, results, rivals)
     return "\n\n".join(parts)
 
 
-def draw_boxes(study: Study, results: Mapping[str, Sequence[Mapping[str, Tally]]]) -> None:
-    """Every subject's accuracy as a picture, one box per model."""
+def draw_boxes(
+    study: Study,
+    results: Mapping[str, Sequence[Mapping[str, Tally]]],
+    rivals: Mapping[str, np.ndarray],
+) -> None:
+    """Every subject's accuracy as a picture, one box per model and baseline."""
     values = {
         model: np.mean([_values(parts)[:, 0] for parts in runs], axis=0).tolist()
         for model, runs in results.items()
     }
     called = [(study.names or {}).get(subject, subject) for subject in study.subjects()]
+    values |= {name: each[:, 0].tolist() for name, each in rivals.items()}
     if values:
         picture = DOCUMENT.parent / "images" / f"{study.name}.png"
         plots.subject_boxes(values, called, "frame accuracy", picture)

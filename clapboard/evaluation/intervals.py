@@ -43,12 +43,25 @@ def bootstrap(
     """
     if units < 2:
         return np.full((2, *np.shape(measure(np.arange(units)))), np.nan)
-    chosen = np.random.default_rng(seed).integers(0, units, (draws, units))
-    values = np.array([measure(row) for row in chosen], np.float64)
-    ends = [(1 - level) / 2, (1 + level) / 2]
+    values = np.array([measure(row) for row in drawn(units, seed, draws)], np.float64)
+    return percentiles(values, level)
+
+
+def drawn(units: int, seed: int, draws: int = DRAWS) -> NDArray[np.int64]:
+    """Indices of the units of every draw of `bootstrap`, shape (draws, units)."""
+    return np.random.default_rng(seed).integers(0, units, (draws, units))
+
+
+def percentiles(values: NDArray[np.float64], level: float = LEVEL) -> NDArray[np.float64]:
+    """Lower and upper ends of what the draws gave, shape (2, ...); nan where none gave anything.
+
+    Args:
+        values: of every draw, shape (draws, ...).
+        level: share of the draws inside the interval.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN")
-        return np.nanquantile(values, ends, axis=0)
+        return np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
 
 
 def paired_p_value(differences: NDArray[np.float64], seed: int, draws: int = DRAWS) -> float:

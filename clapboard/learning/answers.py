@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from clapboard import artifacts
 from clapboard.arrow import lists
 from clapboard.learning import baselines
+from clapboard.learning.folds import natural_order
 from clapboard.learning.manifest import class_counts
 from clapboard.learning.protocol import Answers
+from clapboard.problems import Problem, refuse
 
 KEPT = ("recording", "subject", "session", "camera", "frame", "seconds")
 
@@ -103,6 +105,7 @@ def read_answers(predictions: Sequence[str | Path]) -> Judged:
 
     Raises:
         ValueError: the files do not have the same classes.
+        InputError: no frame is of a class that its Training shows.
     """
     tables, orders = [], set()
     for path in predictions:
@@ -113,6 +116,7 @@ def read_answers(predictions: Sequence[str | Path]) -> Judged:
         raise ValueError("the predictions are of different classes")
     (classes,) = orders
     frames = pd.concat(tables).sort_values(["recording", "frame"], ignore_index=True)
+    refuse(_check(frames))
     frames["split"] = "Test"
     index = {label: number for number, label in enumerate(classes)}
 
@@ -129,6 +133,21 @@ def read_answers(predictions: Sequence[str | Path]) -> Judged:
         frames["trainable"].to_numpy(bool),
         classes,
     )
+
+
+def _check(frames: pd.DataFrame) -> list[Problem]:
+    """What makes every figure undefined."""
+    if frames["trainable"].any():
+        return []
+    return [
+        Problem(
+            "no-learnable-frame",
+            "nobody shows a procedure that Training shows without them, so nothing can be said",
+            "Add somebody who shows the same procedures.",
+            column="label",
+            value=", ".join(natural_order(frames["subject"])),
+        )
+    ]
 
 
 def _without_probabilities(

@@ -57,8 +57,8 @@ def evaluate(
         shards: manifest of every recording's shard, to read pictures from those.
 
     Raises:
-        InputError: there is no test frame, none of a class that Training shows, or frames cannot
-            be read.
+        InputError: there is no test frame, or none of a class that Training shows and no
+            `test_subject` (of whom there are no figures then), or frames cannot be read.
     """
     devices.prepare(settings["seed"], threads)
     classes = read_classes(labels)
@@ -67,7 +67,12 @@ def evaluate(
     )
     test = examples[examples["split"] == "Test"].reset_index(drop=True)
     training = examples[examples["split"] == "Training"].reset_index(drop=True)
-    refuse(_check(test, training, str(manifest)))
+    problems = _check(test, training, str(manifest))
+    if test_subject is None or test.empty:
+        refuse(problems)
+    for problem in problems:
+        # A fact about this subject, which must not cost the figures of all others.
+        print(f"No figures of this subject: {problem.message}", flush=True)  # noqa: T201
 
     network = load(model, settings)
     probabilities = recognise(network, make_inputs(test, settings, threads, features, True))

@@ -23,19 +23,21 @@ def natural_order(subjects: Iterable[str]) -> list[str]:
     return sorted(set(subjects), key=key)
 
 
-def leave_out(subjects: pd.Series, test_subject: str) -> NDArray[np.str_]:
+def leave_out(examples: pd.DataFrame, test_subject: str) -> NDArray[np.str_]:
     """The split of every frame when `test_subject` is the test subject.
 
-    The next subject in natural order validates (the first after the last), all others train. What
+    The next subject in natural order (the first after the last) who shows a class that those who
+    remain show, too, validates; all others train. Where nobody does, the next one validates. What
     the table of recordings says about splits does not matter here.
 
     Args:
-        subjects: subject of every frame.
+        examples: columns `subject` and `label`.
         test_subject: who is left out.
 
     Raises:
         InputError: there is no such subject, or there are fewer than three.
     """
+    subjects = examples["subject"]
     everyone = natural_order(subjects)
     if len(everyone) < FEWEST_SUBJECTS:
         raise InputError(
@@ -61,7 +63,17 @@ def leave_out(subjects: pd.Series, test_subject: str) -> NDArray[np.str_]:
                 )
             ]
         )
-    validation = everyone[(everyone.index(test_subject) + 1) % len(everyone)]
+    place = everyone.index(test_subject)
+    others = everyone[place + 1 :] + everyone[:place]
+    shown = examples.groupby("subject")["label"].agg(set)
+    validation = next(
+        (
+            subject
+            for subject in others
+            if shown[subject] & set().union(*(shown[other] for other in others if other != subject))
+        ),
+        others[0],
+    )
     return np.select(
         [subjects == test_subject, subjects == validation], ["Test", "Validation"], "Training"
     )

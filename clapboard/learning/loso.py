@@ -12,14 +12,13 @@ from numpy.typing import ArrayLike
 from clapboard import artifacts
 from clapboard.evaluation import plots
 from clapboard.evaluation.intervals import bootstrap
-from clapboard.learning import protocol, reporting
+from clapboard.learning import precision, protocol, reporting
 from clapboard.learning.answers import Judged, read_answers
 from clapboard.learning.folds import natural_order
 from clapboard.learning.pictures import draw_bars
 from clapboard.learning.protocol import MEASURES, Tally
-from clapboard.learning.reporting import MEAN_PRECISION
 
-COLUMNS = (*MEASURES, MEAN_PRECISION)
+COLUMNS = (*MEASURES, precision.NAME)
 
 
 def summarise_folds(
@@ -39,20 +38,32 @@ def summarise_folds(
             deviation), 95 % interval of the mean over subjects, the baselines' means, the paired
             differences, and every class over all subjects.
         table: written; the same as CSV: for the model and every baseline one row per subject and
-            one for their mean, for the model its spread and interval, too.
+            one for their mean, for the model its spread and interval, too. Who shows nothing that
+            could have been learnt without them has a row of no frames.
         seed: of the intervals.
         background: label of the class for unlabelled frames; with it, all figures stand a second
             time without that class.
         confusion: written; confusion matrix over all subjects as a picture.
         bars: written; F1 of every class over all subjects, with intervals, as a picture.
+
+    Raises:
+        InputError: nobody shows anything that could have been learnt from the others.
     """
     subjects = natural_order(predictions)
     whole = read_answers([predictions[subject] for subject in subjects])
     judged, classes = whole.learnable(), whole.classes
+    tested = set(judged.model.frames["subject"])
+    untested = [subject for subject in subjects if subject not in tested]
+    if untested:
+        print(  # noqa: T201 - the job's log
+            f"Left out of the figures, for Training shows none of their procedures: "
+            f"{', '.join(untested)}",
+            flush=True,
+        )
     rows = [
         [name, *row]
         for name, side in reporting.sides(classes, background).items()
-        for row in _rows(_over_folds(judged, seed, side))
+        for row in _rows(_over_folds(judged, seed, side), untested)
     ]
     figures = reporting.both_sides(
         lambda side: _over_folds(judged, seed, side), classes, background
@@ -62,6 +73,7 @@ def summarise_folds(
         {
             "left_out": "one subject at a time",
             "untrainable": _untrainable(whole),
+            "untested": untested,
             **figures,
         },
     )
@@ -77,25 +89,29 @@ def _over_folds(judged: Judged, seed: int, side: reporting.Side) -> dict[str, An
     parts = reporting.tallies(judged, side)
     model = parts["model"]
     subjects = natural_order(model)
-    precise = _precision(judged, subjects, side)
-    values = np.column_stack([_values(model, subjects), precise])
+    means = _precision(judged, subjects, side)
+    pooled = precision.precision(judged.model, side, "subject", seed)
+    values = np.column_stack([_values(model, subjects), means])
     low, high = bootstrap(lambda chosen: _mean(values[chosen]), len(subjects), seed)
     rows = {"mean": _mean(values), "spread": _spread(values), "low": low, "high": high}
     rivals = reporting.baselines_of(parts)
     each = reporting.each(parts)
-    for subject, value in zip(subjects, precise, strict=True):
-        each[subject][MEAN_PRECISION] = protocol.number(value)
+    for subject, value in zip(subjects, means, strict=True):
+        each[subject][precision.NAME] = protocol.number(value)
     return {
         "frames": int(sum(part.confusion.sum() for part in model.values())),
         **{name: _named(row) for name, row in rows.items()},
-        "pooled": protocol.measures(protocol.summed(model.values())),
+        "pooled": {
+            **protocol.measures(protocol.summed(model.values(), len(judged.classes))),
+            precision.NAME: protocol.number(pooled.mean),
+        },
         "baselines": {
             name: _named(_mean(_values(part, subjects))) for name, part in rivals.items()
         },
         "accuracy_above": {
             name: protocol.compared(model, part, seed) for name, part in rivals.items()
         },
-        "per_class": reporting.per_class(parts, judged, seed, side),
+        "per_class": reporting.per_class(parts, pooled, judged.classes, seed, side),
         "subjects": {subject: each[subject] for subject in subjects},
     }
 
@@ -105,7 +121,7 @@ def _precision(judged: Judged, subjects: Sequence[str], side: reporting.Side) ->
     owner = judged.model.frames["subject"]
     return np.array(
         [
-            reporting.mean_average_precision(
+            precision.mean_average_precision(
                 judged.model.chosen((owner == subject).to_numpy()), side
             )
             for subject in subjects
@@ -113,10 +129,11 @@ def _precision(judged: Judged, subjects: Sequence[str], side: reporting.Side) ->
     )
 
 
-def _rows(figures: Mapping[str, Any]) -> list[list[Any]]:
-    """Rows of the table: whose answers, subject, frames, `COLUMNS`."""
+def _rows(figures: Mapping[str, Any], untested: Sequence[str]) -> list[list[Any]]:
+    """Rows of the table: whose answers, subject, frames, `COLUMNS`; no figures of the untested."""
     subjects = figures["subjects"]
     rows = [["model", name, int(each["frames"]), each] for name, each in subjects.items()]
+    rows += [["model", name, 0, {}] for name in untested]
     rows += [["model", name, "", figures[name]] for name in ("mean", "spread", "low", "high")]
     for rival, mean in figures["baselines"].items():
         rows += [

@@ -80,7 +80,7 @@ def read_examples(
     table, _ = read_parquet(manifest, COLUMNS)
     examples = table.to_pandas()
     if test_subject is not None:
-        examples["split"] = leave_out(examples["subject"], test_subject)
+        examples["split"] = leave_out(examples, test_subject)
     if split is not None:
         examples = examples[examples["split"] == split]
     unknown = sorted(set(examples["label"]) - set(classes))

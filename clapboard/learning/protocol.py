@@ -7,7 +7,7 @@ subjects costs sums and no second look at the frames.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from operator import add
 
@@ -143,11 +143,11 @@ def measures(total: Tally) -> Figures:
     return {name: number(measure(total)) for name, measure in MEASURES.items()}
 
 
-def intervals(parts: Sequence[Tally], seed: int) -> dict[str, list[float | None]]:
+def intervals(parts: Sequence[Tally], seed: int, classes: int) -> dict[str, list[float | None]]:
     """95 % interval of every measure under resampling of the parts (subjects or recordings)."""
 
     def figures(chosen: NDArray[np.int64]) -> list[float]:
-        total = summed(parts[index] for index in chosen)
+        total = summed((parts[index] for index in chosen), classes)
         return [measure(total) for measure in MEASURES.values()]
 
     ends = bootstrap(figures, len(parts), seed)
@@ -179,9 +179,15 @@ def chance(parts: Mapping[str, Tally]) -> dict[str, Tally]:
 
 
 def _chance(counts: NDArray[np.float64]) -> Tally:
-    confusion = metrics.constant_confusion(counts, np.full(len(counts), 1 / len(counts)))
-    nothing = (Matches(0, 0, 0),) * len(OVERLAPS)
-    return Tally(confusion, np.zeros((3, metrics.CALIBRATION_BINS)), 0.0, 0, nothing)
+    guesses = metrics.constant_confusion(counts, np.full(len(counts), 1 / len(counts)))
+    return replace(_nothing(len(counts)), confusion=guesses)
+
+
+def _nothing(classes: int) -> Tally:
+    """The tally of no frames."""
+    matches = (Matches(0, 0, 0),) * len(OVERLAPS)
+    bins = np.zeros((3, metrics.CALIBRATION_BINS))
+    return Tally(np.zeros((classes, classes)), bins, 0.0, 0, matches)
 
 
 def compared(
@@ -217,9 +223,9 @@ def compared(
     }
 
 
-def summed(parts: Iterable[Tally]) -> Tally:
-    """All parts together."""
-    return reduce(add, parts)
+def summed(parts: Iterable[Tally], classes: int) -> Tally:
+    """All parts together, of which there may be none."""
+    return reduce(add, parts, _nothing(classes))
 
 
 def number(value: float) -> float | None:

@@ -6,18 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clapboard.evaluation import metrics
 from clapboard.evaluation.intervals import bootstrap
-from clapboard.learning import protocol
+from clapboard.learning import precision, protocol
 from clapboard.learning.answers import Judged
-from clapboard.learning.protocol import Answers, Tally
+from clapboard.learning.precision import Precision
+from clapboard.learning.protocol import Tally
 
 Side = int | None
 """The class that a set of figures leaves out, the background; None: none."""
-
-MEAN_PRECISION = "mean_average_precision"
 
 Part = TypeVar("Part")
 
@@ -92,18 +90,23 @@ def figures(judged: Judged, unit: str, seed: int, side: Side) -> dict[str, Any]:
     """
     parts = tallies(judged, side, unit)
     model, rivals = parts["model"], baselines_of(parts)
-    total = protocol.summed(model.values())
-    mean = mean_average_precision(judged.model, side)
+    classes = len(judged.classes)
+    total = protocol.summed(model.values(), classes)
+    precise = precision.precision(judged.model, side, unit, seed)
     return {
-        "model": protocol.measures(total) | {MEAN_PRECISION: protocol.number(mean)},
-        "intervals": protocol.intervals(list(model.values()), seed),
+        "model": protocol.measures(total) | {precision.NAME: protocol.number(precise.mean)},
+        "intervals": {
+            **protocol.intervals(list(model.values()), seed, classes),
+            precision.NAME: [protocol.number(end) for end in precise.mean_ends],
+        },
         "baselines": {
-            name: protocol.measures(protocol.summed(part.values())) for name, part in rivals.items()
+            name: protocol.measures(protocol.summed(part.values(), classes))
+            for name, part in rivals.items()
         },
         "accuracy_above": {
             name: protocol.compared(model, part, seed) for name, part in rivals.items()
         },
-        "per_class": per_class(parts, judged, seed, side),
+        "per_class": per_class(parts, precise, judged.classes, seed, side),
         "per_subject": each(tallies(judged, side)),
     }
 
@@ -122,48 +125,44 @@ def baselines_of(parts: Mapping[str, Part]) -> dict[str, Part]:
 
 
 def per_class(
-    parts: Mapping[str, Mapping[str, Tally]], judged: Judged, seed: int, side: Side
+    parts: Mapping[str, Mapping[str, Tally]],
+    precise: Precision,
+    classes: Sequence[str],
+    seed: int,
+    side: Side,
 ) -> dict[str, dict[str, Any]]:
-    """Figures of every class, with the interval of its F1, its average precision, and baselines.
+    """Figures of every class, F1 and average precision with their intervals, and baselines.
 
     Args:
         parts: what `tallies` gives, by the unit that is resampled.
-        judged: the frames that they count.
-        seed: of the interval.
+        precise: average precision of the same frames.
+        classes: labels by index.
+        seed: of the intervals.
         side: the class that is left out.
     """
     model = parts["model"]
     stacked = np.array([part.confusion for part in model.values()])
+    stacked = stacked.reshape(-1, len(classes), len(classes))  # also where there is no unit
     ends = bootstrap(lambda chosen: metrics.f1(stacked[chosen].sum(axis=0)), len(model), seed)
-    values = average_precision(judged.model, side)
     counted = {
-        name: protocol.per_class(protocol.summed(part.values()), judged.classes)
+        name: protocol.per_class(protocol.summed(part.values(), len(classes)), classes)
         for name, part in parts.items()
     }
     rivals = baselines_of(counted)
     found: dict[str, dict[str, Any]] = {**counted["model"]}
-    for label, value, low, high in zip(judged.classes, values, *ends, strict=True):
-        found[label]["average_precision"] = protocol.number(value)
-        found[label]["f1_low"] = protocol.number(low)
-        found[label]["f1_high"] = protocol.number(high)
+    figures = {
+        "average_precision": precise.values,
+        "average_precision_low": precise.ends[0],
+        "average_precision_high": precise.ends[1],
+        "f1_low": ends[0],
+        "f1_high": ends[1],
+    }
+    for index, label in enumerate(classes):
+        found[label] |= {name: protocol.number(row[index]) for name, row in figures.items()}
         found[label]["baselines"] = {name: rival[label] for name, rival in rivals.items()}
     if side is not None:
-        del found[judged.classes[side]]
+        del found[classes[side]]
     return found
-
-
-def mean_average_precision(answers: Answers, side: Side) -> float:
-    """Mean of `average_precision` over the classes shown; nan where there are no probabilities."""
-    if not answers.probabilities.size:
-        return float("nan")
-    values = average_precision(answers, side)
-    return float(np.nanmean(values)) if not np.isnan(values).all() else float("nan")
-
-
-def average_precision(answers: Answers, side: Side) -> NDArray[np.float64]:
-    """See `metrics.average_precision`; of the frames that are not of the class to leave out."""
-    counted = answers.true != side if side is not None else np.ones(len(answers.true), bool)
-    return metrics.average_precision(answers.true[counted], answers.probabilities[counted])
 
 
 def each(parts: Mapping[str, Mapping[str, Tally]]) -> dict[str, dict[str, Any]]:

@@ -82,6 +82,10 @@ def test_cameras_make_up_for_each_other(session):
     measure_fusion(files, syncs, session / "fusion.json", seed=1, background="A")
     figures = artifacts.read_json(session / "fusion.json")
     assert figures["untrainable"] == {"B": 10}
+    assert figures["interval_over"] == "recording"  # of one subject nothing else can be drawn anew
+    low, high = figures["apart"]["intervals"]["accuracy"]
+    assert low < figures["apart"]["model"]["accuracy"] < high
+    assert figures["cameras"]["C1"]["intervals"]["accuracy"] == [None, None]
     for found, frames in ((figures, 55), (figures["without_background"], 25)):
         assert found["together"]["model"]["accuracy"] == 1
         apart = found["apart"]["model"]["accuracy"]

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
 import pytest
 from labelled_set import LABELS, make_labelled_set
 
@@ -59,7 +61,7 @@ def test_tallies_of_subjects_add_up_to_the_tally_of_all(data):
     test = read(data, "Test")
     probabilities = guesses(test)
     model = Answers(test, test["class_index"].to_numpy(), probabilities.argmax(1), probabilities, 3)
-    whole, parts = protocol.tally(model), protocol.summed(protocol.tallies(model).values())
+    whole, parts = protocol.tally(model), protocol.summed(protocol.tallies(model).values(), 3)
     assert protocol.measures(whole) == pytest.approx(protocol.measures(parts))
     assert whole.timelines == 2
 
@@ -71,6 +73,11 @@ def test_report_stands_beside_its_baselines(data):
     assert figures["model"]["accuracy"] == metrics.accuracy(counts)
     low, high = figures["intervals"]["accuracy"]
     assert low <= figures["model"]["accuracy"] <= high
+    low, high = figures["intervals"]["mean_average_precision"]
+    assert 0 < low <= figures["model"]["mean_average_precision"] <= high < 1
+    for row in figures["per_class"].values():
+        ends = row["average_precision_low"], row["average_precision_high"]
+        assert 0 < ends[0] <= row["average_precision"] <= ends[1]
     assert set(figures["baselines"]) == set(BASELINES)
     assert figures["baselines"]["nearest_neighbour"]["accuracy"] == 1
     assert figures["baselines"]["time_prior"]["accuracy"] == 1
@@ -92,7 +99,8 @@ def test_one_subject_gives_intervals_over_recordings_or_none(data):
     one = test[test["subject"] == "S3"].reset_index(drop=True)
     figures, _ = report(judge(one, training, guesses(one), LABELS, 1), seed=1)
     assert figures["interval_over"] == "recording"
-    assert figures["intervals"]["accuracy"] == [None, None]
+    for measure in ("accuracy", "mean_average_precision"):
+        assert figures["intervals"][measure] == [None, None]
 
 
 def test_background_is_counted_with_and_without(data):
@@ -214,7 +222,12 @@ def test_folds_are_summed_up_with_and_without_background(tmp_path, folds):
         assert found["spread"]["accuracy"] == pytest.approx(np.std(each, ddof=1))
         assert set(found["baselines"]) == set(found["accuracy_above"]) == set(BASELINES)
         assert found["baselines"]["nearest_neighbour"]["accuracy"] == 1
-        assert found["per_class"]["CPR (BREATH)"]["support"] == 16
+        breath = found["per_class"]["CPR (BREATH)"]
+        assert breath["support"] == 16
+        ends = breath["average_precision_low"], breath["average_precision_high"]
+        assert ends[0] <= breath["average_precision"] <= ends[1]
+        shown = [row["average_precision"] for row in found["per_class"].values() if row["support"]]
+        assert found["pooled"]["mean_average_precision"] == pytest.approx(np.mean(shown))
     assert summary["mean"] != summary["without_background"]["mean"]
     assert "BAGGING" not in summary["without_background"]["per_class"]
     table = pd.read_csv(written[1]).set_index(["background", "answers", "subject"])
@@ -228,6 +241,44 @@ def test_folds_are_summed_up_with_and_without_background(tmp_path, folds):
     assert precise["low"] <= precise["mean"] <= precise["high"]
     assert summary["mean"]["mean_average_precision"] == pytest.approx(precise["mean"])
     assert bars.read_bytes().startswith(b"\x89PNG")
+
+
+def only_swab(folder, file):
+    """The predictions in `file` as those of S9, who shows nothing but what could not be learnt."""
+    table, metadata = artifacts.read_parquet(file)
+    rows = table.filter(pa.compute.invert(table["trainable"])).to_pandas()
+    rows = rows.assign(subject="S9", recording="S9C1")
+    alone = folder / "S9.parquet"
+    artifacts.write_parquet(alone, pa.Table.from_pandas(rows, preserve_index=False), metadata)
+    return alone
+
+
+def test_who_shows_nothing_learnable_is_named_and_changes_no_figure(tmp_path, folds, capsys):
+    alone = only_swab(tmp_path, folds["good"]["S4"])
+    found = []
+    for name, files in (("two", folds["good"]), ("three", folds["good"] | {"S9": alone})):
+        written = [tmp_path / f"{name}.{suffix}" for suffix in ("json", "csv")]
+        summarise_folds(files, *written, seed=1, background="BAGGING")
+        found.append((artifacts.read_json(written[0]), pd.read_csv(written[1])))
+    (two, _), (three, table) = found
+    assert "S9" in capsys.readouterr().out
+    assert two.pop("untested") == [] and three.pop("untested") == ["S9"]
+    assert three["untrainable"].pop("S9") == {"SWAB": 8}
+    assert two == three
+    rows = table[table["subject"] == "S9"].set_index("background")
+    assert rows["frames"].to_dict() == {"with": 0, "without": 0}
+    assert rows["answers"].tolist() == ["model"] * 2 and rows["accuracy"].isna().all()
+    both = {name: [*files.values(), alone] for name, files in folds.items()}
+    compare_models(both, tmp_path / "c3.csv", tmp_path / "boxes.png", 1)
+    pairs = {name: list(files.values()) for name, files in folds.items()}
+    compare_models(pairs, tmp_path / "c2.csv", tmp_path / "boxes.png", 1)
+    assert (tmp_path / "c3.csv").read_bytes() == (tmp_path / "c2.csv").read_bytes()
+
+
+def test_where_nobody_shows_anything_learnable_the_summary_says_so(tmp_path, folds):
+    alone = only_swab(tmp_path, folds["good"]["S4"])
+    with pytest.raises(InputError, match="no-learnable-frame"):
+        summarise_folds({"S9": alone}, tmp_path / "s.json", tmp_path / "s.csv", seed=1)
 
 
 def test_models_are_compared_with_each_other_and_their_baselines(tmp_path, folds):

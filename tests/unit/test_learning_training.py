@@ -56,7 +56,10 @@ def without(data: Path, label: str, *subjects: str) -> Path:
     return data
 
 
-def evaluate(data: Path, out: Path) -> dict:
+PICTURES = ("confusion", "ribbons", "bars", "calibration", "mistakes")
+
+
+def evaluate(data: Path, out: Path, test_subject: str | None = None) -> dict:
     from clapboard.learning.evaluation import evaluate
 
     evaluate(
@@ -68,6 +71,8 @@ def evaluate(data: Path, out: Path) -> dict:
         out / "predictions.parquet",
         out / "metrics.json",
         out / "confusion.png",
+        test_subject=test_subject,
+        pictures={kind: out / f"{kind}.png" for kind in PICTURES},
     )
     return artifacts.read_json(out / "metrics.json")
 
@@ -153,12 +158,11 @@ def test_who_validates_is_not_asked_what_nobody_has_taught(tmp_path):
     one, other = (train(data, data / "model", test_subject="S1") for data in (shown, gone))
     assert (one / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
 
-    nothing = make_labelled_set(tmp_path / "nothing")
+    nothing = without(make_labelled_set(tmp_path / "nothing"), "SWAB", "S1", "S2")
     for label in LABELS[:2]:
-        without(nothing, label, "S2")
-    without(nothing, "SWAB", "S3", "S4")
+        without(nothing, label, "S3")
     with pytest.raises(InputError, match="what Training shows is in the Validation split"):
-        train(nothing, tmp_path / "model", test_subject="S1")
+        train(nothing, tmp_path / "model")
 
 
 def test_a_training_that_diverges_says_so(data, tmp_path):
@@ -244,17 +248,55 @@ def test_no_test_frame_is_refused(tmp_path, trained):
 
 
 def test_subject_who_shows_only_what_nobody_else_shows_is_refused_by_name(tmp_path, trained):
-    data = make_labelled_set(tmp_path)
+    data, out = set_of(tmp_path, trained, lambda split, swab: (split == "Test") == swab)
+    with pytest.raises(InputError, match="none of the procedures of S4"):
+        evaluate(data, out)
+
+
+def set_of(folder, trained, kept):
+    """A set with the frames for which `kept` of their split and whether they show SWAB; a model."""
+    data, out = make_labelled_set(folder), folder / "model"
     manifest = data / "manifest.parquet"
     table, metadata = artifacts.read_parquet(manifest)
     split, label = table["split"].to_pylist(), table["label"].to_pylist()
-    alone = [(one == "Test") == (name == "SWAB") for one, name in zip(split, label, strict=True)]
-    artifacts.write_parquet(manifest, table.filter(pa.array(alone)), metadata)
-    out = tmp_path / "model"
+    chosen = [kept(one, name == "SWAB") for one, name in zip(split, label, strict=True)]
+    artifacts.write_parquet(manifest, table.filter(pa.array(chosen)), metadata)
     out.mkdir()
     (out / "model.keras").write_bytes((trained / "model.keras").read_bytes())
-    with pytest.raises(InputError, match="none of the procedures of S4"):
-        evaluate(data, out)
+    return data, out
+
+
+def test_left_out_subject_who_shows_only_such_gets_no_figures(tmp_path, trained, capsys):
+    data, out = set_of(tmp_path, trained, lambda split, swab: (split == "Test") == swab)
+    figures = evaluate(data, out, "S4")
+    assert "none of the procedures of S4" in capsys.readouterr().out
+    assert figures["frames"] == 0 and figures["untrainable"] == {"SWAB": 8}
+    values = [*figures["model"].values(), *figures["accuracy_above"]["majority"].values()]
+    assert set(values) == {None}
+    assert figures["intervals"]["mean_average_precision"] == [None, None]
+    table, _ = artifacts.read_parquet(out / "predictions.parquet")
+    assert table["trainable"].to_pylist() == [False] * 8
+    for kind in PICTURES:
+        assert (out / f"{kind}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_show_no_frame_that_nothing_could_have_learnt(tmp_path, trained):
+    """They are those of a set that has no such frames; with all frames counted they are others."""
+    keeping = {
+        "with": lambda split, swab: split == "Test" or not swab,
+        "without": lambda split, swab: not swab,
+        "learnable": lambda split, swab: True,
+    }
+    drawn, frames = {}, {}
+    for name, kept in keeping.items():
+        data, out = set_of(tmp_path / name, trained, kept)
+        frames[name] = evaluate(data, out)["frames"]
+        drawn[name] = {kind: (out / f"{kind}.png").read_bytes() for kind in PICTURES}
+    assert frames == {"with": 16, "without": 16, "learnable": 24}
+    for kind in PICTURES:
+        assert drawn["with"][kind] == drawn["without"][kind], kind
+    for kind in ("confusion", "ribbons", "bars", "calibration"):
+        assert drawn["with"][kind] != drawn["learnable"][kind], kind
 
 
 def test_unreadable_frame_is_named(tmp_path):

@@ -84,9 +84,10 @@ def test_natural_order_counts():
 def test_every_subject_is_left_out_once_and_is_in_one_split(count, data):
     everyone = [f"S{number}" for number in range(1, count + 1)]
     subjects = pd.Series(data.draw(st.permutations(everyone * 2)))
+    examples = pd.DataFrame({"subject": subjects, "label": "A"})
     validators = []
     for test_subject in everyone:
-        split = leave_out(subjects, test_subject)
+        split = leave_out(examples, test_subject)
         where = {subject: set(split[subjects == subject]) for subject in everyone}
         assert where[test_subject] == {"Test"}
         assert all(len(splits) == 1 for splits in where.values())
@@ -115,6 +116,20 @@ def test_who_validates_where_everybody_trains(examples, validator):
     assert set(splits[examples["subject"] != validator]) == {"Training"}
 
 
+@pytest.mark.parametrize(
+    ("examples", "validator"),
+    [
+        (shown(S1="AB", S2="AB", S3="AB", S4="A"), "S2"),
+        (shown(S1="AB", S2="C", S3="AB", S4="A"), "S3"),  # nobody could have taught C
+        (shown(S1="ABC", S2="C", S3="AB", S4="A"), "S3"),  # nor can who is left out
+        (shown(S1="A", S2="B", S3="C"), "S2"),
+    ],
+)
+def test_who_validates_where_one_is_left_out(examples, validator):
+    splits = leave_out(examples, "S1")
+    assert set(examples["subject"][splits == "Validation"]) == {validator}
+
+
 def test_nobody_is_lent_who_is_not_needed_or_trains_alone():
     examples = shown(S1="A", S2="A", S3="A")
     examples.loc[0, "split"] = "Validation"
@@ -129,4 +144,4 @@ def test_nobody_is_lent_who_is_not_needed_or_trains_alone():
 )
 def test_folds_that_cannot_be(subjects, left_out, check):
     with pytest.raises(InputError, match=check):
-        leave_out(pd.Series(subjects), left_out)
+        leave_out(pd.DataFrame({"subject": subjects, "label": "A"}), left_out)
