@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,11 +11,14 @@ import sys
 import tarfile
 import time
 import uuid
+import zipfile
 from pathlib import Path
 
 import imds
 import pytest
 import yaml
+from comparing import tables
+from travelling import jobs
 
 from clapboard.cloud.unfinished import Unfinished
 from clapboard.s3.location import Location
@@ -56,6 +60,11 @@ folder.rmdir()
 """
 
 
+# Of the real training below: about a second each, so that the notice comes in the middle.
+REAL_EPOCHS = 40
+METRICS = "results/models/cnn/metrics.json"
+
+
 def in_bucket(keep, endpoint):
     """The configuration of results in a bucket."""
     return {
@@ -80,16 +89,8 @@ class Machine:
         shutil.copytree(REPOSITORY / "profiles", folder / "profiles")
 
     def start(self, **environment):
-        """`clapboard node` here, its screen in a file."""
-        profile = ["--profile", "profiles/ec2", "--cores", "2"]
-        with (self.folder / "screen").open("wb") as screen:
-            return subprocess.Popen(
-                [PROGRAM, "node", "--", *profile],
-                cwd=self.folder,
-                env=os.environ | {"MACHINE": self.folder.name} | environment,
-                stdout=screen,
-                stderr=screen,
-            )
+        """`clapboard node` here."""
+        return start(self.folder, MACHINE=self.folder.name, **environment)
 
     @property
     def screen(self):
@@ -99,6 +100,19 @@ class Machine:
         """How many epochs the unfinished training has."""
         state = self.folder / "results" / "models" / "m" / "training" / "state.json"
         return len(json.loads(state.read_text())["history"]) if state.exists() else 0
+
+
+def start(folder, *targets, **environment):
+    """`clapboard node` in a folder, its screen in a file there."""
+    profile = ["--profile", "profiles/ec2", "--cores", "2"]
+    with (folder / "screen").open("wb") as screen:
+        return subprocess.Popen(
+            [PROGRAM, "node", "--", *profile, *targets],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment,
+            stdout=screen,
+            stderr=screen,
+        )
 
 
 @pytest.fixture
@@ -148,6 +162,46 @@ def test_the_next_machine_goes_on(tmp_path, server, as_writer, keep, event):
     # What is finished is unfinished no more.
     three = Machine(tmp_path / "three", keep, server.endpoint)
     assert find(three, server.endpoint).fetch() == []
+
+
+def weights(machine):
+    """Of the model; beside them its file has the time and addresses of objects."""
+    with zipfile.ZipFile(machine.results / "models" / "cnn" / "model.keras") as model:
+        return model.read("model.weights.h5")
+
+
+def test_a_real_training_that_was_interrupted_ends_as_an_undisturbed_one(site, as_writer):
+    model = {"architecture": "cnn", "epochs": REAL_EPOCHS, "patience": REAL_EPOCHS, "batch_size": 1}
+    place = site.elsewhere()
+    # So that the first machine has something to finish before it trains.
+    site.bucket.delete([place.key("check/leakage.csv")])
+    one, two = (site.machine(name, place, models={"cnn": model}) for name in ("one", "two"))
+    whole = site.machine("whole", site.elsewhere(), models={"cnn": model})
+    for machine in (one, two, whole):
+        machine.check_out()
+    with imds.Service() as service:
+        process = start(one.folder, METRICS, **service.environment)
+        try:
+            wait_for(lambda: one.epochs("cnn") >= 2, process, one)
+            service.take_away()
+            wait_for(lambda: "waiting for the machine to go" in one.screen, process, one, 120)
+        finally:
+            end(process)
+    done = one.epochs("cnn")
+    assert 2 <= done < REAL_EPOCHS
+    assert jobs(one.screen) == {"check_leakage": 1, "train_model": 1}
+
+    for machine in (two, whole):
+        process = start(machine.folder, METRICS)
+        assert process.wait(timeout=1200) == 0, machine.screen[-5000:]
+    assert "going on with models/cnn/training" in two.screen
+    assert jobs(two.screen) == {"train_model": 1, "evaluate_model": 1}, "what was finished stays so"
+    said = (two.results / "logs" / "train_model" / "cnn.log").read_text()
+    assert re.findall(r"^Epoch (\d+)/", said, re.MULTILINE)[0] == str(done + 1)
+    assert list(site.bucket.objects(place.folder("unfinished").prefix)) == []
+
+    assert tables(two.results) == tables(whole.results)
+    assert weights(two) == weights(whole)
 
 
 def find(machine, endpoint):

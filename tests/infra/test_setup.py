@@ -1,6 +1,8 @@
 """cloud/setup.sh on an empty Debian, and what it does to disks."""
 
 import hashlib
+import json
+import shlex
 import shutil
 import struct
 import subprocess
@@ -9,9 +11,14 @@ from pathlib import Path
 import empty_machine
 import pytest
 from empty_machine import Disk, Machine
+from project import make_project
+
+from clapboard.cloud.node import node_words
+from clapboard.settings.config import CONFIG_FILE
 
 ROOT = Path(__file__).parents[2]
 FILES = ["cloud/setup.sh", "cloud/data_disk.sh", "cloud/session.sh"]
+METRICS = "results/models/cnn/metrics.json"
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +73,31 @@ def project(machine):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     (folder / "Makefile").write_text("env:\n\t@echo environment GPU=$(GPU)\n")
-    ssh(machine, f"chown -R {empty_machine.USER}: {folder.relative_to(machine.root)}", "root")
+    hand_over(machine)
+    return folder
+
+
+def hand_over(machine):
+    """Let what was put into the home of the user be the user's."""
     status, screen = ssh(
-        machine, f"chown -R {empty_machine.USER} /home/{empty_machine.USER}", "root"
+        machine, f"chown -R {empty_machine.USER}: /home/{empty_machine.USER}", "root"
     )
     assert status == 0, screen
+
+
+@pytest.fixture
+def checkout(machine):
+    """What is tracked of the repository, and a little project in it."""
+    folder = machine.root / "home" / empty_machine.USER / "checkout"
+    make_project(folder)
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in tracked.stdout.split("\0")[:-1]:
+        if not (folder / name).exists():  # the project has its own configuration and table
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
+    hand_over(machine)
     return folder
 
 
@@ -100,6 +127,15 @@ def test_an_empty_machine_is_made_ready(machine, project, disk):
         assert data_disk(machine, "/data")[0] == 0
         assert ssh(machine, "cat project/results/x") == (0, "mine\n")
     assert ssh(machine, "sudo umount /data")[0] == 0
+
+
+def test_the_real_environment_is_made_and_trains(machine, checkout):
+    """The lock as it is installed on a machine without anything, and the command of rented ones."""
+    words = shlex.join(node_words(CONFIG_FILE, [METRICS]))
+    status, screen = ssh(machine, f"DATA_DISK=none checkout/cloud/setup.sh {words}")
+    assert status == 0, screen[-5000:]
+    assert "environment ready in .venv (cpu, Python 3.11" in screen
+    assert json.loads((checkout / METRICS).read_text())["recordings"] == ["S3C1", "S3C2"]
 
 
 def digest(disk):

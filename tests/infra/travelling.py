@@ -76,6 +76,11 @@ class Machine:
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
 
+    @property
+    def screen(self):
+        """What was said by a command that was begun in the background, so far."""
+        return (self.folder / "screen").read_text()
+
     def check_out(self):
         """Let the commands of the documents, which name files of the repository, run here."""
         for name in CHECKED_OUT:
