@@ -15,7 +15,7 @@ import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
 from clapboard.artifacts import replacing, workshop
-from clapboard.evaluation.ribbons import colour
+from clapboard.evaluation.class_colours import colour
 from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
 from clapboard.video.media import local
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -174,7 +175,7 @@ def subject_boxes(
     axes.boxplot(
         list(figures.values()),
         orientation="horizontal",
-        tick_labels=[shortened(name) for name in figures],
+        tick_labels=[shortened(fill(name, LABEL_LENGTH), 2 * LABEL_LENGTH) for name in figures],
         showfliers=False,
         widths=0.5,
         medianprops={"color": VERMILLION, "linewidth": 2},

@@ -13,15 +13,12 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from clapboard.artifacts import replacing
+from clapboard.evaluation.class_colours import colour, hatching, ink
 from clapboard.evaluation.plots import DPI, VERMILLION, shortened
-from clapboard.evaluation.timelines import segments
+from clapboard.evaluation.timelines import Segment, segments
 
-# Okabe and Ito (2008), then the same in lighter and darker: neighbours differ in light as well.
-HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
-LIGHTS = (0.0, 0.45, -0.45, 0.7)
-
-NAMED_FROM = 0.035
-"""Share of the width from which a segment carries its label."""
+CHARACTERS = 150
+"""Characters of a label that the whole width has room for."""
 
 MINUTE = 60.0
 
@@ -48,6 +45,9 @@ class Ribbon:
 def draw_ribbons(ribbons: Sequence[Ribbon], labels: Sequence[str], path: str | Path) -> None:
     """Draw three strips per recording (true, predicted, wrong) on its own time axis.
 
+    A segment carries its label or, where that is too long, the number of its class, which the
+    legend explains, or nothing.
+
     Args:
         ribbons: one per recording.
         labels: class names in index order.
@@ -62,24 +62,40 @@ def draw_ribbons(ribbons: Sequence[Ribbon], labels: Sequence[str], path: str | P
     rows = figure.subplots(max(len(ribbons), 1), 1, squeeze=False)[:, 0]
     for axes, ribbon in zip(rows, ribbons, strict=False):
         _draw(axes, ribbon, labels)
-    handles = [Patch(color=colour(index), label=shortened(labels[index])) for index in shown]
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
+        handles=[_sample(index, labels[index]) for index in shown],
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=8,
+        frameon=False,
+        handlelength=2.6,
+        handleheight=1.2,
     )
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=DPI, format="png")
 
 
-def colour(index: int) -> tuple[float, float, float]:
-    """Colour of a class, the same in every picture."""
-    hue = HUES[index % len(HUES)]
-    light = LIGHTS[index // len(HUES) % len(LIGHTS)]
-    channels = [int(hue[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (
-        channel + (1 - channel) * light if light > 0 else channel * (1 + light)
-        for channel in channels
+def written(index: int, label: str, room: int) -> str:
+    """What a segment with room for so many characters carries: never a part of a label.
+
+    Args:
+        index: of the class.
+        label: its name.
+        room: characters.
+    """
+    text = next((text for text in (label, str(index)) if len(text) <= room), "")
+    return shortened(text, room)
+
+
+def _sample(index: int, label: str) -> Patch:
+    """What the legend shows of a class."""
+    return Patch(
+        facecolor=colour(index),
+        hatch=hatching(index),
+        edgecolor=(ink(index), 0.6),
+        linewidth=0,
+        label=f"{index} {shortened(label)}",
     )
-    return red, green, blue
 
 
 def _draw(axes: Axes, ribbon: Ribbon, labels: Sequence[str]) -> None:
@@ -90,14 +106,14 @@ def _draw(axes: Axes, ribbon: Ribbon, labels: Sequence[str]) -> None:
     _strip(axes, 2, times, step, ribbon.true, ribbon.breaks, labels)
     _strip(axes, 1, times, step, ribbon.predicted, ribbon.breaks, labels)
     wrong = (ribbon.true != ribbon.predicted).astype(np.int64)
-    for part in segments(wrong, background=0, breaks=ribbon.breaks):
-        axes.barh(0, times[part.stop - 1] - times[part.start] + step, left=times[part.start],
-                  height=0.8, color=VERMILLION)  # fmt: skip
+    spans = [_span(part, times, step) for part in segments(wrong, 0, ribbon.breaks)]
+    # Not moved to whole pixels: where one holds many frames, its shade is about the share of wrong.
+    axes.broken_barh(spans, (-0.4, 0.8), facecolors=VERMILLION, linewidth=0, snap=False)
     share = 1 - wrong.mean() if len(wrong) else float("nan")
     axes.set_title(f"{ribbon.recording}   {share:.1%} of frames right", loc="left", fontsize=9)
     axes.set_yticks([2, 1, 0], ["true", "predicted", "wrong"], fontsize=8)
     axes.set_ylim(-0.5, 2.5)
-    axes.set_xlabel(unit, fontsize=8, loc="right", labelpad=-10)
+    axes.xaxis.set_major_formatter(f"{{x:g}} {unit}")
     axes.tick_params(axis="x", labelsize=8)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.margins(x=0.002)
@@ -112,18 +128,49 @@ def _strip(
     breaks: tuple[int, ...],
     labels: Sequence[str],
 ) -> None:
-    """One strip of coloured segments, named where there is room."""
+    """One strip of coloured segments, named or numbered where there is room."""
+    parts = segments(classes, breaks=breaks)
+    spans = [_span(part, times, step) for part in parts]
+    shades = [colour(part.label) for part in parts]
+    # One artist for all: an artist for each takes half a minute where a model flickers.
+    axes.broken_barh(spans, (height - 0.4, 0.8), facecolors=shades, linewidth=0)
     whole = times[-1] - times[0] + step if len(times) else 1.0
-    for part in segments(classes, breaks=breaks):
-        start = times[part.start]
-        width = times[part.stop - 1] - start + step
-        shade = colour(part.label)
-        axes.barh(height, width, left=start, height=0.8, color=shade)
-        if width / whole >= NAMED_FROM:
-            room = int(width / whole * 130)
-            ink = "black" if 0.3 * shade[0] + 0.59 * shade[1] + 0.11 * shade[2] > 0.5 else "white"
-            axes.text(start + width / 2, height, shortened(labels[part.label], room), ha="center",
-                      va="center", fontsize=7, color=ink, clip_on=True)  # fmt: skip
+    for part, (start, width) in zip(parts, spans, strict=True):
+        room = int(width / whole * CHARACTERS)
+        if room:
+            _explain(axes, part.label, labels[part.label], (start, height), width, room)
+
+
+def _explain(
+    axes: Axes, index: int, label: str, at: tuple[float, int], width: float, room: int
+) -> None:
+    """Hatch a segment and write on it what there is room for."""
+    start, height = at
+    axes.broken_barh(
+        [(start, width)],
+        (height - 0.4, 0.8),
+        facecolors="none",
+        edgecolors=(ink(index), 0.6),
+        hatch=hatching(index),
+        linewidth=0,
+    )
+    axes.text(
+        start + width / 2,
+        height,
+        written(index, label, room),
+        ha="center",
+        va="center",
+        fontsize=7,
+        color=ink(index),
+        clip_on=True,
+        bbox={"facecolor": colour(index), "linewidth": 0, "pad": 1},
+    )
+
+
+def _span(part: Segment, times: NDArray[np.float64], step: float) -> tuple[float, float]:
+    """Where a segment begins and how long it is, in the unit of the times."""
+    start = float(times[part.start])
+    return start, float(times[part.stop - 1]) - start + step
 
 
 def _length(ribbon: Ribbon) -> float:

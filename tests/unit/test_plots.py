@@ -32,3 +32,10 @@ def test_learning_curves_of_a_diverged_training(tmp_path):
     plots.learning_curves([row, row], 0, tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as picture:
         picture.verify()
+
+
+def test_boxes_carry_the_whole_name(tmp_path):
+    for name in ("nearest_neighbour (baseline)", "nearest_neighbour (base line)"):
+        plots.subject_boxes({name: [0.5, 0.7]}, ["S1", "S2"], "accuracy", tmp_path / f"{name}.png")
+    one, other = (path.read_bytes() for path in tmp_path.iterdir())
+    assert one != other
