@@ -51,15 +51,16 @@ def numbers(values: pa.ChunkedArray) -> NDArray[Any]:
     Raises:
         ValueError: a value is missing.
     """
-    whole = values.combine_chunks()
+    # Combining copies even a single chunk.
+    whole = values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
     if whole.null_count:
         raise ValueError(f"{whole.null_count} values are missing")
-    memory = whole.buffers()[1] if len(whole) else b""
+    memory, start = (whole.buffers()[1], whole.offset) if len(whole) else (b"", 0)
     if pa.types.is_boolean(whole.type):
         bits = np.unpackbits(np.frombuffer(memory, np.uint8), bitorder="little")
-        return bits[whole.offset :][: len(whole)].astype(np.bool_)
+        return bits[start:][: len(whole)].astype(np.bool_)
     dtype = np.dtype(whole.type.to_pandas_dtype())
-    return np.frombuffer(memory, dtype, len(whole), whole.offset * dtype.itemsize)
+    return np.frombuffer(memory, dtype, len(whole), start * dtype.itemsize)
 
 
 def _of(kind: pa.DataType, length: int, *memory: NDArray[Any] | bytes) -> pa.Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -32,12 +32,34 @@ def predicted_sheet(path: str | os.PathLike[str], index: RecordingIndex) -> Shee
     mine = table.filter(pc.equal(table["recording"], index.recording)).sort_by("frame")
     labels = mine["predicted"].unify_dictionaries().combine_chunks()
     names = labels.dictionary.to_pylist()
-    found = runs(numbers(mine["frame"]), numbers(pa.chunked_array([labels.indices])), index)
+    indices = numbers(pa.chunked_array([labels.indices]))
+    return sheet_of_runs(str(path), numbers(mine["frame"]), indices, names, index)
+
+
+def sheet_of_runs(
+    file: str,
+    frames: NDArray[np.integer],
+    labels: NDArray[np.integer],
+    names: Sequence[str],
+    index: RecordingIndex,
+) -> Sheet:
+    """A label for each frame as a sheet with times of the recording; see `runs`.
+
+    Args:
+        file: where the labels are from.
+        frames: frame numbers, rising, shape (frames,).
+        labels: place in `names` of each frame's label, shape (frames,).
+        names: the different labels.
+        index: the recording.
+
+    Returns:
+        An annotation for each run of frames with one label; rows count the runs from 1.
+    """
     annotations = tuple(
         Annotation(names[label], start, stop, row, names[label])
-        for row, (label, start, stop) in enumerate(found, start=1)
+        for row, (label, start, stop) in enumerate(runs(frames, labels, index), start=1)
     )
-    return Sheet(str(path), "video", annotations)
+    return Sheet(file, "video", annotations)
 
 
 def runs(

@@ -5,7 +5,7 @@ A decoder never looks over a gap: it gets one stretch of consecutive frames at a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Reversible
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from clapboard.evaluation.timelines import segments
 from clapboard.learning.probabilities import index_type
-from clapboard.learning.windows import stretches
+from clapboard.learning.windows import stretches, usual_step
 
 GAP = 2.5
 FLOOR = 1e-6
@@ -53,7 +53,7 @@ def learn_durations(training: pd.DataFrame, classes: int) -> Durations:
         part = slice(stretch.start, stretch.stop)
         found = segments(index[part])
         times = seconds[part]
-        step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        step = usual_step(times)
         for place, segment in enumerate(found):
             lengths[segment.label] += times[segment.stop - 1] - times[segment.start] + step
             counts[segment.label] += 1
@@ -130,7 +130,7 @@ def _advanced(
 
 
 def viterbi(
-    parts: Iterable[NDArray[np.floating]], step: float, durations: Durations
+    parts: Reversible[NDArray[np.floating]], step: float, durations: Durations
 ) -> NDArray[np.integer]:
     """The most probable sequence of classes, shape (frames,).
 
@@ -138,10 +138,12 @@ def viterbi(
     probability step / mean length of c, and the next class is drawn by what follows c in Training.
     A frame's evidence is its probability over the class' prior (Bourlard and Morgan, 1994). A class
     with probability 0 in all frames is one that the model does not know, and is never the answer.
-    Of every frame the best class before is held for each class, a byte up to 256 classes.
+    Of every frame only its class is held: going back, how probable the paths to each class were is
+    computed once more for a part from what it was where the part begins.
 
     Args:
-        parts: probabilities in order, each of shape (frames, classes); gone through twice.
+        parts: probabilities in order, each of shape (frames, classes); gone through twice, then
+            from the last to the first.
         step: seconds from frame to frame.
         durations: from `learn_durations`.
     """
@@ -149,24 +151,42 @@ def viterbi(
     leave = np.clip(step / np.maximum(durations.seconds, FLOOR), FLOOR, 0.5)
     moves = np.log(np.maximum(durations.follows * leave[:, None], FLOOR * FLOOR))
     np.fill_diagonal(moves, np.log1p(-leave))
-    best = np.log(durations.prior)
-    came_from: list[NDArray[np.integer]] = []
-    for part in parts:
-        evidence = np.log(np.maximum(part, FLOOR)) - np.log(durations.prior)
+    prior = np.log(durations.prior)
+
+    def seen(part: NDArray[np.floating]) -> NDArray[np.float64]:
+        evidence = np.log(np.maximum(part, FLOOR)) - prior
         evidence[:, highest == 0] = -np.inf
-        before = np.zeros(part.shape, index_type(part.shape[1]))
-        for frame, seen in enumerate(evidence):
-            if frame or came_from:
-                scores = best[:, None] + moves
-                before[frame] = scores.argmax(axis=0)
-                best = scores.max(axis=0)
-            best = best + seen
-        came_from.append(before)
-    path: NDArray[np.integer] = np.empty(sum(map(len, came_from)), came_from[0].dtype)
-    label, place = best.argmax(), len(path)
-    for before in reversed(came_from):
-        for frame in range(len(before) - 1, -1, -1):
-            place -= 1
-            path[place] = label
-            label = before[frame, label]
+        return evidence
+
+    expected, frames = [prior], 0
+    for part in parts:
+        expected.append(_followed(seen(part), expected[-1], moves)[1])
+        frames += len(part)
+    path = np.empty(frames, index_type(len(prior)))
+    onward = np.zeros(len(prior))
+    for part, before in zip(reversed(parts), expected[-2::-1], strict=True):
+        for best in reversed(_followed(seen(part), before, moves)[0]):
+            frames -= 1
+            path[frames] = label = (best + onward).argmax()
+            onward = moves[:, label]
     return path
+
+
+def _followed(
+    evidence: NDArray[np.float64], expected: NDArray[np.float64], moves: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the most probable paths to each class the logarithm of their probability.
+
+    Args:
+        evidence: of consecutive frames, shape (frames, classes).
+        expected: of the paths to the first frame, before it is seen, shape (classes,).
+        moves: of going from a to b at a step, ``moves[a, b]``, shape (classes, classes).
+
+    Returns:
+        For every frame, shape (frames, classes); and `expected` for the frame after the last one.
+    """
+    best = np.empty_like(evidence)
+    for frame, seen in enumerate(evidence):
+        best[frame] = expected + seen
+        expected = (best[frame][:, None] + moves).max(axis=0)
+    return best, expected

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from clapboard.learning.probabilities import Said
 from clapboard.learning.protocol import Answers
-from clapboard.learning.windows import NONE
+from clapboard.learning.windows import NONE, usual_step
 
 NEAREST_STEPS = 1.5
 """Frames of two cameras are the same moment when no further apart than so many usual steps."""
@@ -94,7 +94,6 @@ def _nearest(
     after = np.minimum(after, len(theirs) - 1)
     before = np.maximum(after - 1, 0)
     near = np.where(mine - theirs[before] <= theirs[after] - mine, before, after)
-    steps = np.concatenate([np.diff(mine), np.diff(theirs)])
-    usual = float(np.median(steps)) if len(steps) else 0.0
-    rows = np.flatnonzero(np.abs(theirs[near] - mine) <= NEAREST_STEPS * usual + 1e-9)
+    apart = NEAREST_STEPS * usual_step(mine, theirs)
+    rows = np.flatnonzero(np.abs(theirs[near] - mine) <= apart + 1e-9)
     return rows, near[rows]

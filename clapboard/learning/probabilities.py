@@ -45,7 +45,10 @@ class Stored:
         self._group, self._held = -1, np.empty((0, len(self.classes)), np.float32)
 
     def part(self, start: int, stop: int) -> NDArray[np.floating]:
-        """See `Said.part`; the row group read last is kept for the next question."""
+        """See `Said.part`; the row group read last is kept for the next question.
+
+        Groups are read by one thread: of others Arrow keeps what memory each has once had.
+        """
         parts = [np.empty((0, len(self.classes)), np.float32)]
         for group in range(len(self._borders) - 1):
             first, last = self._borders[group : group + 2]
@@ -56,15 +59,21 @@ class Stored:
     def _rows(self, group: int) -> NDArray[np.floating]:
         if group != self._group:
             with pq.ParquetFile(self.path) as file:
-                lists = file.read_row_group(group, ["probabilities"])["probabilities"]
+                table = file.read_row_group(group, ["probabilities"], use_threads=False)
+            lists = table["probabilities"]
             shares = arrow.numbers(pa.chunked_array([lists.combine_chunks().flatten()]))
             self._group, self._held = group, shares.reshape(-1, len(self.classes))
         return self._held
 
 
+def read_seconds(answers: str | Path) -> NDArray[np.float64]:
+    """The time of every frame in a Parquet file of answers, shape (frames,)."""
+    return arrow.numbers(artifacts.read_parquet(answers, ["seconds"])[0]["seconds"])
+
+
 @dataclass(frozen=True)
 class Part:
-    """Consecutive frames, gone through from the first to the last as often as wanted.
+    """Consecutive frames, gone through as often as wanted, also from the last part to the first.
 
     Attributes:
         said: of the whole recording.
@@ -78,8 +87,18 @@ class Part:
 
     def __iter__(self) -> Iterator[NDArray[np.floating]]:
         """Probabilities, each of shape (frames, classes)."""
-        for start in range(self.rows.start, self.rows.stop, self.together):
-            yield self.said.part(start, min(start + self.together, self.rows.stop))
+        return map(self._from, self._starts)
+
+    def __reversed__(self) -> Iterator[NDArray[np.floating]]:
+        """The same parts, the last one first."""
+        return map(self._from, reversed(self._starts))
+
+    @property
+    def _starts(self) -> range:
+        return range(self.rows.start, self.rows.stop, self.together)
+
+    def _from(self, start: int) -> NDArray[np.floating]:
+        return self.said.part(start, min(start + self.together, self.rows.stop))
 
 
 @dataclass(frozen=True)
@@ -97,17 +116,19 @@ class Certainty:
     changed: NDArray[np.bool_]
 
 
-def certainty(said: Said, timeline: NDArray[np.integer]) -> Certainty:
+def certainty(said: Said, timeline: NDArray[np.integer], rows: range | None = None) -> Certainty:
     """How sure a model is of a timeline.
 
     Args:
         said: of its frames.
         timeline: class index of every frame, shape (frames,).
+        rows: the frames asked about, all if not given.
     """
+    rows = range(len(timeline)) if rows is None else rows
     shares, entropies = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
     changed = [np.empty(0, np.bool_)]
-    start = 0
-    for part in Part(said, range(len(timeline))):
+    start = rows.start
+    for part in Part(said, rows):
         labels = timeline[start : start + len(part)]
         start += len(part)
         shares.append(part[np.arange(len(part)), labels])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clapboard.learning.probabilities import Certainty
+from clapboard.learning.probabilities import Said, certainty
 
 MINUTE = 60.0
 
@@ -34,7 +35,7 @@ class Doubt:
 
 def rank(
     seconds: NDArray[np.float64],
-    sure: Certainty,
+    said: Said,
     timeline: NDArray[np.integer],
     length: float = MINUTE,
 ) -> list[Doubt]:
@@ -42,23 +43,26 @@ def rank(
 
     Args:
         seconds: time of every frame, ascending, shape (frames,).
-        sure: how sure the model is of the timeline.
+        said: of the frames.
         timeline: class index of every frame after decoding, shape (frames,).
         length: seconds of a stretch.
     """
-    stretch = (seconds // length).astype(np.int64)
     found = []
-    for number in np.unique(stretch):
-        inside = stretch == number
-        counts = np.bincount(timeline[inside])
+    start = 0
+    while start < len(seconds):
+        number = float(seconds[start] // length)
+        stop = bisect_right(seconds, number, start, key=lambda time: time // length)
+        sure = certainty(said, timeline, range(start, stop))
+        counts = np.bincount(timeline[start:stop])
         order = np.argsort(-counts, kind="stable")
         found.append(
             Doubt(
                 number * length,
                 min((number + 1) * length, float(seconds[-1])),
-                float(sure.entropy[inside].mean()),
-                float(sure.changed[inside].mean()),
+                float(sure.entropy.mean()),
+                float(sure.changed.mean()),
                 tuple(int(label) for label in order if counts[label]),
             )
         )
+        start = stop
     return sorted(found, key=lambda one: -one.doubt)

@@ -15,10 +15,10 @@ from clapboard.arrow import numbers
 from clapboard.evaluation.overlay import Stretch, write_overlay
 from clapboard.evaluation.timelines import segments
 from clapboard.learning.decoders import GAP
-from clapboard.learning.probabilities import Certainty, Stored, certainty, index_type
+from clapboard.learning.probabilities import Said, Stored, certainty, index_type, read_seconds
 from clapboard.learning.review import rank
-from clapboard.learning.windows import unbroken
-from clapboard.video.index import RecordingIndex
+from clapboard.learning.windows import unbroken, usual_step
+from clapboard.video.index import read_duration
 
 
 def draw_overlay(
@@ -42,15 +42,14 @@ def draw_overlay(
         background: label of the class for frames in which nothing happens.
     """
     said = Stored(predictions)
-    columns, _ = artifacts.read_parquet(predictions, ["seconds", "predicted"], ["predicted"])
-    seconds = numbers(columns["seconds"])
-    timeline = _numbered(columns["predicted"], said.classes)
-    sure = certainty(said, timeline)
-    end = float(RecordingIndex.read(index_file).duration)
-    shown = shown_stretches(seconds, sure, timeline, said.classes, end, background)
+    seconds = read_seconds(predictions)
+    labels, _ = artifacts.read_parquet(predictions, ["predicted"], ["predicted"])
+    timeline = _numbered(labels["predicted"], said.classes)
+    end = float(read_duration(index_file))
+    shown = shown_stretches(seconds, said, timeline, end, background)
     start, stop = 0.0, end
     if settings["overlay"] == "clip":
-        first = rank(seconds, sure, timeline, settings["review_seconds"])[0]
+        first = rank(seconds, said, timeline, settings["review_seconds"])[0]
         start, stop = first.start, min(first.start + settings["review_seconds"], end)
     write_overlay(video, shown, start, stop, ffmpeg, output)
 
@@ -68,9 +67,8 @@ def _numbered(labels: pa.ChunkedArray, classes: Sequence[str]) -> NDArray[np.int
 
 def shown_stretches(
     seconds: NDArray[np.float64],
-    sure: Certainty,
+    said: Said,
     timeline: NDArray[np.integer],
-    classes: Sequence[str],
     end: float,
     background: str = "",
 ) -> list[Stretch]:
@@ -78,24 +76,23 @@ def shown_stretches(
 
     Args:
         seconds: time of every frame, shape (frames,).
-        sure: how sure the model is of the timeline.
+        said: of the frames.
         timeline: class index of every frame, shape (frames,).
-        classes: labels by index.
         end: of the video, seconds.
         background: label of the class for frames in which nothing happens.
     """
     found: list[Stretch] = []
     reached = 0.0
     for run in unbroken(seconds, GAP):
-        usual = float(np.median(np.diff(seconds[run.start : run.stop]))) if len(run) > 1 else 0.0
+        usual = usual_step(seconds[run.start : run.stop])
         for part in segments(timeline[run.start : run.stop]):
             first, last = run.start + part.start, run.start + part.stop - 1
-            label = classes[part.label]
+            label = said.classes[part.label]
             index = -1 if label == background else part.label
             if seconds[first] > reached + 1e-6:
                 found.append(Stretch(reached, seconds[first], "", -1, 0.0))
             reached = seconds[last + 1] if last + 1 < run.stop else min(seconds[last] + usual, end)
-            confidence = float(sure.share[first : last + 1].mean())
+            confidence = float(certainty(said, timeline, range(first, last + 1)).share.mean())
             found.append(Stretch(seconds[first], reached, label, index, confidence))
     if reached < end - 1e-6:
         found.append(Stretch(reached, end, "", -1, 0.0))

@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 
 from clapboard import artifacts
 from clapboard.annotations.placing import from_clap
-from clapboard.annotations.predictions import predicted_sheet
+from clapboard.annotations.predictions import sheet_of_runs
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
-from clapboard.arrow import lists, numbers
+from clapboard.arrow import column, lists, numbers, texts
 from clapboard.clock import seconds_text
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
 from clapboard.learning.fusion import Camera, Together
 from clapboard.learning.manifest import read_examples
 from clapboard.learning.probabilities import (
-    Certainty,
     Part,
     Said,
     Stored,
     certainty,
     index_type,
+    read_seconds,
 )
 from clapboard.learning.review import rank
-from clapboard.learning.windows import unbroken
+from clapboard.learning.windows import unbroken, usual_step
 from clapboard.problems import refuse
 from clapboard.timing.sync import find_clap
 from clapboard.video.index import RecordingIndex
@@ -80,25 +80,29 @@ def write_timeline(
     Raises:
         InputError: with `others`, a clap that is to be found is not heard for sure.
     """
+    recording, zero = _placed(index_file, clap, sync if others else None)
     said: Said = Stored(probabilities)
+    if others:
+        cameras = (
+            _camera(other["probabilities"], *_placed(other["index"], other["clap"], sync))
+            for other in others
+        )
+        said = Together(_camera(probabilities, recording, zero), list(cameras))
     classes = said.classes
     seconds = read_seconds(probabilities)
-    index = RecordingIndex.read(index_file)
-    zero = common_clap(clap, index, sync) if others else clap_seconds(clap, index)
-    if others:
-        own = Camera(index.recording, seconds - float(zero), said)
-        said = Together(own, [_camera(other, sync) for other in others])
     training = read_examples(manifest, labels, "", "Training")
     timeline = decoded(seconds, said, settings, learn_durations(training, len(classes)))
 
     tables = _with_timeline(probabilities, timeline, said if others else None, classes)
     artifacts.write_parquet_parts(predictions, tables, {"classes": classes})
-    sure = certainty(said, timeline)
-    runs = predicted_sheet(predictions, index)
-    runs = _with_confidence(_without(annotations["background"], runs), seconds, sure)
+    frames = numbers(artifacts.read_parquet(predictions, ["frame"])[0]["frame"])
+    runs = sheet_of_runs(
+        str(predictions), frames, timeline, classes, RecordingIndex.read(index_file)
+    )
+    runs = _with_confidence(_without(annotations["background"], runs), seconds, said, timeline)
     write_sheet(runs, subtitles, "srt", annotations)
     write_sheet(from_clap(runs, zero, UNKNOWN_DAY), sheet, "lab", annotations)
-    doubts = rank(seconds, sure, timeline, settings["review_seconds"])
+    doubts = rank(seconds, said, timeline, settings["review_seconds"])
     artifacts.write_csv(
         review,
         REVIEW,
@@ -154,17 +158,21 @@ def common_clap(clap: str, index: RecordingIndex, sync: Mapping[str, Any]) -> Fr
     return found.time
 
 
-def _camera(other: Mapping[str, str], sync: Mapping[str, Any]) -> Camera:
-    """Another camera of the session, see `others` of `write_timeline`."""
-    index = RecordingIndex.read(other["index"])
-    clap = float(common_clap(other["clap"], index, sync))
-    file = other["probabilities"]
-    return Camera(index.recording, read_seconds(file) - clap, Stored(file))
+def _placed(
+    index_file: str | Path, clap: str, sync: Mapping[str, Any] | None
+) -> tuple[str, Fraction]:
+    """The id of a recording and where its clap is, for other cameras too if `sync` is given.
+
+    Its index is in memory no longer than that takes.
+    """
+    index = RecordingIndex.read(index_file)
+    zero = clap_seconds(clap, index) if sync is None else common_clap(clap, index, sync)
+    return index.recording, zero
 
 
-def read_seconds(answers: str | Path) -> NDArray[np.float64]:
-    """The time of every frame in a Parquet file of answers, shape (frames,)."""
-    return numbers(artifacts.read_parquet(answers, ["seconds"])[0]["seconds"])
+def _camera(answers: str | Path, recording: str, clap: Fraction) -> Camera:
+    """What was said of a recording, on the clock of its session."""
+    return Camera(recording, read_seconds(answers) - float(clap), Stored(answers))
 
 
 def decoded(
@@ -181,14 +189,16 @@ def decoded(
     timeline = np.empty(len(seconds), index_type(len(said.classes)))
     for stretch in unbroken(seconds, GAP):
         times = seconds[stretch.start : stretch.stop]
-        step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+        step = usual_step(times) or 1.0
         part = Part(said, stretch)
         if settings["decoder"] == "median":
             found = median(part, max(round(settings["median_seconds"] / step), 1))
         elif settings["decoder"] == "viterbi":
             found = viterbi(part, step, durations)
         else:
-            found = np.concatenate([shares.argmax(axis=1) for shares in part])
+            found = np.concatenate(
+                [shares.argmax(axis=1).astype(timeline.dtype) for shares in part]
+            )
         timeline[stretch.start : stretch.stop] = found
     return timeline
 
@@ -207,15 +217,15 @@ def _with_timeline(
         averaged: stands for its probabilities, if given.
         classes: labels by index.
     """
-    names = np.array(classes)
+    names = texts(classes)
     with pq.ParquetFile(answers) as file:
         fields = file.schema_arrow.names
         start = 0
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group)
+            table = file.read_row_group(group, use_threads=False)
             stop = start + len(table)
             place = fields.index("predicted")
-            table = table.set_column(place, "predicted", [names[timeline[start:stop]].tolist()])
+            table = table.set_column(place, "predicted", names.take(column(timeline[start:stop])))
             if averaged is not None:
                 known = averaged.part(start, stop).astype(np.float32)
                 place = fields.index("probabilities")
@@ -230,12 +240,14 @@ def _without(background: str, sheet: Sheet) -> Sheet:
     return replace(sheet, annotations=tuple(kept))
 
 
-def _with_confidence(sheet: Sheet, seconds: NDArray[np.float64], sure: Certainty) -> Sheet:
+def _with_confidence(
+    sheet: Sheet, seconds: NDArray[np.float64], said: Said, timeline: NDArray[np.integer]
+) -> Sheet:
     """The sheet with the mean probability of each annotation's label as its comment."""
     entries = []
     for entry in sheet.annotations:
         ends = float(entry.start) - 1e-6, float(entry.stop) - 1e-6
-        first, last = np.searchsorted(seconds, ends)
-        share = float(sure.share[first:last].mean()) if last > first else 0.0
+        rows = range(*np.searchsorted(seconds, ends).tolist())
+        share = float(certainty(said, timeline, rows).share.mean()) if rows else 0.0
         entries.append(replace(entry, comment=f"{share:.0%}"))
     return replace(sheet, annotations=tuple(entries))

@@ -41,9 +41,17 @@ def unbroken(seconds: NDArray[np.floating], gap: float) -> list[range]:
 
 def _gaps(seconds: NDArray[np.floating], gap: float) -> NDArray[np.bool_]:
     """Whether the step to the next frame is too long, shape (frames - 1,); see `stretches`."""
-    steps = np.diff(seconds)
-    usual = np.median(steps) if len(steps) else 0.0
-    return steps > gap * usual + 1e-9
+    return np.diff(seconds) > gap * usual_step(seconds) + 1e-9
+
+
+def usual_step(*clocks: NDArray[np.floating]) -> float:
+    """The median of all steps from frame to frame, 0 if there are none.
+
+    Args:
+        clocks: times of frames, ascending, each of shape (frames,).
+    """
+    steps = np.concatenate([np.diff(clock) for clock in clocks])
+    return float(np.median(steps, overwrite_input=True)) if len(steps) else 0.0
 
 
 def _parts(apart: NDArray[np.bool_], length: int) -> list[range]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import reduce
@@ -96,7 +96,7 @@ class RecordingIndex:
     @property
     def duration(self) -> Fraction:
         """End of the last frame, seconds after the start of the first."""
-        return sum((chapter.duration for chapter in self.chapters), Fraction(0))
+        return _duration(self.chapters)
 
     @property
     def pictured(self) -> NDArray[np.bool_]:
@@ -162,7 +162,7 @@ class RecordingIndex:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> RecordingIndex:
         """Read what `write` wrote."""
-        table, metadata = read_parquet(path)
+        table, metadata = read_parquet(path, ["pts", "chapter", "key", "source_pts"])
         return cls(
             recording=metadata["recording"],
             time_base=Fraction(metadata["time_base"]),
@@ -173,6 +173,16 @@ class RecordingIndex:
             source_pts=_column(table, "source_pts", np.int64),
             chapters=tuple(_chapter(fields) for fields in metadata["chapters"]),
         )
+
+
+def read_duration(path: str | os.PathLike[str]) -> Fraction:
+    """`RecordingIndex.duration` of a file that `RecordingIndex.write` wrote, without its frames."""
+    _, metadata = read_parquet(path, [])
+    return _duration(_chapter(fields) for fields in metadata["chapters"])
+
+
+def _duration(chapters: Iterable[Chapter]) -> Fraction:
+    return sum((chapter.duration for chapter in chapters), Fraction(0))
 
 
 def _column(table: pa.Table, name: str, dtype: type[np.generic]) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """Steady timelines: flicker goes, short procedures stay, Viterbi finds the best path."""
 
+import tracemalloc
 from itertools import pairwise, product
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import uniform_filter1d
 
 from clapboard.learning.decoders import Durations, learn_durations, median, viterbi
-from clapboard.learning.probabilities import Part, certainty
+from clapboard.learning.probabilities import Part
 from clapboard.learning.review import rank
 
 
@@ -172,6 +173,30 @@ def test_viterbi_does_not_depend_on_where_a_part_ends(seed, frames, together, cl
     assert viterbi(parts, 0.5, durations).tolist() == wanted.tolist()
 
 
+class Repeated(Held):
+    """The same few answers over and over, which are never held whole."""
+
+    def part(self, start, stop):
+        return self.probabilities[np.arange(start, stop) % len(self.probabilities)]
+
+
+@pytest.mark.parametrize("decoder", ["viterbi", "median"])
+def test_a_longer_recording_takes_a_byte_or_two_a_frame(decoder):
+    said = Repeated(drawn(0, 97, 12, rounded=False))
+    durations = learn_durations(training(np.repeat(np.arange(12), 9)), 12)
+    lengths, peaks = (1_000, 6_000), []
+    for frames in lengths:
+        parts = Part(said, range(frames), together=200)
+        tracemalloc.start()
+        if decoder == "viterbi":
+            viterbi(parts, 0.5, durations)
+        else:
+            median(parts, 9)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / (lengths[1] - lengths[0]) < 5
+
+
 @pytest.mark.parametrize("classes", [256, 257])
 def test_many_classes_are_told_apart(classes):
     last = np.full(9, classes - 1)
@@ -192,7 +217,7 @@ def test_review_ranks_the_least_sure_stretch_first():
     probabilities = np.tile([0.98, 0.02], (180, 1))
     probabilities[60:120] = [0.55, 0.45]
     timeline = np.zeros(180, np.int64)
-    doubts = rank(seconds, certainty(Held(probabilities), timeline), timeline, 60)
+    doubts = rank(seconds, Held(probabilities), timeline, 60)
     assert [doubt.start for doubt in doubts] == [60, 0, 120]
     assert doubts[0].doubt == pytest.approx(0.9928, abs=1e-4)
     assert doubts[-1].stop == 179
@@ -201,6 +226,6 @@ def test_review_ranks_the_least_sure_stretch_first():
 
 def test_review_says_how_much_the_decoder_changed():
     timeline = np.array([0, 0, 0, 1])
-    sure_of_it = certainty(Held(np.tile([0.4, 0.6], (4, 1))), timeline)
-    (doubt,) = rank(np.arange(4.0), sure_of_it, timeline, 60)
+    said = Held(np.tile([0.4, 0.6], (4, 1)))
+    (doubt,) = rank(np.arange(4.0), said, timeline, 60)
     assert doubt.changed == 0.75 and doubt.labels == (0, 1)
