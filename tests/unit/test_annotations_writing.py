@@ -34,8 +34,10 @@ ZERO = datetime(2019, 4, 4, 9, 21, 58, 740439)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=20).map(
     str.strip
 )
-LABELS = TEXT.map(normalise).filter(lambda label: label and label != "CLAP")
+# Nor can a label begin like what a spreadsheet shows for a broken formula, `#NUM!`: it is refused.
+LABELS = TEXT.map(normalise).filter(lambda label: label and label != "CLAP" and label[0] != "#")
 HOSTILE = [
+    "#1 X",
     "=1+1",
     "'=1",
     "-X",
