@@ -2,11 +2,12 @@
 
 import re
 
+import boto3
 import pytest
 import skypilot
 import yaml
 
-from clapboard.cloud.needs import needs_of
+from clapboard.cloud.needs import GPUS, needs_of
 from clapboard.cloud.task import task_text
 from clapboard.planning.price import Price
 from clapboard.settings.config import load
@@ -50,6 +51,27 @@ def test_a_model_that_needs_more_memory_gets_a_larger_gpu(sky, tmp_path):
     assert len(chosen) == 1, answer.stdout
     assert "g6e.xlarge" in chosen[0]
     assert "Spot" not in chosen[0]
+
+
+def test_each_gpu_is_one_that_aws_rents_alone(sky):
+    """moto has AWS's own descriptions of its machines."""
+    ec2 = boto3.client(
+        "ec2",
+        endpoint_url=sky.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+    )
+    alone = {}
+    for page in ec2.get_paginator("describe_instance_types").paginate():
+        for machine in page["InstanceTypes"]:
+            if {"on-demand", "spot"} <= set(machine["SupportedUsageClasses"]):
+                for gpu in machine.get("GpuInfo", {}).get("Gpus", []):
+                    if gpu.get("Count") == 1 and "MemoryInfo" in gpu:
+                        bytes_ = gpu["MemoryInfo"]["SizeInMiB"] * 2**20
+                        alone.setdefault(gpu["Name"], []).append(round(bytes_ / 1e9))
+    for name, memory in GPUS.items():
+        assert memory <= min(alone[name]), name
 
 
 def test_a_key_that_skypilot_does_not_know_is_refused(sky, tmp_path):
