@@ -37,6 +37,16 @@ print("enabled", *enabled["default"])
 execution.launch(task, cluster_name="clapboard", dryrun=True)
 """
 
+# What of a folder is not sent: by way of a bucket, and the filter of rsync.
+NOT_SENT = """
+import sys
+from sky.data.storage_utils import get_excluded_files
+from sky.utils.command_runner import RSYNC_FILTER_GITIGNORE
+
+print(RSYNC_FILTER_GITIGNORE)
+print(*get_excluded_files(sys.argv[1]), sep="\\n")
+"""
+
 CHECK = """
 import sys
 import sky
@@ -118,10 +128,10 @@ class Sky:
         self.moto.terminate()
         self.moto.wait(timeout=30)
 
-    def ask(self, script, task, cwd=ROOT):
-        """Run a script with SkyPilot's Python on a task file."""
+    def ask(self, script, *arguments, cwd=ROOT, **environment):
+        """Run a script with SkyPilot's Python, such as on a task file."""
         return subprocess.run(
-            [PYTHON, "-W", "ignore", "-c", script, task],
+            [PYTHON, "-W", "ignore", "-c", script, *arguments],
             cwd=cwd,
             env={
                 "HOME": str(self.home),
@@ -131,6 +141,7 @@ class Sky:
                 "AWS_SECRET_ACCESS_KEY": "secret",
                 "AWS_DEFAULT_REGION": "us-east-1",
                 "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
+                **environment,
             },
             capture_output=True,
             text=True,
