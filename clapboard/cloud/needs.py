@@ -15,8 +15,11 @@ from clapboard.planning.price import Price
 from clapboard.problems import InputError, Problem
 from clapboard.settings.config import Config
 
-GPUS = {"T4": 16, "L4": 24, "A10G": 24, "L40S": 48, "A100-80GB": 80}
-"""GPUs that EC2 rents one by one or more, and their memory in GB; cheap ones first."""
+GPUS = {"T4": 16, "L4": 24, "A10G": 24, "L40S": 48, "H100": 80}
+"""GPUs that EC2 rents one by one, and their memory in GB; cheap ones first.
+
+Machines of the kinds g4dn, g6, g5, g6e, and p5 (p5.4xlarge).
+"""
 
 CHOICES = 3
 RUNTIME_GB = 2.0

@@ -25,7 +25,15 @@ LONGEST_PAUSE = 60.0
 GIT_SECONDS = 300
 
 SESSION = ("bash", "cloud/session.sh")
-NEEDS_RSYNC = "command -v rsync >/dev/null || sudo -n apt-get install -y -q rsync"
+
+# As cloud/setup.sh does it, which is not there yet: what brings it is rsync.
+NEEDS_RSYNC = """
+command -v rsync >/dev/null && exit
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n -- "$@"; fi; }
+apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
+echo "clapboard: installing rsync" >&2
+apt update && apt install -y --no-install-recommends rsync
+"""
 
 # Before anything is sent: files must not change under a run.
 MUST_BE_FREE = """

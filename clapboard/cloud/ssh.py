@@ -14,11 +14,17 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from clapboard.problems import InputError, Problem
 
-ADDRESS = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*@)?[A-Za-z0-9\[][A-Za-z0-9.:\]-]*", re.ASCII)
+ADDRESS = re.compile(
+    r"((?:[A-Za-z_][A-Za-z0-9_.-]*@)?)(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)|(\[?)([0-9A-Fa-f:.]+)(\]?))",
+    re.ASCII,
+)
+"""User, and either a name (or number of four parts), or an IPv6 number with or without brackets."""
+
 LOST = 255
 """Exit status of ssh itself: no connection, or a lost one."""
 
@@ -50,7 +56,7 @@ class Machine:
     """Where to connect to, and the folder to work in there.
 
     Attributes:
-        address: ``user@host``, or a name from ``~/.ssh/config``.
+        address: ``user@host``, or a name from ``~/.ssh/config``; IPv6 with or without brackets.
         folder: absolute, or below the user's home.
         port: of the ssh server; None as configured.
         identity: file with the private key; None as configured.
@@ -67,10 +73,7 @@ class Machine:
     known_hosts: str | None = None
 
     def __post_init__(self) -> None:
-        if not ADDRESS.fullmatch(self.address):
-            message = "this is no address of a machine"
-            problem = Problem("bad-address", message, "Write user@host.", value=self.address)
-            raise InputError([problem])
+        _parts(self.address)
 
     @property
     def ssh(self) -> list[str]:
@@ -92,7 +95,7 @@ class Machine:
         """The command line that runs `words` there, in the folder or in the user's home."""
         if inside:
             words = ["sh", "-c", IN_FOLDER, "sh", self.folder, *words]
-        return [*self.ssh, "--", self.address, shlex.join(words)]
+        return [*self.ssh, "--", "".join(_parts(self.address)), shlex.join(words)]
 
     def run(
         self, words: Sequence[str], *, inside: bool = True, limit: float = STEP_SECONDS
@@ -148,13 +151,17 @@ class Machine:
     def _rsync(self, screen: bool) -> list[str]:
         # rsync splits the remote shell at blanks, and knows quotes, which are doubled inside.
         shell = " ".join("'{}'".format(word.replace("'", "''")) for word in self.ssh)
-        words = ["rsync", "--archive", "--secluded-args", "--partial-dir=.rsync-partial"]
+        # -s: the other shell sees no path. Its long name is not the same in all versions.
+        words = ["rsync", "--archive", "-s", "--partial-dir=.rsync-partial"]
         words.append(f"--timeout={STILL_SECONDS}")
         return [*words, *(["--info=progress2"] if screen else []), "--rsh", shell]
 
     def _remote(self, path: str) -> str:
+        user, host = _parts(self.address)
+        # Here brackets tell the colons of a number from that before the path; ssh wants none.
+        machine = f"{user}[{host}]" if ":" in host else f"{user}{host}"
         # A relative path that begins with a dash or holds a colon is still a path.
-        return f"{self.address}:{path if path.startswith('/') else f'./{path}'}/"
+        return f"{machine}:{path if path.startswith('/') else f'./{path}'}/"
 
     def _check(self, done: subprocess.CompletedProcess[bytes]) -> None:
         if done.returncode == 0:
@@ -169,3 +176,28 @@ class Machine:
             message = f"a step there ended with status {done.returncode} (it says why, above)"
             remedy = "Correct that and run it again: it goes on where it stopped."
         raise InputError([Problem("remote", message, remedy, value=self.address)])
+
+
+def _parts(address: str) -> tuple[str, str]:
+    """User (with its at sign, or empty) and host (IPv6 without brackets) of an address.
+
+    Raises:
+        InputError: it is none.
+    """
+    if found := ADDRESS.fullmatch(address):
+        user, name, opened, number, closed = found.groups()
+        if name is not None:
+            return user, name
+        if bool(opened) == bool(closed) and _is_ipv6(number):
+            return user, number
+    message = "this is no address of a machine"
+    remedy = "Write user@host; a port is named by --port."
+    raise InputError([Problem("bad-address", message, remedy, value=address)])
+
+
+def _is_ipv6(number: str) -> bool:
+    try:
+        IPv6Address(number)
+    except ValueError:
+        return False
+    return True

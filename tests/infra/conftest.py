@@ -55,19 +55,30 @@ def as_writer(monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
 
 
-@pytest.fixture(scope="session")
-def bucket_name(server):
-    """One bucket for all tests; each test has its own prefix in it."""
-    name = f"lab-{uuid.uuid4().hex[:8]}"
-    client = boto3.client(
+def writers_client(server):
+    return boto3.client(
         "s3",
         endpoint_url=server.endpoint,
         region_name="us-east-1",
         aws_access_key_id=seaweed.WRITER["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=seaweed.WRITER["AWS_SECRET_ACCESS_KEY"],
     )
-    client.create_bucket(Bucket=name)
+
+
+@pytest.fixture(scope="session")
+def bucket_name(server):
+    """One bucket for all tests; each test has its own prefix in it."""
+    name = f"lab-{uuid.uuid4().hex[:8]}"
+    writers_client(server).create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture(scope="session")
+def owner(server):
+    """The bucket for which the policies are, in the hands of somebody who may do anything."""
+    client = writers_client(server)
+    client.create_bucket(Bucket=seaweed.MEMBERS_BUCKET)
+    return client
 
 
 @pytest.fixture(scope="session")

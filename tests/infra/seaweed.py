@@ -1,4 +1,8 @@
-"""A real S3 server (SeaweedFS) on loopback: a writer, a reader, and one with s3-policy.json."""
+"""A real S3 server (SeaweedFS) on loopback: a writer, a reader, and those who have a policy.
+
+The policies are the documented ones, enforced by the server: docs/s3-policy.json, and what those of
+the machines (cloud/*.json) say of S3.
+"""
 
 import json
 import os
@@ -13,11 +17,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 WEED = ROOT / ".infra" / "bin" / "weed"
-POLICY = ROOT / "docs" / "s3-policy.json"
+POLICIES = {
+    "member": ROOT / "docs" / "s3-policy.json",
+    "node": ROOT / "cloud" / "node-policy.json",
+    "controller": ROOT / "cloud" / "controller-policy.json",
+}
 
 WRITER = {"AWS_ACCESS_KEY_ID": "LABKEY", "AWS_SECRET_ACCESS_KEY": "LABSECRET"}
 READER = {"AWS_ACCESS_KEY_ID": "READKEY", "AWS_SECRET_ACCESS_KEY": "READSECRET"}
 MEMBER = {"AWS_ACCESS_KEY_ID": "MEMBERKEY", "AWS_SECRET_ACCESS_KEY": "MEMBERSECRET"}
+NODE = {"AWS_ACCESS_KEY_ID": "NODEKEY", "AWS_SECRET_ACCESS_KEY": "NODESECRET"}
+CONTROLLER = {"AWS_ACCESS_KEY_ID": "WATCHKEY", "AWS_SECRET_ACCESS_KEY": "WATCHSECRET"}
 MEMBERS_BUCKET = "lab-with-policy"
 
 START_SECONDS = 60
@@ -29,6 +39,23 @@ def identity(name, credentials, **rights):
         "secretKey": credentials["AWS_SECRET_ACCESS_KEY"],
     }
     return {"name": name, "credentials": [pair], **rights}
+
+
+def policy(path):
+    """What a file of rights says of S3, for the members' bucket."""
+    document = json.loads(path.read_text().replace("YOUR-BUCKET", MEMBERS_BUCKET))
+    document["Statement"] = [
+        statement
+        for statement in document["Statement"]
+        if all(action.startswith("s3:") for action in actions(statement))
+    ]
+    return json.dumps(document)
+
+
+def actions(statement):
+    """The actions of a statement, which may be a text or a list."""
+    found = statement["Action"]
+    return [found] if isinstance(found, str) else found
 
 
 def free_ports(count):
@@ -58,10 +85,11 @@ class Server:
         identities = [
             identity("lab", WRITER, actions=["Admin", "Read", "List", "Tagging", "Write"]),
             identity("reader", READER, actions=["Read", "List"]),
-            identity("member", MEMBER, policyNames=["documented"]),
+            identity("member", MEMBER, policyNames=["member"]),
+            identity("node", NODE, policyNames=["node"]),
+            identity("controller", CONTROLLER, policyNames=["controller"]),
         ]
-        document = POLICY.read_text().replace("YOUR-BUCKET", MEMBERS_BUCKET)
-        policies = [{"name": "documented", "content": document}]
+        policies = [{"name": name, "content": policy(path)} for name, path in POLICIES.items()]
         self.config = self.folder / "s3.json"
         self.config.write_text(json.dumps({"identities": identities, "policies": policies}))
         self.process = None

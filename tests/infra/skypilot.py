@@ -37,6 +37,49 @@ print("enabled", *enabled["default"])
 execution.launch(task, cluster_name="clapboard", dryrun=True)
 """
 
+# What a machine calls when it has been idle for long enough, with the rights of its role. The
+# security group is that of the laptop, whose name depends on user and host.
+END = """
+import sys
+from sky.clouds import aws
+from sky.provision.aws import instance
+
+group = aws.DEFAULT_SECURITY_GROUP_NAME if sys.argv[1] == "same" else "sky-sg-of-the-laptop"
+config = {"region": "us-east-1", "security_group": {"GroupName": group}}
+for name in sys.argv[2:]:
+    getattr(instance, name)("clapboard-1", config)
+    print(name, "done")
+"""
+
+# What the machine that watches does to the folder of a job that has ended.
+REMOVE = """
+import sys
+from sky.data.storage import S3Store
+
+store = object.__new__(S3Store)
+store.config = S3Store.get_config()
+store._delete_bucket_sub_path(*sys.argv[1:])
+print("removed")
+"""
+
+# The command by which a machine fetches what the laptop has sent.
+FETCH = """
+import sys
+from sky.cloud_stores import S3CloudStorage
+
+print(S3CloudStorage().make_sync_dir_command(*sys.argv[1:]))
+"""
+
+# What of a folder is not sent: by way of a bucket, and the filter of rsync.
+NOT_SENT = """
+import sys
+from sky.data.storage_utils import get_excluded_files
+from sky.utils.command_runner import RSYNC_FILTER_GITIGNORE
+
+print(RSYNC_FILTER_GITIGNORE)
+print(*get_excluded_files(sys.argv[1]), sep="\\n")
+"""
+
 CHECK = """
 import sys
 import sky
@@ -118,10 +161,10 @@ class Sky:
         self.moto.terminate()
         self.moto.wait(timeout=30)
 
-    def ask(self, script, task, cwd=ROOT):
-        """Run a script with SkyPilot's Python on a task file."""
+    def ask(self, script, *arguments, cwd=ROOT, **environment):
+        """Run a script with SkyPilot's Python, such as on a task file."""
         return subprocess.run(
-            [PYTHON, "-W", "ignore", "-c", script, task],
+            [PYTHON, "-W", "ignore", "-c", script, *arguments],
             cwd=cwd,
             env={
                 "HOME": str(self.home),
@@ -131,6 +174,7 @@ class Sky:
                 "AWS_SECRET_ACCESS_KEY": "secret",
                 "AWS_DEFAULT_REGION": "us-east-1",
                 "SKYPILOT_DISABLE_USAGE_COLLECTION": "1",
+                **environment,
             },
             capture_output=True,
             text=True,

@@ -27,20 +27,27 @@ def make_key(path):
     return path
 
 
+def family(host):
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 class Server:
     """Started by `with`; the user who runs the tests may log in, with one key.
+
+    Args:
+        folder: for keys and log.
+        host: the address of loopback on which it listens.
 
     Attributes:
         options: of `clapboard remote`, to reach it.
     """
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    def __init__(self, folder, host="127.0.0.1"):
+        self.folder, self.host = Path(folder), host
         self.folder.mkdir(parents=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+        with socket.create_server((host, 0), family=family(host)) as probe:
             self.port = probe.getsockname()[1]
-        self.address = f"{getpass.getuser()}@127.0.0.1"
+        self.address = f"{getpass.getuser()}@{host}"
         self.identity = make_key(self.folder / "user key")
         self.host_key = make_key(self.folder / "host key")
         self.known_hosts = self.remember(self.host_key, self.folder / "known hosts")
@@ -48,7 +55,7 @@ class Server:
         self.config = self.folder / "sshd_config"
         self.config.write_text(
             f"Port {self.port}\n"
-            "ListenAddress 127.0.0.1\n"
+            f"ListenAddress {host}\n"
             f'HostKey "{self.host_key}"\n'
             f'AuthorizedKeysFile "{self.folder}/authorized keys"\n'
             "PidFile none\n"
@@ -62,7 +69,7 @@ class Server:
     def remember(self, key, known_hosts):
         """Write a file of known hosts that has this key for the server."""
         kind, text = Path(f"{key}.pub").read_text().split()[:2]
-        known_hosts.write_text(f"[127.0.0.1]:{self.port} {kind} {text}\n")
+        known_hosts.write_text(f"[{self.host}]:{self.port} {kind} {text}\n")
         return known_hosts
 
     @property
@@ -80,7 +87,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
                 return self
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:

@@ -1,5 +1,6 @@
 """Nothing that the tests start listens on anything but loopback."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -16,27 +17,35 @@ from slurm import descendants
 
 def test_a_server_on_all_interfaces_is_seen():
     code = "import socket, sys; s = socket.create_server(({!r}, 0)); print(1, flush=True); input()"
-    for address, seen in (("", 1), ("127.0.0.1", 0)):
-        with subprocess.Popen(
-            [sys.executable, "-c", code.format(address)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as process:
-            process.stdout.readline()
-            assert len(loopback.listeners(process.pid)) == 1
-            assert len(loopback.elsewhere([process.pid])) == seen
-            process.stdin.close()
+    with own_network():
+        for address, seen in (("", 1), ("127.0.0.1", 0)):
+            with subprocess.Popen(
+                [sys.executable, "-c", code.format(address)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            ) as process:
+                process.stdout.readline()
+                assert len(loopback.listeners(process.pid)) == 1
+                assert len(loopback.elsewhere([process.pid])) == seen
+                process.stdin.close()
 
 
-def test_in_a_network_of_loopback_there_is_no_other(tmp_path):
-    before = socket.if_nameindex()
+@contextlib.contextmanager
+def own_network():
+    """Nothing but loopback; the test is skipped where nobody may have that."""
     try:
         with loopback.nothing_but_loopback():
-            assert [name for _, name in socket.if_nameindex()] == ["lo"]
-            with socket.create_server(("127.0.0.1", 0)) as server:
-                socket.create_connection(server.getsockname()).close()
+            yield
     except PermissionError as error:
         pytest.skip(f"no network of our own: {error}")
+
+
+def test_in_a_network_of_loopback_there_is_no_other():
+    before = socket.if_nameindex()
+    with own_network():
+        assert [name for _, name in socket.if_nameindex()] == ["lo"]
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname()).close()
     assert socket.if_nameindex() == before
 
 

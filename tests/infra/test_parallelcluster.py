@@ -13,14 +13,16 @@ READ = """
 import sys, yaml
 from pcluster.schemas.cluster_schema import ClusterSchema
 cluster = ClusterSchema(cluster_name="clapboard").load(yaml.safe_load(sys.stdin))
-print(*(queue.name for queue in cluster.scheduling.queues))
+for node in (cluster.head_node, *cluster.scheduling.queues):
+    print(getattr(node, "name", "head"), *(one.policy for one in node.iam.additional_iam_policies))
+print(cluster.image.os)
 """
 
 PLACEHOLDERS = {
     "subnet-YOUR0SUBNET": "subnet-0123456789abcdef0",
     "YOUR-ADDRESS": "192.0.2.1",
     "YOUR-KEY": "key",
-    "YOUR-BUCKET": "lab",
+    "YOUR-ACCOUNT": "123456789012",
 }
 
 
@@ -44,7 +46,10 @@ def test_parallelcluster_accepts_its_file_and_names_a_mistake():
         text = text.replace(placeholder, value)
     assert "YOUR-" not in text.partition("Region:")[2]
     answer = read(text)
-    assert answer.stdout.split() == ["cpu", "gpu"], answer.stderr[-2000:]
+    rights = "arn:aws:iam::123456789012:policy/clapboard-s3"
+    nodes = [f"{name} {rights}" for name in ("head", "cpu", "gpu")]
+    # Python is 3.12 there; Ubuntu 22.04 has 3.10.
+    assert answer.stdout.splitlines() == [*nodes, "ubuntu2404"], answer.stderr[-2000:]
 
     answer = read(text.replace("VolumeType", "VolumeTyp"))
     assert answer.returncode != 0

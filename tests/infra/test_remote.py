@@ -256,7 +256,60 @@ def test_a_copy_that_stands_still_is_ended_and_said(server, tmp_path, monkeypatc
     assert time.monotonic() - begun < 60
 
 
-@pytest.mark.parametrize("address", ["x;touch y", "me@-oProxyCommand=touch y", "a b"])
+# -- addresses -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("me@gpu_box", "gpu_box"),
+        ("me@gpu-1.lab", "gpu-1.lab"),
+        ("me@192.0.2.1", "192.0.2.1"),
+        ("me@2001:db8::1", "2001:db8::1"),
+        ("me@[2001:db8::1]", "2001:db8::1"),
+    ],
+)
+def test_ssh_is_called_with_a_host_that_it_can_resolve(address, host):
+    words = Machine(address, "there").command(["true"])
+    asked = subprocess.run([words[0], "-G", *words[1:]], capture_output=True, text=True, check=True)
+    assert {f"hostname {host}", "user me"} <= set(asked.stdout.splitlines())
+
+
+@pytest.mark.parametrize("brackets", [False, True])
+def test_a_machine_of_an_ipv6_number_is_reached(tmp_path, brackets):
+    if sshd.missing():
+        pytest.skip(sshd.missing())
+    try:
+        server = sshd.Server(tmp_path / "ssh", "::1")
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    user, _, host = server.address.partition("@")
+    address = f"{user}@[{host}]" if brackets else server.address
+    there = tmp_path / "there"
+    (there / "results").mkdir(parents=True)
+    (there / "results" / "x").write_text("x")
+    with server:
+        machine = Machine(
+            address, str(there), server.port, str(server.identity), str(server.known_hosts)
+        )
+        machine.run(["test", "-f", "results/x"])
+        machine.fetch("results", tmp_path / "here", [], screen=False)
+    assert (tmp_path / "here" / "x").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "x;touch y",
+        "me@-oProxyCommand=touch y",
+        "a b",
+        "host:22",
+        "me@[2001:db8::1",
+        "me@2001:db8::1]",
+        "me@[192.0.2.1]",
+        "me@abc:22",
+    ],
+)
 def test_what_is_no_address_is_refused(tmp_path, address):
     process = subprocess.run(
         [PROGRAM, "remote", address], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -13,6 +13,7 @@ from project import REPOSITORY, make_project
 from small_disk import needs_root, small_disk
 
 from clapboard.s3.location import Location
+from tests.workflow.planted import holders
 
 COMMAND = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
 
@@ -88,6 +89,16 @@ def local_size(bench, path):
     name = path.rpartition("/")[2]
     (found,) = bench.project.results.glob(f"frames/*/*/{name}")
     return found.stat().st_size
+
+
+def test_a_secret_with_which_the_server_was_asked_stands_nowhere(bench, monkeypatch):
+    bench.snakemake("sync_frames")
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYPLANTEDKEY"
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    said = bench.snakemake("--show-failed-logs", "--keep-going", "resize_on_s3", ends=1)
+    assert "SignatureDoesNotMatch" in said, "it was used"
+    assert secret not in said
+    assert not holders(bench.project.folder, [secret])
 
 
 @contextmanager

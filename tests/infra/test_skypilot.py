@@ -1,12 +1,16 @@
 """The task file, read by SkyPilot itself, up to the choice of a machine."""
 
 import re
+import shlex
+import shutil
+import subprocess
 
+import boto3
 import pytest
 import skypilot
 import yaml
 
-from clapboard.cloud.needs import needs_of
+from clapboard.cloud.needs import GPUS, needs_of
 from clapboard.cloud.task import task_text
 from clapboard.planning.price import Price
 from clapboard.settings.config import load
@@ -50,6 +54,50 @@ def test_a_model_that_needs_more_memory_gets_a_larger_gpu(sky, tmp_path):
     assert len(chosen) == 1, answer.stdout
     assert "g6e.xlarge" in chosen[0]
     assert "Spot" not in chosen[0]
+
+
+def test_each_gpu_is_one_that_aws_rents_alone(sky):
+    """moto has AWS's own descriptions of its machines."""
+    ec2 = boto3.client(
+        "ec2",
+        endpoint_url=sky.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+    )
+    alone = {}
+    for page in ec2.get_paginator("describe_instance_types").paginate():
+        for machine in page["InstanceTypes"]:
+            if {"on-demand", "spot"} <= set(machine["SupportedUsageClasses"]):
+                for gpu in machine.get("GpuInfo", {}).get("Gpus", []):
+                    if gpu.get("Count") == 1 and "MemoryInfo" in gpu:
+                        bytes_ = gpu["MemoryInfo"]["SizeInMiB"] * 2**20
+                        alone.setdefault(gpu["Name"], []).append(round(bytes_ / 1e9))
+    for name, memory in GPUS.items():
+        assert memory <= min(alone[name]), name
+
+
+def test_keys_that_lie_in_the_folder_are_not_sent(sky, tmp_path):
+    secret = ["key.pem", "lab/me.key", "id_ed25519", ".env", "lab_accessKeys.csv", "credentials"]
+    secret += ["lab/credentials.csv", ".aws/config"]
+    sent = ["sheets/keys.csv", "videos/S1/a.MP4", "lab/notes"]
+    here = tmp_path / "here"
+    for name in [*secret, *sent]:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).touch()
+    shutil.copy(skypilot.ROOT / ".gitignore", here)
+    subprocess.run(["git", "init", "-q"], cwd=here, check=True)
+    answer = sky.ask(skypilot.NOT_SENT, str(here))
+    assert answer.returncode == 0, answer.stderr[-3000:]
+    rsync_filter, *left_out = answer.stdout.splitlines()
+    # By way of a bucket, as for spot machines.
+    assert {*left_out} == {*secret} - {".aws/config"} | {".aws/"}
+    # By rsync, as for all others.
+    words = ["rsync", "-a", *shlex.split(rsync_filter), "--exclude=.git", f"{here}/", "there/"]
+    subprocess.run(words, cwd=tmp_path, check=True)
+    there = [path for path in (tmp_path / "there").rglob("*") if path.is_file()]
+    names = {path.relative_to(tmp_path / "there").as_posix() for path in there}
+    assert names == {*sent, ".gitignore"}
 
 
 def test_a_key_that_skypilot_does_not_know_is_refused(sky, tmp_path):

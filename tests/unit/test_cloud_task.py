@@ -134,6 +134,10 @@ def test_the_gpu_fits_the_largest_model():
     chosen = gpus_of(config)
     assert chosen
     assert min(GPUS[name] for name in chosen) >= wanted > min(GPUS.values())
+    heavy["batch_size"] = 80
+    largest = memory_of(load({"models": {"b": heavy}}).section("models")["b"], 224)
+    assert GPUS["L40S"] < largest < GPUS["H100"]
+    assert gpus_of(load({"models": {"b": heavy}})) == {"H100": 1}
     heavy["batch_size"] = 4000
     with pytest.raises(InputError, match="batch_size") as raised:
         gpus_of(load({"models": {"b": heavy}}))
