@@ -5,7 +5,7 @@ that costs eight bytes an item, and that a training resumed at epoch n meets aga
 
 An item is a frame, or a sequence of them. A row of -1 stands for no frame: it fills up sequences
 that are shorter than the others, its data are zeros and said to be no frame, and its target -1 is
-left out of every loss and measure.
+left out of every loss and measure. Items that fill up a batch have the target -2, also left out.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from clapboard.learning.sources import Source
 
 PREFETCHED_BATCHES = 4
 NONE = -1
+FILLED = -2
+"""Target of an item that only makes a batch as large as the devices need it."""
 
 
 def training_batches(
@@ -44,7 +46,7 @@ def training_batches(
         batch_size: items per batch.
         seed: of the order.
         first_epoch: number of the first epoch given, counted from 0.
-        shares: equal parts that every batch must have, see `_filled_up`.
+        shares: equal parts that every batch must have, see `_with_data`.
     """
     numbers = tf.range(len(items), dtype=tf.int64)
 
@@ -75,15 +77,23 @@ def _with_data(
     targets: NDArray[np.int64],
     shares: int,
 ) -> tf.data.Dataset:
+    """The items of every batch, repeated to as many as make so many equal shares.
+
+    Each device takes a share, and a convolution fails on one without a picture.
+    """
+
     def fetch(numbers: NDArray[np.int64]) -> tuple[NDArray, NDArray[np.int64], NDArray[np.bool_]]:
-        rows = _filled_up(items[numbers], shares)
+        places = -(-len(numbers) // shares) * shares
+        rows = items[np.resize(numbers, places)]
         known = rows != NONE
+        target = np.where(known, targets[rows], NONE)
+        target[len(numbers) :] = FILLED
         if known.all():
             data = source.fetch(rows.ravel())
-            return data.reshape(*rows.shape, *source.shape), targets[rows], known
+            return data.reshape(*rows.shape, *source.shape), target, known
         data = np.zeros((*rows.shape, *source.shape), source.dtype)
         data[known] = source.fetch(rows[known])
-        return data, np.where(known, targets[rows], NONE), known
+        return data, target, known
 
     def load(batch: tf.Tensor) -> tuple[Any, tf.Tensor]:
         types = source.dtype, np.dtype(np.int64), np.dtype(bool)
@@ -94,16 +104,3 @@ def _with_data(
         return (data, known) if items.ndim > 1 else data, target
 
     return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(PREFETCHED_BATCHES)
-
-
-def _filled_up(rows: NDArray[np.int64], shares: int) -> NDArray[np.int64]:
-    """Items with as many of no frame behind them as make them so many equal shares.
-
-    Each device takes a share of a batch, and a convolution fails on an empty one.
-
-    Args:
-        rows: of the items of a batch, shape (items,) or (items, frames).
-        shares: one a device.
-    """
-    lacking = -len(rows) % shares
-    return np.concatenate([rows, np.full((lacking, *rows.shape[1:]), NONE, rows.dtype)])

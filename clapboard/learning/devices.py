@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import keras
 import tensorflow as tf
 
@@ -51,5 +53,15 @@ def strategy() -> tf.distribute.Strategy:
     if nodes.workers() > 1:
         return nodes.strategy()
     if tf.config.list_physical_devices("GPU"):
-        return tf.distribute.MirroredStrategy()
+        return mirrored()
     return tf.distribute.get_strategy()
+
+
+@cache
+def mirrored(*names: str) -> tf.distribute.Strategy:
+    """Devices of this machine (none named: all GPUs) on one model, the same in all phases.
+
+    Two of them in one process take each other's sums for their own, and no variable of one can be
+    trained under the other.
+    """
+    return tf.distribute.MirroredStrategy(names or None)

@@ -8,21 +8,53 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from clapboard.learning import data, nodes
 from clapboard.learning.augmentation import Augmentation
 from clapboard.learning.checkpoint import Checkpoint
 from clapboard.learning.inputs import Inputs, sees_frames
-from clapboard.learning.losses import FrameAccuracy, FrameLoss
+from clapboard.learning.losses import FrameAccuracy, FrameLoss, mean_over_devices
 from clapboard.learning.manifest import balanced_weights
 
 Settings = Mapping[str, Any]
 
 
+class Learner(keras.Model):
+    """A network that shows the mean loss over items, on any number of devices.
+
+    Keras weighs the loss of a batch by the places in it, and so those that fill it up to equal
+    shares, see `clapboard.learning.data`: several devices would show another loss than one, and
+    might stop at another epoch.
+    """
+
+    def __init__(self, *wiring: Any, **more: Any) -> None:
+        """Take what `keras.Model` takes."""
+        super().__init__(*wiring, **more)
+        # Keras shows the last measure of a name; its own is before it.
+        self._mean = keras.metrics.Mean(name="loss")
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        """The loss of this device's share of a batch, counted on the way."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        first = y if len(y.shape) == 1 else y[:, 0]
+        items = mean_over_devices(tf.reduce_sum(tf.cast(first != data.FILLED, tf.float32)))
+        devices = tf.distribute.get_strategy().num_replicas_in_sync
+        self._mean.update_state(loss * devices, sample_weight=items)
+        return loss
+
+
 def make_learner(
     network: keras.Model, settings: Settings, counts: NDArray[np.int64], batches: int
-) -> keras.Model:
+) -> Learner:
     """The network as it trains: behind the augmentation, with loss, measure and optimiser.
 
     Args:
@@ -38,7 +70,7 @@ def make_learner(
     if sees_frames(settings):
         x = Augmentation(settings["augmentation"], settings["seed"])(x)
     logits = network([x, *inputs[1:]] if len(inputs) > 1 else x)
-    learner = keras.Model(inputs if len(inputs) > 1 else items, logits, name="learner")
+    learner = Learner(inputs if len(inputs) > 1 else items, logits, name="learner")
 
     rate = settings["learning_rate"]
     if settings["schedule"] == "cosine":

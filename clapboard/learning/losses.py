@@ -59,11 +59,11 @@ class FrameLoss(keras.losses.Loss):
         losses *= known * tf.gather(tf.constant(self._weights), index)
         if self._flicker:
             losses += self._flicker * _flicker(logs, known)
-        count = _on_each_device(tf.reduce_sum(known))
+        count = mean_over_devices(tf.reduce_sum(known))
         return tf.math.divide_no_nan(losses * tf.cast(tf.size(losses), tf.float32), count)
 
 
-def _on_each_device(count: tf.Tensor) -> tf.Tensor:
+def mean_over_devices(count: tf.Tensor) -> tf.Tensor:
     """The mean of a number over all devices that share a batch.
 
     The mean over devices of what each divides by it is the mean over the frames of the batch, also

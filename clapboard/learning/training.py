@@ -146,8 +146,9 @@ def _transfer(work: _Work, settings: Settings, known: str) -> tuple[keras.Model,
     """Train a head on features, then, if asked for, the end of the backbone along with it."""
     head, records = _plain(work, {**settings, "fine_tune": 0}, known)
     shape = Pictures(work.training["file"].tolist()[:1]).shape
-    backbone = make_backbone(shape, settings)
-    network = joined(backbone, head)
+    with devices.strategy().scope():
+        backbone = make_backbone(shape, settings)
+        network = joined(backbone, head)
     if not settings["fine_tune"]:
         return network, records
     free_last_blocks(backbone, settings["fine_tune"])

@@ -9,6 +9,7 @@ import threading
 import time
 
 import loopback
+import numpy as np
 import pytest
 from labelled_set import make_labelled_set
 from project import REPOSITORY
@@ -70,6 +71,28 @@ def work(folder, given, ranks=(0, 1)):
     return screens, ports, listened
 
 
+def alone(folder, given):
+    """The same training by one process, without a cluster."""
+    (folder / "work.json").write_text(json.dumps(given))
+    program = (
+        "import json, sys; from clapboard.learning.training import train; "
+        "train(**json.load(open(sys.argv[1])))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, folder / "work.json"],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        check=True,
+        capture_output=True,
+        timeout=500,
+    )
+
+
+def weights_of(model):
+    from clapboard.learning.recognition import load_whole
+
+    return np.concatenate([each.ravel() for each in load_whole(model).get_weights()])
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return make_labelled_set(tmp_path_factory.mktemp("set"), frames=8)
@@ -124,3 +147,36 @@ def test_sequences_are_learnt_by_both(tmp_path, data):
     assert len(losses(screens[0])) == 2
     assert losses(screens[0]) == losses(screens[1])
     assert (tmp_path / "model.keras").is_file()
+
+
+STILL = dict.fromkeys(["shift", "zoom", "rotation", "brightness", "contrast", "colour"], 0)
+ALIKE = {"keep": "last", "dropout": 0, "augmentation": STILL, "filters": [4, 8], "dense": 16}
+WINDOWS = {"input": "frames", "window": 8, "stride": 8, "units": 4}
+
+
+# 48 frames: equal shares; a last batch of 3. 6 windows: a last batch of one for two workers.
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [(Cnn, {"batch_size": 12}), (Cnn, {"batch_size": 15}), (Lstm, {"batch_size": 5, **WINDOWS})],
+    ids=["equal-shares", "shares-that-differ", "last-batch-of-one-window"],
+)
+def test_two_workers_learn_what_one_process_does(tmp_path, data, model, more):
+    """The same steps and figures but for rounding, without what each draws for itself."""
+    found = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        given = arguments(folder, data, 2, model, **{**ALIKE, **more})
+        if name == "one":
+            alone(folder, given)
+        else:
+            try:
+                with loopback.nothing_but_loopback():
+                    work(folder, given)
+            except OSError as error:
+                pytest.skip(f"no network of their own for the workers: {error}")
+        history = np.loadtxt(folder / "history.csv", delimiter=",", skiprows=1)
+        found.append((weights_of(folder / "model.keras"), history))
+    (weights, history), (others, figures) = found
+    np.testing.assert_allclose(others, weights, atol=1e-5)
+    np.testing.assert_allclose(figures, history, atol=1e-5)
