@@ -6,11 +6,13 @@ client is ever asked to make or remove a bucket.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -33,6 +35,9 @@ SENDING_SECONDS = 900
 # `timeout` of obstore is for a whole request: 30 seconds unless set, and never off.
 NO_LIMIT = timedelta(days=7)
 DELETES_A_REQUEST = 1000
+
+# The endpoints of AWS, of its regions and of a VPC.
+AWS = re.compile(r"\.amazonaws\.com(\.cn)?$", re.ASCII)
 
 REMEDIES = {
     "NoSuchBucket": "Correct the name; Clapboard never makes a bucket.",
@@ -71,6 +76,9 @@ class Bucket:
         control: boto3's client, for single requests and listings.
         store: obstore's, for downloads and copies.
         uploads: the same for what sends content.
+
+    Raises:
+        InputError: there are no credentials, or AWS cannot be reached.
     """
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
@@ -79,31 +87,50 @@ class Bucket:
         session = boto3.Session()
         if session.get_credentials() is None:
             raise InputError([no_credentials()])
-        tries, connections = settings["tries"], settings["connections"]
-        self.control = session.client(
+        self.control = self._client(session, session.region_name or "us-east-1")
+        if AWS.search(urlsplit(self.control.meta.endpoint_url).hostname or ""):
+            region = self._region()
+            if region not in (None, self.control.meta.region_name):
+                self.control = self._client(session, region)
+        self.store = self._store(session, SILENCE_SECONDS)
+        self.uploads = self._store(session, SENDING_SECONDS)
+
+    def _client(self, session: boto3.Session, region: str | None) -> Any:
+        """boto3's client in a region; it takes the endpoint from the environment if none is set."""
+        return session.client(
             "s3",
-            endpoint_url=settings["endpoint"] or None,
-            region_name=session.region_name or "us-east-1",
+            endpoint_url=self.settings["endpoint"] or None,
+            region_name=region,
             config=Config(
                 connect_timeout=CONNECT_SECONDS,
                 read_timeout=SILENCE_SECONDS,
-                retries={"mode": "standard", "max_attempts": tries},
-                max_pool_connections=connections,
+                retries={"mode": "standard", "max_attempts": self.settings["tries"]},
+                max_pool_connections=self.settings["connections"],
             ),
         )
-        self.store = self._store(session, SILENCE_SECONDS)
-        self.uploads = self._store(session, SENDING_SECONDS)
+
+    def _region(self) -> str | None:
+        """Where AWS says that the bucket is, which it tells also to who may not ask.
+
+        boto3 follows AWS into another region, obstore does not: all its requests would fail.
+        """
+        with explained(self.name):
+            try:
+                answer = self.control.head_bucket(Bucket=self.name)
+            except ClientError as error:
+                answer = error.response
+        region: str | None = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
+        return region
 
     def _store(self, session: boto3.Session, silence: float) -> S3Store:
         """A client for many requests; `silence` in seconds is what its read timeout allows."""
         endpoint = self.control.meta.endpoint_url
-        elsewhere = {} if endpoint.endswith(".amazonaws.com") else {"endpoint": endpoint}
         return S3Store(
             self.name,
             region=self.control.meta.region_name,
             credential_provider=Boto3CredentialProvider(session),
             checksum_algorithm="SHA256",
-            **elsewhere,
+            endpoint=endpoint,
             **self._encryption_of_store(),
             client_options={
                 "allow_http": endpoint.startswith("http://"),

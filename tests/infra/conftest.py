@@ -71,6 +71,20 @@ def bucket_name(server):
 
 
 @pytest.fixture(scope="session")
+def owner(server):
+    """The bucket with a policy, in the hands of somebody who may do anything."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=seaweed.WRITER["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=seaweed.WRITER["AWS_SECRET_ACCESS_KEY"],
+    )
+    client.create_bucket(Bucket=seaweed.MEMBERS_BUCKET)
+    return client
+
+
+@pytest.fixture(scope="session")
 def site(tmp_path_factory, server, bucket_name, local):
     with pytest.MonkeyPatch.context() as environment:
         for name, value in seaweed.WRITER.items():

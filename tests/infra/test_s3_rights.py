@@ -3,7 +3,6 @@
 import io
 import random
 
-import boto3
 import obstore
 import pytest
 import seaweed
@@ -22,20 +21,6 @@ from clapboard.s3.resizing import find_frames, plan_resizing, resize
 NAME = seaweed.MEMBERS_BUCKET
 DATA = random.Random(1).randbytes(20 * 2**20)
 """More than goes into one part."""
-
-
-@pytest.fixture(scope="module")
-def owner(server):
-    """The bucket, in the hands of somebody who may do anything."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=seaweed.WRITER["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=seaweed.WRITER["AWS_SECRET_ACCESS_KEY"],
-    )
-    client.create_bucket(Bucket=NAME)
-    return client
 
 
 @pytest.fixture
