@@ -34,6 +34,15 @@ SENDING_SECONDS = 900
 
 # `timeout` of obstore is for a whole request: 30 seconds unless set, and never off.
 NO_LIMIT = timedelta(days=7)
+
+# obstore waits up to so long before it tries again, and does not once so many of these waits, with
+# connecting, have passed as there are `tries`. So a server that refuses or drops is tried that
+# often; one that is silent until the limits above is given up earlier. obstore signs a request
+# once, and a signature is good for 15 minutes.
+LONGEST_PAUSE = timedelta(seconds=15)
+TRY = LONGEST_PAUSE + timedelta(seconds=CONNECT_SECONDS)
+SIGNED = timedelta(minutes=14)
+
 DELETES_A_REQUEST = 1000
 
 # The endpoints of AWS, of its regions and of a VPC.
@@ -140,8 +149,12 @@ class Bucket:
             },
             retry_config={
                 "max_retries": self.settings["tries"],
-                "retry_timeout": timedelta(minutes=4),
-                "backoff": {"init_backoff": timedelta(milliseconds=200), "base": 2},
+                "retry_timeout": min(self.settings["tries"] * TRY, SIGNED),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=200),
+                    "max_backoff": LONGEST_PAUSE,
+                    "base": 2,
+                },
             },
         )
 
