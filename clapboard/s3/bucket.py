@@ -255,7 +255,9 @@ def explained(bucket: str) -> Iterator[None]:
         problem = Problem("s3-refused", f"{code}: {message or 'refused'}", remedy, bucket)
         raise InputError([problem]) from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        remedy = REMEDIES["AccessDenied"]
+        # The server's answer is in the message of this client, not beside it.
+        named = (code for code in REMEDIES if f"<Code>{code}</Code>" in str(error))
+        remedy = REMEDIES[next(named, "AccessDenied")]
         raise InputError([Problem("s3-refused", _first_line(error), remedy, bucket)]) from error
     except (BotoCoreError, BaseError, FileNotFoundError) as error:
         remedy = "Run it again: it goes on where it stopped."
