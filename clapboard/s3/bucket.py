@@ -85,6 +85,7 @@ class Bucket:
         control: boto3's client, for single requests and listings.
         store: obstore's, for downloads and copies.
         uploads: the same for what sends content.
+        listings: how many pages of a listing have been asked for.
 
     Raises:
         InputError: there are no credentials, or AWS cannot be reached.
@@ -96,6 +97,7 @@ class Bucket:
         session = boto3.Session()
         if session.get_credentials() is None:
             raise InputError([no_credentials()])
+        self.listings = 0
         self.control = self._client(session, session.region_name or "us-east-1")
         if AWS.search(urlsplit(self.control.meta.endpoint_url).hostname or ""):
             region = self._region()
@@ -187,6 +189,7 @@ class Bucket:
         pages = self.control.get_paginator("list_objects_v2")
         with explained(self.name):
             for page in pages.paginate(Bucket=self.name, Prefix=prefix):
+                self.listings += 1
                 for entry in page.get("Contents", ()):
                     if not entry["Key"].endswith("/"):
                         etag = entry["ETag"].strip('"')
