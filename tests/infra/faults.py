@@ -20,6 +20,16 @@ def with_another_tag(entry):
     return TAG.sub(tag, entry[0])
 
 
+def unchunked(stream):
+    """A body in chunks, as boto3 sends it by TLS."""
+    body = b""
+    while size := int(stream.readline(), 16):
+        body += stream.read(size)
+        stream.readline()
+    stream.readline()
+    return body
+
+
 class Proxy:
     """Passes requests on to `target`; `fault(method, path)` may name what goes wrong instead.
 
@@ -33,12 +43,13 @@ class Proxy:
     Attributes:
         requests: method and path of each.
         headers: of each.
+        added: headers that every answer of the target gets besides its own.
     """
 
     def __init__(self, target, fault, pace=0.0, tags_say_nothing=False):
         self.target = urlsplit(target).netloc
         self.fault, self.pace, self.tags_say_nothing = fault, pace, tags_say_nothing
-        self.requests, self.headers = [], []
+        self.requests, self.headers, self.added = [], [], {}
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -73,8 +84,12 @@ class Proxy:
     def serve(self, handler):
         self.requests.append((handler.command, handler.path))
         self.headers.append({name.lower(): value for name, value in handler.headers.items()})
-        length = int(handler.headers.get("Content-Length") or 0)
-        body = b"".join(self.paced(length, handler.rfile.read))
+        if handler.headers.get("Transfer-Encoding") == "chunked":
+            body = unchunked(handler.rfile)
+            handler.headers["Content-Length"] = str(len(body))
+        else:
+            length = int(handler.headers.get("Content-Length") or 0)
+            body = b"".join(self.paced(length, handler.rfile.read))
         fault = self.fault(handler.command, handler.path)
         if isinstance(fault, int | float):
             time.sleep(fault)
@@ -97,7 +112,8 @@ class Proxy:
             handler.command, handler.path, skip_host=True, skip_accept_encoding=True
         )
         for name, value in handler.headers.items():
-            connection.putheader(name, value)
+            if name.lower() != "transfer-encoding":
+                connection.putheader(name, value)
         connection.endheaders(body)
         answer = connection.getresponse()
         data = answer.read()
@@ -107,6 +123,8 @@ class Proxy:
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):
                 handler.send_header(name, value)
+        for name, value in self.added.items():
+            handler.send_header(name, value)
         declared = answer.getheader("Content-Length") if handler.command == "HEAD" else len(data)
         handler.send_header("Content-Length", str(declared))
         handler.end_headers()
