@@ -25,10 +25,16 @@ from clapboard.problems import InputError, Problem
 # long a whole answer takes is not limited: a slow line is not a broken one.
 CONNECT_SECONDS, SILENCE_SECONDS = 10, 60
 
+# boto3 sends a file block by block, and each block may wait so long for room in the buffer of the
+# connection. Longer than an answer may take: that buffer drains at the pace of the line.
+BLOCK_SECONDS = 120
+
 # obstore cannot tell a server that is silent from one that is still being sent to: its read timeout
-# runs from the first byte of a request to the first of the answer. So what sends has the time after
-# which Linux gives up a connection that acknowledges nothing (tcp_retries2, about 15 minutes).
+# runs from the first byte of a request to the first of the answer. So what it sends has the time
+# after which Linux gives up a connection that acknowledges nothing (tcp_retries2, some 15 minutes),
+# and no more is under way at a time than a slow line brings up meanwhile.
 SENDING_SECONDS = 900
+MOST_UNDER_WAY = 16 * 2**20
 
 # `timeout` of obstore is for a whole request: 30 seconds unless set, and never off.
 NO_LIMIT = timedelta(days=7)
@@ -69,8 +75,10 @@ class Bucket:
 
     Attributes:
         control: boto3's client, for single requests and listings.
+        sender: the same for content of any size, given as a file.
         store: obstore's, for downloads and copies.
-        uploads: the same for what sends content.
+        parts: the same for who tries again himself.
+        uploads: the same for what sends many small objects, see `side_by_side`.
     """
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
@@ -79,22 +87,28 @@ class Bucket:
         session = boto3.Session()
         if session.get_credentials() is None:
             raise InputError([no_credentials()])
-        tries, connections = settings["tries"], settings["connections"]
-        self.control = session.client(
+        self.control = self._client(session, CONNECT_SECONDS, SILENCE_SECONDS)
+        # On a new connection blocks are sent with the time for connecting.
+        self.sender = self._client(session, BLOCK_SECONDS, BLOCK_SECONDS)
+        self.store = self._store(session, SILENCE_SECONDS, settings["tries"])
+        self.parts = self._store(session, SILENCE_SECONDS, 0)
+        self.uploads = self._store(session, SENDING_SECONDS, settings["tries"])
+
+    def _client(self, session: boto3.Session, connecting: float, silence: float) -> Any:
+        """A client for single requests; both times in seconds."""
+        return session.client(
             "s3",
-            endpoint_url=settings["endpoint"] or None,
+            endpoint_url=self.settings["endpoint"] or None,
             region_name=session.region_name or "us-east-1",
             config=Config(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=SILENCE_SECONDS,
-                retries={"mode": "standard", "max_attempts": tries},
-                max_pool_connections=connections,
+                connect_timeout=connecting,
+                read_timeout=silence,
+                retries={"mode": "standard", "max_attempts": self.settings["tries"]},
+                max_pool_connections=self.settings["connections"],
             ),
         )
-        self.store = self._store(session, SILENCE_SECONDS)
-        self.uploads = self._store(session, SENDING_SECONDS)
 
-    def _store(self, session: boto3.Session, silence: float) -> S3Store:
+    def _store(self, session: boto3.Session, silence: float, tries: int) -> S3Store:
         """A client for many requests; `silence` in seconds is what its read timeout allows."""
         endpoint = self.control.meta.endpoint_url
         elsewhere = {} if endpoint.endswith(".amazonaws.com") else {"endpoint": endpoint}
@@ -112,7 +126,8 @@ class Bucket:
                 "timeout": NO_LIMIT,
             },
             retry_config={
-                "max_retries": self.settings["tries"],
+                "max_retries": tries,
+                # A request is signed once, and a signature is good for 15 minutes.
                 "retry_timeout": timedelta(minutes=4),
                 "backoff": {"init_backoff": timedelta(milliseconds=200), "base": 2},
             },
@@ -125,6 +140,10 @@ class Bucket:
         if self.settings["kms_key"]:
             chosen["sse_kms_key_id"] = self.settings["kms_key"]
         return chosen
+
+    def side_by_side(self, largest: int) -> int:
+        """How many objects of at most `largest` bytes may go up by `uploads` at the same time."""
+        return min(self.settings["connections"], max(1, MOST_UNDER_WAY // max(largest, 1)))
 
     def arguments_of_uploads(self) -> dict[str, str]:
         """`ExtraArgs` of boto3's uploads: encryption by the server, and a checksum it verifies."""
@@ -164,7 +183,7 @@ class Bucket:
     def write(self, key: str, data: bytes) -> None:
         """Write a small object, whole or not at all."""
         with explained(self.name):
-            self.control.put_object(
+            self.sender.put_object(
                 Bucket=self.name,
                 Key=key,
                 Body=data,
