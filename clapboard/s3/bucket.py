@@ -27,10 +27,16 @@ from clapboard.problems import InputError, Problem
 # long a whole answer takes is not limited: a slow line is not a broken one.
 CONNECT_SECONDS, SILENCE_SECONDS = 10, 60
 
+# boto3 sends a file block by block, and each block may wait so long for room in the buffer of the
+# connection. Longer than an answer may take: that buffer drains at the pace of the line.
+BLOCK_SECONDS = 120
+
 # obstore cannot tell a server that is silent from one that is still being sent to: its read timeout
-# runs from the first byte of a request to the first of the answer. So what sends has the time after
-# which Linux gives up a connection that acknowledges nothing (tcp_retries2, about 15 minutes).
+# runs from the first byte of a request to the first of the answer. So what it sends has the time
+# after which Linux gives up a connection that acknowledges nothing (tcp_retries2, some 15 minutes),
+# and no more is under way at a time than a slow line brings up meanwhile.
 SENDING_SECONDS = 900
+MOST_UNDER_WAY = 16 * 2**20
 
 # `timeout` of obstore is for a whole request: 30 seconds unless set, and never off.
 NO_LIMIT = timedelta(days=7)
@@ -83,8 +89,10 @@ class Bucket:
 
     Attributes:
         control: boto3's client, for single requests and listings.
+        sender: the same for content of any size, given as a file.
         store: obstore's, for downloads and copies.
-        uploads: the same for what sends content.
+        parts: the same for who tries again himself.
+        uploads: the same for what sends many small objects, see `side_by_side`.
         listings: how many pages of a listing have been asked for.
 
     Raises:
@@ -103,18 +111,31 @@ class Bucket:
             region = self._region()
             if region not in (None, self.control.meta.region_name):
                 self.control = self._client(session, region)
-        self.store = self._store(session, SILENCE_SECONDS)
-        self.uploads = self._store(session, SENDING_SECONDS)
+        region = self.control.meta.region_name
+        # On a new connection blocks are sent with the time for connecting.
+        self.sender = self._client(session, region, BLOCK_SECONDS, BLOCK_SECONDS)
+        self.store = self._store(session, SILENCE_SECONDS, settings["tries"])
+        self.parts = self._store(session, SILENCE_SECONDS, 0)
+        self.uploads = self._store(session, SENDING_SECONDS, settings["tries"])
 
-    def _client(self, session: boto3.Session, region: str | None) -> Any:
-        """boto3's client in a region; it takes the endpoint from the environment if none is set."""
+    def _client(
+        self,
+        session: boto3.Session,
+        region: str | None,
+        connecting: float = CONNECT_SECONDS,
+        silence: float = SILENCE_SECONDS,
+    ) -> Any:
+        """boto3's client in a region; it takes the endpoint from the environment if none is set.
+
+        Both times are in seconds.
+        """
         return session.client(
             "s3",
             endpoint_url=self.settings["endpoint"] or None,
             region_name=region,
             config=Config(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=SILENCE_SECONDS,
+                connect_timeout=connecting,
+                read_timeout=silence,
                 retries={"mode": "standard", "max_attempts": self.settings["tries"]},
                 max_pool_connections=self.settings["connections"],
             ),
@@ -133,7 +154,7 @@ class Bucket:
         region: str | None = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
         return region
 
-    def _store(self, session: boto3.Session, silence: float) -> S3Store:
+    def _store(self, session: boto3.Session, silence: float, tries: int) -> S3Store:
         """A client for many requests; `silence` in seconds is what its read timeout allows."""
         endpoint = self.control.meta.endpoint_url
         return S3Store(
@@ -150,8 +171,8 @@ class Bucket:
                 "timeout": NO_LIMIT,
             },
             retry_config={
-                "max_retries": self.settings["tries"],
-                "retry_timeout": min(self.settings["tries"] * TRY, SIGNED),
+                "max_retries": tries,
+                "retry_timeout": min(max(tries, 1) * TRY, SIGNED),
                 "backoff": {
                     "init_backoff": timedelta(milliseconds=200),
                     "max_backoff": LONGEST_PAUSE,
@@ -167,6 +188,10 @@ class Bucket:
         if self.settings["kms_key"]:
             chosen["sse_kms_key_id"] = self.settings["kms_key"]
         return chosen
+
+    def side_by_side(self, largest: int) -> int:
+        """How many objects of at most `largest` bytes may go up by `uploads` at the same time."""
+        return min(self.settings["connections"], max(1, MOST_UNDER_WAY // max(largest, 1)))
 
     def arguments_of_uploads(self) -> dict[str, str]:
         """`ExtraArgs` of boto3's uploads: encryption by the server, and a checksum it verifies."""
@@ -207,7 +232,7 @@ class Bucket:
     def write(self, key: str, data: bytes) -> None:
         """Write a small object, whole or not at all."""
         with explained(self.name):
-            self.control.put_object(
+            self.sender.put_object(
                 Bucket=self.name,
                 Key=key,
                 Body=data,

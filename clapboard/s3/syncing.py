@@ -102,7 +102,7 @@ def upload(bucket: Bucket, files: Mapping[str, Path], target: Location, plan: Pl
     contents = {name: _md5(path) for name, path in files.items()}
     if plan.todo or plan.removed:
         begin(bucket, target, plan, contents)
-    connections = bucket.settings["connections"]
+    connections = bucket.side_by_side(max((one.bytes for one in plan.todo), default=0))
     with explained(bucket.name):
         concurrency.run(plan.todo, send, connections, "uploading", lambda one: one.bytes)
     bucket.delete(plan.removed)

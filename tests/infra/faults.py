@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import re
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,7 +36,8 @@ class Proxy:
 
     Faults: ``"503"`` refuses, ``"cut"`` drops the connection in the middle of the answer's body,
     ``"drop"`` drops it before any answer, ``"damage"`` changes a byte of what is sent, a number is
-    seconds of delay. With `pace`, bodies pass in ten pieces, so many seconds before each.
+    seconds of delay. With `pace`, bodies pass in ten pieces, so many seconds before each, and the
+    connection takes as little ahead as one to a distant server: loopback takes megabytes.
 
     With `tags_say_nothing`, entity tags in listings are as under a KMS key: another for every
     object, and no digest of its content.
@@ -70,6 +72,9 @@ class Proxy:
                 pass
 
         self.server = QuietServer(("127.0.0.1", 0), Handler)
+        if pace:
+            self.server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            self.server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
 
