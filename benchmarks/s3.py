@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import csv
+import itertools
 import os
 import statistics
 import subprocess
@@ -70,12 +72,17 @@ class Bench:
         self.lab = Lab(bucket, folder, "bench", {"S1": "Training"}, frames=0)
         self.lab.index("S1C2", count)
         self.lab.label("S1C2", {n: f"P{n % CLASSES}" for n in range(1, count + 1)})
-        self.round = 0
+        self.rounds = itertools.count(1)
 
     def place(self, name: str) -> Location:
         """A prefix that nobody has used before."""
-        self.round += 1
-        return Location(self.bucket.name, f"{name}{self.round}/")
+        return Location(self.bucket.name, f"{name}{next(self.rounds)}/")
+
+    def connected(self, connections: int) -> Bench:
+        """The same with another number of requests at the same time."""
+        twin = copy.copy(self)
+        twin.bucket = connect(self.bucket.name, self.endpoint, connections=connections)
+        return twin
 
     def clapboard_up(self) -> None:
         """Our upload."""
@@ -191,6 +198,9 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--delay", type=float, default=0.0, help="of every answer, seconds")
+    parser.add_argument(
+        "--connections", type=int, nargs="+", default=[64], help="of Clapboard; each is measured"
+    )
     parser.add_argument("--work", nargs="+", default=list(WORK), choices=WORK)
     arguments = parser.parse_args()
     os.environ |= seaweed.WRITER | {"AWS_DEFAULT_REGION": "us-east-1"}
@@ -198,35 +208,38 @@ def main() -> None:
         server = seaweed.Server(Path(folder) / "server").start()
         try:
             with distant(server.endpoint, arguments.delay) as endpoint:
-                bucket = connect("bench", endpoint, connections=64)
+                bucket = connect("bench", endpoint, connections=arguments.connections[0])
                 bucket.control.create_bucket(Bucket="bench")
                 bench = Bench(Path(folder), bucket, endpoint, arguments.objects)
                 files = local_frames({"S1C2": [bench.frames]})
                 frames = bench.lab.frames
                 upload(bucket, files, frames, plan_upload(bucket, files, frames, False))
-                ways = {name: [getattr(bench, w) for w in WORK[name]] for name in arguments.work}
-                report(ways, arguments.objects, arguments.rounds)
+                for work in arguments.work:
+                    ours, *others = WORK[work]
+                    ways = {
+                        f"{ours}@{count}": getattr(bench.connected(count), ours)
+                        for count in arguments.connections
+                    } | {name: getattr(bench, name) for name in others}
+                    report(work, ways, arguments.objects, arguments.rounds)
         finally:
             server.stop()
 
 
-def report(ways: dict[str, list[Callable[[], None]]], objects: int, rounds: int) -> None:
-    """Run every way in every round; one line each with its median and our median over it."""
-    for work, contestants in ways.items():
-        rates: dict[str, list[float]] = {}
-        for _ in range(rounds):
-            for way in contestants:
-                serial = way.__name__ in ("serial_label", "original_label")
-                rate = measure(way, max(1, objects // 10) if serial else objects)
-                rates.setdefault(way.__name__, []).append(rate)
-        ours = rates[contestants[0].__name__]
-        for name, measured in rates.items():
-            ratios = [mine / other for mine, other in zip(ours, measured, strict=True)]
-            print(
-                f"{work:9} {name:16} {statistics.median(measured):8.0f} objects/s "
-                f"({min(measured):.0f} to {max(measured):.0f})  "
-                f"clapboard / this: {statistics.median(ratios):.2f}"
-            )
+def report(work: str, ways: dict[str, Callable[[], None]], objects: int, rounds: int) -> None:
+    """Run every way in every round; a line each with its median and that of the first over it."""
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            serial = name in ("serial_label", "original_label")
+            rates[name].append(measure(way, max(1, objects // 10) if serial else objects))
+    first, *_ = rates.values()
+    for name, measured in rates.items():
+        ratios = [one / other for one, other in zip(first, measured, strict=True)]
+        print(
+            f"{work:9} {name:20} {statistics.median(measured):8.0f} objects/s "
+            f"({min(measured):.0f} to {max(measured):.0f})  "
+            f"first / this: {statistics.median(ratios):.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ which nothing reads and the next job that writes into the same folder removes.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -182,9 +183,17 @@ def read_parquet(
         path: of the file.
         columns: only these.
         repeating: columns of text to be held as numbers of its different values (a dictionary).
+
+    Raises:
+        FileNotFoundError: there is none; with its name, which Arrow puts into the message only.
     """
     # Not `pq.read_table`, which imports all of Arrow's data sets and pandas to read one file.
-    with pq.ParquetFile(path, read_dictionary=list(repeating)) as file:
+    try:
+        opened = pq.ParquetFile(path, read_dictionary=list(repeating))
+    except FileNotFoundError as error:
+        missing = os.strerror(errno.ENOENT)
+        raise FileNotFoundError(errno.ENOENT, missing, os.fspath(path)) from error
+    with opened as file:
         table = file.read(columns=None if columns is None else list(columns))
     stored = (table.schema.metadata or {}).get(METADATA_KEY)
     return table, json.loads(stored) if stored else {}

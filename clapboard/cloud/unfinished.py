@@ -84,7 +84,7 @@ class Unfinished:
                 continue
             state, data = packed
             with explained(self.bucket.name):
-                self.bucket.control.upload_fileobj(
+                self.bucket.sender.upload_fileobj(
                     io.BytesIO(data),
                     self.bucket.name,
                     self.place.key(name + SUFFIX),

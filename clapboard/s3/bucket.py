@@ -6,11 +6,13 @@ client is ever asked to make or remove a bucket.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -25,14 +27,32 @@ from clapboard.problems import InputError, Problem
 # long a whole answer takes is not limited: a slow line is not a broken one.
 CONNECT_SECONDS, SILENCE_SECONDS = 10, 60
 
+# boto3 sends a file block by block, and each block may wait so long for room in the buffer of the
+# connection. Longer than an answer may take: that buffer drains at the pace of the line.
+BLOCK_SECONDS = 120
+
 # obstore cannot tell a server that is silent from one that is still being sent to: its read timeout
-# runs from the first byte of a request to the first of the answer. So what sends has the time after
-# which Linux gives up a connection that acknowledges nothing (tcp_retries2, about 15 minutes).
+# runs from the first byte of a request to the first of the answer. So what it sends has the time
+# after which Linux gives up a connection that acknowledges nothing (tcp_retries2, some 15 minutes),
+# and no more is under way at a time than a slow line brings up meanwhile.
 SENDING_SECONDS = 900
+MOST_UNDER_WAY = 16 * 2**20
 
 # `timeout` of obstore is for a whole request: 30 seconds unless set, and never off.
 NO_LIMIT = timedelta(days=7)
+
+# obstore waits up to so long before it tries again, and does not once so many of these waits, with
+# connecting, have passed as there are `tries`. So a server that refuses or drops is tried that
+# often; one that is silent until the limits above is given up earlier. obstore signs a request
+# once, and a signature is good for 15 minutes.
+LONGEST_PAUSE = timedelta(seconds=15)
+TRY = LONGEST_PAUSE + timedelta(seconds=CONNECT_SECONDS)
+SIGNED = timedelta(minutes=14)
+
 DELETES_A_REQUEST = 1000
+
+# The endpoints of AWS, of its regions and of a VPC.
+AWS = re.compile(r"\.amazonaws\.com(\.cn)?$", re.ASCII)
 
 REMEDIES = {
     "NoSuchBucket": "Correct the name; Clapboard never makes a bucket.",
@@ -69,8 +89,14 @@ class Bucket:
 
     Attributes:
         control: boto3's client, for single requests and listings.
+        sender: the same for content of any size, given as a file.
         store: obstore's, for downloads and copies.
-        uploads: the same for what sends content.
+        parts: the same for who tries again himself.
+        uploads: the same for what sends many small objects, see `side_by_side`.
+        listings: how many pages of a listing have been asked for.
+
+    Raises:
+        InputError: there are no credentials, or AWS cannot be reached.
     """
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
@@ -79,31 +105,64 @@ class Bucket:
         session = boto3.Session()
         if session.get_credentials() is None:
             raise InputError([no_credentials()])
-        tries, connections = settings["tries"], settings["connections"]
-        self.control = session.client(
+        self.listings = 0
+        self.control = self._client(session, session.region_name or "us-east-1")
+        if AWS.search(urlsplit(self.control.meta.endpoint_url).hostname or ""):
+            region = self._region()
+            if region not in (None, self.control.meta.region_name):
+                self.control = self._client(session, region)
+        region = self.control.meta.region_name
+        # On a new connection blocks are sent with the time for connecting.
+        self.sender = self._client(session, region, BLOCK_SECONDS, BLOCK_SECONDS)
+        self.store = self._store(session, SILENCE_SECONDS, settings["tries"])
+        self.parts = self._store(session, SILENCE_SECONDS, 0)
+        self.uploads = self._store(session, SENDING_SECONDS, settings["tries"])
+
+    def _client(
+        self,
+        session: boto3.Session,
+        region: str | None,
+        connecting: float = CONNECT_SECONDS,
+        silence: float = SILENCE_SECONDS,
+    ) -> Any:
+        """boto3's client in a region; it takes the endpoint from the environment if none is set.
+
+        Both times are in seconds.
+        """
+        return session.client(
             "s3",
-            endpoint_url=settings["endpoint"] or None,
-            region_name=session.region_name or "us-east-1",
+            endpoint_url=self.settings["endpoint"] or None,
+            region_name=region,
             config=Config(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=SILENCE_SECONDS,
-                retries={"mode": "standard", "max_attempts": tries},
-                max_pool_connections=connections,
+                connect_timeout=connecting,
+                read_timeout=silence,
+                retries={"mode": "standard", "max_attempts": self.settings["tries"]},
+                max_pool_connections=self.settings["connections"],
             ),
         )
-        self.store = self._store(session, SILENCE_SECONDS)
-        self.uploads = self._store(session, SENDING_SECONDS)
 
-    def _store(self, session: boto3.Session, silence: float) -> S3Store:
+    def _region(self) -> str | None:
+        """Where AWS says that the bucket is, which it tells also to who may not ask.
+
+        boto3 follows AWS into another region, obstore does not: all its requests would fail.
+        """
+        with explained(self.name):
+            try:
+                answer = self.control.head_bucket(Bucket=self.name)
+            except ClientError as error:
+                answer = error.response
+        region: str | None = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
+        return region
+
+    def _store(self, session: boto3.Session, silence: float, tries: int) -> S3Store:
         """A client for many requests; `silence` in seconds is what its read timeout allows."""
         endpoint = self.control.meta.endpoint_url
-        elsewhere = {} if endpoint.endswith(".amazonaws.com") else {"endpoint": endpoint}
         return S3Store(
             self.name,
             region=self.control.meta.region_name,
             credential_provider=Boto3CredentialProvider(session),
             checksum_algorithm="SHA256",
-            **elsewhere,
+            endpoint=endpoint,
             **self._encryption_of_store(),
             client_options={
                 "allow_http": endpoint.startswith("http://"),
@@ -112,9 +171,13 @@ class Bucket:
                 "timeout": NO_LIMIT,
             },
             retry_config={
-                "max_retries": self.settings["tries"],
-                "retry_timeout": timedelta(minutes=4),
-                "backoff": {"init_backoff": timedelta(milliseconds=200), "base": 2},
+                "max_retries": tries,
+                "retry_timeout": min(max(tries, 1) * TRY, SIGNED),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=200),
+                    "max_backoff": LONGEST_PAUSE,
+                    "base": 2,
+                },
             },
         )
 
@@ -125,6 +188,10 @@ class Bucket:
         if self.settings["kms_key"]:
             chosen["sse_kms_key_id"] = self.settings["kms_key"]
         return chosen
+
+    def side_by_side(self, largest: int) -> int:
+        """How many objects of at most `largest` bytes may go up by `uploads` at the same time."""
+        return min(self.settings["connections"], max(1, MOST_UNDER_WAY // max(largest, 1)))
 
     def arguments_of_uploads(self) -> dict[str, str]:
         """`ExtraArgs` of boto3's uploads: encryption by the server, and a checksum it verifies."""
@@ -147,6 +214,7 @@ class Bucket:
         pages = self.control.get_paginator("list_objects_v2")
         with explained(self.name):
             for page in pages.paginate(Bucket=self.name, Prefix=prefix):
+                self.listings += 1
                 for entry in page.get("Contents", ()):
                     if not entry["Key"].endswith("/"):
                         etag = entry["ETag"].strip('"')
@@ -164,7 +232,7 @@ class Bucket:
     def write(self, key: str, data: bytes) -> None:
         """Write a small object, whole or not at all."""
         with explained(self.name):
-            self.control.put_object(
+            self.sender.put_object(
                 Bucket=self.name,
                 Key=key,
                 Body=data,
@@ -215,7 +283,9 @@ def explained(bucket: str) -> Iterator[None]:
         problem = Problem("s3-refused", f"{code}: {message or 'refused'}", remedy, bucket)
         raise InputError([problem]) from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        remedy = REMEDIES["AccessDenied"]
+        # The server's answer is in the message of this client, not beside it.
+        named = (code for code in REMEDIES if f"<Code>{code}</Code>" in str(error))
+        remedy = REMEDIES[next(named, "AccessDenied")]
         raise InputError([Problem("s3-refused", _first_line(error), remedy, bucket)]) from error
     except (BotoCoreError, BaseError, FileNotFoundError) as error:
         remedy = "Run it again: it goes on where it stopped."

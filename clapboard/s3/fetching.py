@@ -14,7 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import BaseError, PreconditionError
+from obstore.exceptions import (
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from tqdm import tqdm
 
 from clapboard.artifacts import TEMPORARY_PREFIX
@@ -24,7 +30,7 @@ from clapboard.s3.bucket import Bucket, Object, explained
 
 PART_BYTES = 16 * 2**20
 AT_ONCE = 8
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS, LONGEST_PAUSE = 0.5, 30.0
 
 
 def fetch(bucket: Bucket, source: Object, target: Path) -> None:
@@ -83,7 +89,7 @@ async def _part(bucket: Bucket, source: Object, part: int) -> bytes:
     for attempt in range(bucket.settings["tries"] + 1):
         try:
             answer = await obstore.get_async(
-                bucket.store,
+                bucket.parts,
                 source.key,
                 options={"range": (start, stop), "if_match": f'"{source.etag}"'},
             )
@@ -92,10 +98,12 @@ async def _part(bucket: Bucket, source: Object, part: int) -> bytes:
                 return data
         except PreconditionError as error:
             raise InputError([_changed(source, "was replaced while it was fetched")]) from error
+        except (NotFoundError, PermissionDeniedError, UnauthenticatedError):
+            raise
         except BaseError:
             if attempt == bucket.settings["tries"]:
                 raise
-        await asyncio.sleep(PAUSE_SECONDS * attempt)
+        await asyncio.sleep(min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE))
     raise InputError([_changed(source, f"was cut at byte {start} again and again")])
 
 

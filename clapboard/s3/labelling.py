@@ -45,14 +45,14 @@ class Labelled:
         classes: labels in the order of their class index.
         table: one row per copy: ``path`` (below `data`), ``split``, ``label``, ``class_index``,
             ``recording``, ``frame``, ``source`` (key), ``source_etag``, ``bytes``.
-        listed: how many objects were looked at to find the sources.
+        listings: LIST requests that it took to find the sources.
     """
 
     frames: Location
     data: Location
     classes: Sequence[str]
     table: pa.Table
-    listed: int
+    listings: int
 
 
 def find_labelled(
@@ -82,11 +82,10 @@ def find_labelled(
     refuse(misplaced(frames, data, "s3.data"))
     members = [recording for recording in recordings if recording["split"] in SPLITS]
     classes = find_classes(members, labels_files, unseen)
-    problems, tables, listed = list[Problem](), list[pa.Table](), 0
+    problems, tables, before = list[Problem](), list[pa.Table](), bucket.listings
     for recording in members:
         folder = frames.folder(recording["id"])
         there = list(bucket.objects(folder.prefix))
-        listed += len(there)
         index = RecordingIndex.read(indexes[recording["id"]])
         table, missing = _rows(recording, labels_files[recording["id"]], index, there, classes)
         tables.append(table)
@@ -97,7 +96,8 @@ def find_labelled(
         for recording, table in zip(members, tables, strict=True)
     }
     refuse([*problems, *find_clashes(frames_of)])
-    return Labelled(frames, data, classes, pa.concat_tables(tables), listed)
+    listings = bucket.listings - before
+    return Labelled(frames, data, classes, pa.concat_tables(tables), listings)
 
 
 def plan_labels(bucket: Bucket, labelled: Labelled, remove_stale: bool) -> Plan:
@@ -106,6 +106,7 @@ def plan_labels(bucket: Bucket, labelled: Labelled, remove_stale: bool) -> Plan:
     A copy is right when it has its source's size and entity tag, or when an earlier run has made it
     of a source with this tag (a copy under another KMS key has a tag of its own).
     """
+    before = bucket.listings
     made = Made(bucket, labelled.data)
     there = {labelled.data.name(found.key): found for found in bucket.objects(labelled.data.prefix)}
     todo, in_place = list[Transfer](), dict[str, str]()
@@ -124,7 +125,7 @@ def plan_labels(bucket: Bucket, labelled: Labelled, remove_stale: bool) -> Plan:
         target=labelled.data.url,
         todo=tuple(todo),
         kept=len(wanted) - len(todo),
-        listed=labelled.listed + len(there),
+        listings=labelled.listings + bucket.listings - before,
         stale=tuple(sorted(stale)),
         remove_stale=remove_stale,
         in_place=in_place,

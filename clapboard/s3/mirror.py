@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,8 +31,11 @@ from clapboard.s3.inventory import (
     write_manifest,
 )
 from clapboard.s3.location import Location
+from clapboard.s3.sending import send_file
 
-LARGEST_PART, MOST_PARTS = 16 * 2**20, 9_000
+LARGEST_PART = 16 * 2**20
+SMALL = 2**20
+"""Bytes up to which artifacts go up side by side; larger ones one after another, in parts."""
 
 
 @dataclass(frozen=True)
@@ -96,22 +100,29 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
         write_manifest(bucket, target, rows, records)
     sent = list[Artifact]()
 
+    def note(one: Artifact, etag: str) -> None:
+        """Believe what was sent, unless the file has changed meanwhile."""
+        with suppress(FileNotFoundError):
+            after = (results / one.path).stat()
+            if (after.st_size, after.st_mtime_ns) == (one.bytes, one.mtime_ns):
+                sent.append(replace(one, etag=etag))
+
     async def send(one: Artifact) -> None:
-        path = results / one.path
-        part = max(LARGEST_PART, -(-one.bytes // MOST_PARTS))
         try:
-            answer = await obstore.put_async(
-                bucket.uploads, target.key(one.path), path, chunk_size=part
-            )
-            after = path.stat()
+            data = (results / one.path).read_bytes()
         except FileNotFoundError:
             return
-        if (after.st_size, after.st_mtime_ns) == (one.bytes, one.mtime_ns):
-            sent.append(replace(one, etag=(answer["e_tag"] or "").strip('"')))
+        answer = await obstore.put_async(bucket.uploads, target.key(one.path), data)
+        note(one, (answer["e_tag"] or "").strip('"'))
 
     with explained(bucket.name):
-        connections = bucket.settings["connections"]
-        concurrency.run(todo, send, connections, "pushing", lambda one: one.bytes)
+        small = [one for one in todo if one.bytes <= SMALL]
+        connections = bucket.side_by_side(SMALL)
+        concurrency.run(small, send, connections, "pushing", lambda one: one.bytes)
+    for one in todo:
+        if one.bytes > SMALL:
+            with suppress(FileNotFoundError):
+                note(one, send_file(bucket, results / one.path, target.key(one.path)))
     rows |= {one.path: one for one in sent}
     write_manifest(bucket, target, rows, merged)
     moved = tuple(one.path for one in sent)

@@ -10,6 +10,9 @@ Action = Literal["copy", "resize", "upload", "download"]
 
 KEYS_A_PAGE = 1000
 
+PLANNINGS = 2
+"""One to show the plan and one of the job; Snakemake may ask for it once or twice more."""
+
 # US dollars, S3 Standard in us-east-1: per request of a class, and per byte out to the internet.
 DOLLARS_A_REQUEST = {"LIST": 5e-6, "COPY": 5e-6, "PUT": 5e-6, "GET": 4e-7, "DELETE": 0.0}
 DOLLARS_A_BYTE_OUT = 0.09 / 1e9
@@ -51,7 +54,7 @@ class Plan:
         target: where to.
         todo: the objects to be made.
         kept: objects that are right already.
-        listed: objects looked at, which is what the listing costs.
+        listings: LIST requests that it took to find this out.
         stale: keys below the target that do not belong there any more.
         remove_stale: whether the configuration consents to their removal.
         in_place: entity tags of the objects that are right already, by their path below the
@@ -63,7 +66,7 @@ class Plan:
     target: str
     todo: tuple[Transfer, ...]
     kept: int
-    listed: int
+    listings: int
     stale: tuple[str, ...] = field(default=())
     remove_stale: bool = False
     in_place: Mapping[str, str] = field(default_factory=dict)
@@ -79,9 +82,12 @@ class Plan:
         return self.stale if self.remove_stale else ()
 
     def requests(self) -> dict[str, int]:
-        """Requests by class, with the listing before and the check after."""
+        """Requests by class: of the work, and what listing before and after it takes at least."""
         counts = dict.fromkeys(REQUESTS[self.action], len(self.todo))
-        counts["LIST"] = 2 * (1 + self.listed // KEYS_A_PAGE) if self.listed else 2
+        counts["LIST"] = PLANNINGS * self.listings
+        if self.action != "download":
+            # The check lists what was made, what was in place, and a note or receipt.
+            counts["LIST"] += 1 + (self.kept + len(self.todo)) // KEYS_A_PAGE
         if self.removed:
             counts["DELETE"] = -(-len(self.removed) // KEYS_A_PAGE)
         return counts
@@ -97,7 +103,9 @@ class Plan:
 
     def __str__(self) -> str:
         """The plan for people: one fact a line."""
-        requests = ", ".join(f"{count:,} {kind}" for kind, count in self.requests().items())
+        counts = {kind: f"{count:,} {kind}" for kind, count in self.requests().items()}
+        counts["LIST"] = f"at least {counts['LIST']}"
+        requests = ", ".join(counts.values())
         lines = [
             f"{self.action} {self.source} -> {self.target}",
             f"  to do     {len(self.todo):,} objects, {self.bytes:,} bytes",

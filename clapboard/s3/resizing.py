@@ -39,12 +39,14 @@ class Resizing:
         resized: where the small ones go.
         pixels: the pixel definition.
         sources: the full-size frames.
+        listings: LIST requests that it took to find them.
     """
 
     frames: Location
     resized: Location
     pixels: PixelSettings
     sources: tuple[Object, ...]
+    listings: int
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def find_frames(
         InputError: the locations overlap, or a recording has no frames there.
     """
     refuse(misplaced(frames, resized, "s3.resized"))
-    sources, problems = list[Object](), list[Problem]()
+    sources, problems, before = list[Object](), list[Problem](), bucket.listings
     for recording in recordings:
         folder = frames.folder(recording)
         found = [one for one in bucket.objects(folder.prefix) if is_jpeg(one.key)]
@@ -82,7 +84,8 @@ def find_frames(
             remedy = "Upload them (sync_frames), or take the recording out of the table."
             problems.append(Problem("missing-frames", message, remedy, file=folder.url))
     refuse(problems)
-    return Resizing(frames, resized, PixelSettings.of(settings), tuple(sources))
+    pixels, listings = PixelSettings.of(settings), bucket.listings - before
+    return Resizing(frames, resized, pixels, tuple(sources), listings)
 
 
 def plan_resizing(bucket: Bucket, resizing: Resizing, remove_stale: bool) -> Plan:
@@ -91,6 +94,7 @@ def plan_resizing(bucket: Bucket, resizing: Resizing, remove_stale: bool) -> Pla
     A small frame is right when the receipt of the last run knows its entity tag and its source's;
     without a receipt, when it was written after both its source and the settings.
     """
+    before = bucket.listings
     begun = _begun(bucket, resizing)
     receipt = read_receipt(bucket, resizing.resized)
     same = receipt is not None and receipt.facts.get("settings") == resizing.settings
@@ -115,7 +119,7 @@ def plan_resizing(bucket: Bucket, resizing: Resizing, remove_stale: bool) -> Pla
         target=resizing.resized.url,
         todo=tuple(todo),
         kept=len(wanted) - len(todo),
-        listed=len(resizing.sources) + len(there),
+        listings=resizing.listings + bucket.listings - before,
         stale=tuple(resizing.resized.key(path) for path in sorted(stale)),
         remove_stale=remove_stale,
     )

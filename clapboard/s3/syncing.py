@@ -58,6 +58,7 @@ def plan_upload(
     The content is compared by MD5 with the entity tag. Where the tag is not an MD5 (KMS), earlier
     runs have noted which content has which tag.
     """
+    before = bucket.listings
     made = Made(bucket, target)
     there = _below(bucket, target, {name.partition("/")[0] for name in files})
     todo, in_place = list[Transfer](), dict[str, str]()
@@ -79,7 +80,7 @@ def plan_upload(
         target.url,
         tuple(todo),
         kept,
-        len(there),
+        bucket.listings - before,
         tuple(stale),
         remove_stale,
         in_place,
@@ -101,7 +102,7 @@ def upload(bucket: Bucket, files: Mapping[str, Path], target: Location, plan: Pl
     contents = {name: _md5(path) for name, path in files.items()}
     if plan.todo or plan.removed:
         begin(bucket, target, plan, contents)
-    connections = bucket.settings["connections"]
+    connections = bucket.side_by_side(max((one.bytes for one in plan.todo), default=0))
     with explained(bucket.name):
         concurrency.run(plan.todo, send, connections, "uploading", lambda one: one.bytes)
     bucket.delete(plan.removed)
@@ -120,14 +121,16 @@ def plan_download(
     bucket: Bucket, source: Location, recordings: Sequence[str], folder: Path
 ) -> Plan:
     """What has to be downloaded to ``{folder}/{recording}/``."""
+    before = bucket.listings
     there = _below(bucket, source, set(recordings))
+    listings = bucket.listings - before
     todo = [
         Transfer(found.key, str(folder / name), found.bytes, found.etag)
         for name, found in sorted(there.items())
         if not _is_here(folder / name, found)
     ]
     kept = len(there) - len(todo)
-    return Plan("download", source.url, str(folder), tuple(todo), kept, len(there))
+    return Plan("download", source.url, str(folder), tuple(todo), kept, listings)
 
 
 def download(bucket: Bucket, plan: Plan) -> None:

@@ -36,6 +36,15 @@ LIMITS = {
     "exclusiveMaximum": "below",
 }
 
+# What pydantic leaves of a limit that is set on top of a type's own, where a check is in between,
+# with the one of JSON schema that it narrows, and how.
+NARROWED = {
+    "ge": ("minimum", max),
+    "gt": ("exclusiveMinimum", max),
+    "le": ("maximum", min),
+    "lt": ("exclusiveMaximum", min),
+}
+
 Node = Mapping[str, Any]
 
 
@@ -55,7 +64,24 @@ def main() -> None:
 def schema() -> dict[str, Any]:
     """The JSON schema of the configuration."""
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return dialect | Config.model_json_schema(schema_generator=_Untitled)
+    whole = Config.model_json_schema(schema_generator=_Untitled)
+    _narrow(whole)
+    return dialect | whole
+
+
+def _narrow(node: Any) -> None:
+    """Say every limit of a schema and what is in it as JSON schema does, the narrower of two."""
+    if isinstance(node, dict):
+        if node.get("type") in ("integer", "number"):
+            for word, (limit, narrower) in NARROWED.items():
+                if word in node:
+                    value = node.pop(word)
+                    node[limit] = narrower(value, node.get(limit, value))
+        for inner in node.values():
+            _narrow(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            _narrow(inner)
 
 
 def with_tables(text: str) -> str:

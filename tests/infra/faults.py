@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import re
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,12 +21,23 @@ def with_another_tag(entry):
     return TAG.sub(tag, entry[0])
 
 
+def unchunked(stream):
+    """A body in chunks, as boto3 sends it by TLS."""
+    body = b""
+    while size := int(stream.readline(), 16):
+        body += stream.read(size)
+        stream.readline()
+    stream.readline()
+    return body
+
+
 class Proxy:
     """Passes requests on to `target`; `fault(method, path)` may name what goes wrong instead.
 
     Faults: ``"503"`` refuses, ``"cut"`` drops the connection in the middle of the answer's body,
     ``"drop"`` drops it before any answer, ``"damage"`` changes a byte of what is sent, a number is
-    seconds of delay. With `pace`, bodies pass in ten pieces, so many seconds before each.
+    seconds of delay. With `pace`, bodies pass in ten pieces, so many seconds before each, and the
+    connection takes as little ahead as one to a distant server: loopback takes megabytes.
 
     With `tags_say_nothing`, entity tags in listings are as under a KMS key: another for every
     object, and no digest of its content.
@@ -33,12 +45,13 @@ class Proxy:
     Attributes:
         requests: method and path of each.
         headers: of each.
+        added: headers that every answer of the target gets besides its own.
     """
 
     def __init__(self, target, fault, pace=0.0, tags_say_nothing=False):
         self.target = urlsplit(target).netloc
         self.fault, self.pace, self.tags_say_nothing = fault, pace, tags_say_nothing
-        self.requests, self.headers = [], []
+        self.requests, self.headers, self.added = [], [], {}
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,6 +72,9 @@ class Proxy:
                 pass
 
         self.server = QuietServer(("127.0.0.1", 0), Handler)
+        if pace:
+            self.server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            self.server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
 
@@ -73,8 +89,12 @@ class Proxy:
     def serve(self, handler):
         self.requests.append((handler.command, handler.path))
         self.headers.append({name.lower(): value for name, value in handler.headers.items()})
-        length = int(handler.headers.get("Content-Length") or 0)
-        body = b"".join(self.paced(length, handler.rfile.read))
+        if handler.headers.get("Transfer-Encoding") == "chunked":
+            body = unchunked(handler.rfile)
+            handler.headers["Content-Length"] = str(len(body))
+        else:
+            length = int(handler.headers.get("Content-Length") or 0)
+            body = b"".join(self.paced(length, handler.rfile.read))
         fault = self.fault(handler.command, handler.path)
         if isinstance(fault, int | float):
             time.sleep(fault)
@@ -97,7 +117,8 @@ class Proxy:
             handler.command, handler.path, skip_host=True, skip_accept_encoding=True
         )
         for name, value in handler.headers.items():
-            connection.putheader(name, value)
+            if name.lower() != "transfer-encoding":
+                connection.putheader(name, value)
         connection.endheaders(body)
         answer = connection.getresponse()
         data = answer.read()
@@ -107,6 +128,8 @@ class Proxy:
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):
                 handler.send_header(name, value)
+        for name, value in self.added.items():
+            handler.send_header(name, value)
         declared = answer.getheader("Content-Length") if handler.command == "HEAD" else len(data)
         handler.send_header("Content-Length", str(declared))
         handler.end_headers()

@@ -1,11 +1,13 @@
 """A lab whose frames are in a bucket: little pictures, labels and indexes for a few subjects."""
 
+import time
 from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
 
 from clapboard.artifacts import write_parquet
+from clapboard.problems import InputError
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.location import Location
 from clapboard.video.index import Chapter, RecordingIndex
@@ -15,6 +17,18 @@ SETTINGS = {"encryption": "none", "kms_key": "", "connections": 16, "tries": 4}
 
 def connect(name, endpoint, **changes):
     return Bucket(name, SETTINGS | {"endpoint": endpoint} | changes)
+
+
+def until_readable(bucket, key):
+    """Wait: a server that has just come back lists objects before it can give their content."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return bucket.read(key)
+        except InputError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
 
 
 def recording(subject, split):

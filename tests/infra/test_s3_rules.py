@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pyarrow.parquet as pq
 import pytest
+from faults import Proxy
 from lab import connect
 from project import REPOSITORY, make_project
 from small_disk import needs_root, small_disk
@@ -82,6 +83,45 @@ def test_up_labelled_resized_planned_and_left_alone(bench):
     assert {name for name in bench.names("resized") if name.endswith(".jpg")} == set(local)
 
     assert "Nothing to be done" in bench.snakemake("label_on_s3", "resize_on_s3", "sync_frames")
+
+
+def listings(proxy):
+    return sum("list-type=2" in path for _, path in proxy.requests)
+
+
+def test_every_dry_run_shows_a_plan_or_what_it_waits_for(bench, server):
+    waits = "The plan is known once results/labels/S1C1.parquet is made."
+    assert waits in bench.snakemake("--dry-run", "label_on_s3")
+    assert "there is no folder" in bench.snakemake("--dry-run", "sync_frames")
+    assert "there are no frames of S1C1" in bench.snakemake("--dry-run", "resize_on_s3")
+
+    bench.snakemake("--until", "extract_frames", "--", "sync_frames")
+    count = len(list(bench.project.results.glob("frames/*/*/*.jpg")))
+    shown = bench.snakemake("--dry-run", "sync_frames")
+    assert f"upload local frames -> {bench.s3['frames']}/" in shown
+    assert f"to do     {count:,} objects" in shown
+    assert f"requests  {count:,} PUT, at least " in shown
+    assert bench.names("frames") == {}
+
+    bench.snakemake("sync_frames")
+    with Proxy(server.endpoint, lambda method, path: None) as proxy:
+        bench.configure(endpoint=proxy.endpoint)
+        shown = bench.snakemake("--dry-run", "resize_on_s3")
+        planned = listings(proxy)
+        assert f"resize {bench.s3['frames']}/ -> {bench.s3['resized']}/" in shown
+        asked = 2 * planned + 1
+        assert f"requests  {count:,} GET, {count:,} PUT, at least {asked} LIST" in shown
+        assert bench.names("resized") == {}
+        bench.snakemake("resize_on_s3")
+        assert asked <= listings(proxy) - planned <= asked + 2 * planned
+    assert len([name for name in bench.names("resized") if name.endswith(".jpg")]) == count
+
+    bench.configure(sync="download")
+    shown = bench.snakemake("--dry-run", "sync_frames")
+    assert f"download {bench.s3['frames']}/ -> results/framedata" in shown
+    assert f"to do     {count:,} objects" in shown
+    assert f"requests  {count:,} GET, at least " in shown
+    assert not (bench.project.results / "framedata").exists()
 
 
 def local_size(bench, path):

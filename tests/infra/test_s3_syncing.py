@@ -1,11 +1,9 @@
 """Frames up and down, against a real server."""
 
-import time
-
 import pytest
 import seaweed
 from faults import Proxy
-from lab import connect
+from lab import connect, until_readable
 
 from clapboard.problems import InputError
 from clapboard.s3.location import Location
@@ -48,18 +46,6 @@ def send(bucket, folders, target, remove_stale=False):
     files = local_frames(folders)
     plan = plan_upload(bucket, files, target, remove_stale)
     return plan, upload(bucket, files, target, plan)
-
-
-def until_readable(bucket, key):
-    """Wait: a server that has just come back lists objects before it can give their content."""
-    end = time.monotonic() + 60
-    while True:
-        try:
-            return bucket.read(key)
-        except InputError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(1)
 
 
 def names(bucket, location):

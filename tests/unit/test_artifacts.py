@@ -163,6 +163,12 @@ def test_parquet_without_metadata_has_none(tmp_path):
     assert read_parquet(tmp_path / "a.parquet")[1] == {}
 
 
+def test_a_parquet_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        read_parquet(tmp_path / "a.parquet")
+    assert caught.value.filename == str(tmp_path / "a.parquet")
+
+
 def test_the_same_table_gives_the_same_bytes(tmp_path):
     table = pa.table({"frame": list(range(1000))})
     write_parquet(tmp_path / "a.parquet", table, {"x": 1})

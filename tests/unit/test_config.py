@@ -133,6 +133,30 @@ def test_editors_accept_the_example_and_refuse_a_misspelt_key():
     assert list(validator.iter_errors(with_value(["frames", "size"], 8)))
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "least", "most"),
+    [
+        ("s3", "connections", 1, 1024),
+        ("cloud", "disk", 100, 16_000),
+        ("cloud", "idle_minutes", 1, 1440),
+    ],
+)
+def test_a_limit_set_on_top_of_the_limits_of_a_type_is_told_to_editors_and_readers(
+    section: str, key: str, least: int, most: int
+):
+    validator = jsonschema.Draft202012Validator(WHOLE)
+    for value, right in [(least - 1, False), (least, True), (most, True), (most + 1, False)]:
+        config = with_value([section, key], value)
+        assert validator.is_valid(config) == right
+        if right:
+            load(config)
+        else:
+            with pytest.raises(InputError):
+                load(config)
+    row = f"| `{section}.{key}` | whole number from {least} to {most} "
+    assert row in README.read_text()
+
+
 def test_a_section_is_plain_sorted_and_complete():
     section = load({"models": {"b": {"architecture": "cnn"}, "a": {"architecture": "cnn"}}})
     models = section.section("models")

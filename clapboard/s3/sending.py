@@ -1,0 +1,42 @@
+"""One file of any size to an object: a line that stands still is given up, a slow one is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from boto3.s3.transfer import TransferConfig
+from tqdm import tqdm
+
+from clapboard.s3.bucket import Bucket, explained
+
+PART_BYTES, MOST_PARTS = 16 * 2**20, 9_000
+AT_ONCE = 8
+
+
+def send_file(bucket: Bucket, path: Path, key: str) -> str:
+    """Bring a file to an object, which the bucket has whole or not at all; its entity tag.
+
+    Raises:
+        InputError: a request failed for good.
+        FileNotFoundError: there is no such file.
+    """
+    size = path.stat().st_size
+    part = max(PART_BYTES, -(-size // MOST_PARTS))
+    config = TransferConfig(
+        multipart_threshold=part, multipart_chunksize=part, max_concurrency=AT_ONCE
+    )
+    place = {"Bucket": bucket.name, "Key": key}
+    with (
+        path.open("rb") as file,
+        tqdm(total=size, desc=path.name, unit="B", unit_scale=True) as bar,
+        explained(bucket.name),
+    ):
+        bucket.sender.upload_fileobj(
+            file,
+            **place,
+            ExtraArgs=bucket.arguments_of_uploads(),
+            Callback=bar.update,
+            Config=config,
+        )
+        etag: str = bucket.control.head_object(**place)["ETag"]
+    return etag.strip('"')
