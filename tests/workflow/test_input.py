@@ -91,11 +91,11 @@ def test_an_error_that_comes_later_stops_the_next_run(project):
 
 def test_what_models_need_is_known_before_anything_is_read(fresh):
     fresh.write_table([row for row in table() if row["split"] != "Validation"])
-    lstm = {"architecture": "lstm", "backbone": "EfficientNetB8", "filters": [8]}
+    lstm = {"architecture": "lstm", "backbone": "EfficientNetV2B4", "filters": [8]}
     fresh.configure(models={"lstm": lstm})
     screen = refused(fresh, "--dry-run")
     assert "config/recordings.tsv, split: No recording has this split" in screen
-    assert "models.lstm.backbone" in screen and "'EfficientNetB7'" in screen
+    assert "models.lstm.backbone" in screen and "'EfficientNetV2B3'" in screen
     assert "models.lstm.filters" in screen
     fresh.write_table(table())
     lstm = {"architecture": "lstm", "weights": "no/such.weights.h5"}
