@@ -59,10 +59,14 @@ def actions(statement):
 
 
 def free_ports(count):
-    """Ports free on loopback, and so are the ones 10,000 above, which SeaweedFS takes for gRPC."""
+    """Ports free on loopback, and so are the ones 10,000 above, which SeaweedFS takes for gRPC.
+
+    All below those that the kernel gives to connections (from 32768), which would take one while
+    the server is down.
+    """
     found = []
     while len(found) < count:
-        port = random.randrange(20000, 29000)
+        port = random.randrange(11000, 22000)
         try:
             for candidate in (port, port + 10000):
                 with socket.socket() as probe:
