@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from clapboard import artifacts
-from clapboard.s3.bucket import Bucket, explained
+from clapboard.s3.bucket import Bucket
+from clapboard.s3.failures import explained
 from clapboard.s3.location import Location
 
 STATE = "state.json"

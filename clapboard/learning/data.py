@@ -17,9 +17,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from clapboard.learning.sources import Source
+from clapboard.learning.windows import NONE
 
 PREFETCHED_BATCHES = 4
-NONE = -1
 FILLED = -2
 """Target of an item that only makes a batch as large as the devices need it."""
 

@@ -12,7 +12,7 @@ from clapboard import artifacts
 from clapboard.learning import devices
 from clapboard.learning.answers import answer_table, judge
 from clapboard.learning.inputs import make_inputs
-from clapboard.learning.manifest import read_classes, read_examples
+from clapboard.learning.manifest import of_split, read_classes, read_examples
 from clapboard.learning.pictures import draw
 from clapboard.learning.recognition import load, recognise
 from clapboard.learning.reporting import report
@@ -65,8 +65,7 @@ def evaluate(
     examples = read_examples(
         manifest, labels, data_folder, test_subject=test_subject, shards=shards
     )
-    test = examples[examples["split"] == "Test"].reset_index(drop=True)
-    training = examples[examples["split"] == "Training"].reset_index(drop=True)
+    test, training = of_split(examples, "Test"), of_split(examples, "Training")
     problems = _check(test, training, str(manifest))
     if test_subject is None or test.empty:
         refuse(problems)

@@ -109,6 +109,11 @@ def read_examples(
     return examples
 
 
+def of_split(examples: pd.DataFrame, split: str) -> pd.DataFrame:
+    """The examples of one split, rows numbered anew."""
+    return examples[examples["split"] == split].reset_index(drop=True)
+
+
 def read_stored(manifests: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
     """The pictures of one recording, ascending: columns `frame`, `seconds`, `file` (address).
 

@@ -116,15 +116,14 @@ class Certainty:
     changed: NDArray[np.bool_]
 
 
-def certainty(said: Said, timeline: NDArray[np.integer], rows: range | None = None) -> Certainty:
+def certainty(said: Said, timeline: NDArray[np.integer], rows: range) -> Certainty:
     """How sure a model is of a timeline.
 
     Args:
         said: of its frames.
         timeline: class index of every frame, shape (frames,).
-        rows: the frames asked about, all if not given.
+        rows: the frames asked about.
     """
-    rows = range(len(timeline)) if rows is None else rows
     shares, entropies = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
     changed = [np.empty(0, np.bool_)]
     start = rows.start

@@ -21,6 +21,7 @@ from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
 from clapboard.arrow import column, lists, numbers, texts
 from clapboard.clock import seconds_text
+from clapboard.labels import framecsv
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
 from clapboard.learning.fusion import Camera, Together
 from clapboard.learning.manifest import read_examples
@@ -128,11 +129,12 @@ def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
     Args:
         clap: as in the table of recordings: ``12.5``, ``frame 375``, ``auto`` or ``auto 12.5``.
         index: of the recording.
+
+    Raises:
+        InputError: there is no such frame.
     """
     word, _, rest = clap.partition(" ")
-    if word == "frame":
-        return index.seconds(int(rest))
-    return Fraction(rest or 0) if word == "auto" else Fraction(clap)
+    return framecsv.clap_seconds(rest if word == "auto" else clap, index)
 
 
 def common_clap(clap: str, index: RecordingIndex, sync: Mapping[str, Any]) -> Fraction:

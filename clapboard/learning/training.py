@@ -19,15 +19,12 @@ from clapboard.learning.checkpoint import Checkpoint, identity
 from clapboard.learning.each_frame import take_over
 from clapboard.learning.folds import lend_validation, natural_order
 from clapboard.learning.learner import fit, make_learner, summary_of
-from clapboard.learning.manifest import (
-    class_counts,
-    read_classes,
-    read_examples,
-)
+from clapboard.learning.lessons import hindrances, taught, without
+from clapboard.learning.manifest import class_counts, of_split, read_classes, read_examples
 from clapboard.learning.recognition import load_whole
 from clapboard.learning.sources import Pictures
 from clapboard.learning.transfer import FINE_TUNING, free_last_blocks, joined
-from clapboard.problems import Problem, refuse
+from clapboard.problems import refuse
 
 Settings = Mapping[str, Any]
 
@@ -83,16 +80,16 @@ def train(
     )
     if lend:
         examples["split"] = lend_validation(examples)
-    training = _of_split(examples, "Training")
-    validation = _of_split(examples, "Validation")
-    refuse(_check(training, validation, classes, str(manifest), test_subject, ignored))
+    training = of_split(examples, "Training")
+    validation = of_split(examples, "Validation")
+    refuse(hindrances(training, validation, classes, str(manifest), test_subject, ignored))
     stops = ", ".join(natural_order(validation["subject"]))
     print(f"Validation decides when to stop: {stops}", flush=True)  # noqa: T201 - the job's log
 
     left_out = classes.index(ignored) if ignored in classes else None
     learnt = len(classes) - (left_out is not None)
-    validation = _taught(validation, training)
-    sets = (_without(left_out, training), _without(left_out, validation))
+    validation = taught(validation, training)
+    sets = (without(left_out, training), without(left_out, validation))
     work = _Work(Path(model).parent, *sets, learnt, threads, features, start)
     read = [manifest, labels, *([start] if start else [])]
     known = identity({**settings, "test_subject": test_subject, "ignored": ignored}, read)
@@ -189,75 +186,3 @@ def _phase(
             fit(learner, seen, held_out, settings, record)
         record.restore_kept(learner)
     return networks.plain, [record]
-
-
-def _of_split(examples: pd.DataFrame, split: str) -> pd.DataFrame:
-    return examples[examples["split"] == split].reset_index(drop=True)
-
-
-def _taught(validation: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
-    """The frames to judge an epoch by, those of a class that Training does not show with -1.
-
-    What is said of them is chance, and would choose the epoch all the same.
-    """
-    shown = validation["label"].isin(training["label"])
-    return validation.assign(class_index=validation["class_index"].where(shown, -1))
-
-
-def _without(left_out: int | None, examples: pd.DataFrame) -> pd.DataFrame:
-    """The frames numbered as if a class did not exist, those that show it with -1."""
-    if left_out is None:
-        return examples
-    index = examples["class_index"]
-    return examples.assign(class_index=(index - (index > left_out)).mask(index == left_out, -1))
-
-
-def _check(
-    training: pd.DataFrame,
-    validation: pd.DataFrame,
-    classes: tuple[str, ...],
-    manifest: str,
-    test_subject: str | None,
-    ignored: str,
-) -> list[Problem]:
-    """What makes training impossible; frames of the class that is ignored do not count.
-
-    Where one subject is left out, a class that only that subject shows cannot be learnt; that is
-    a fact about the data which evaluation reports, and no reason to stop.
-    """
-    counts = class_counts(training, len(classes))
-    problems = [
-        Problem(
-            "class-without-training-frame",
-            "no Training subject shows this class",
-            "Move a subject who shows it to Training, or drop it: annotations.unseen: drop.",
-            file=manifest,
-            column="label",
-            value=label,
-        )
-        for label, count in zip(classes, counts, strict=True)
-        if not count and test_subject is None
-    ]
-    if len(set(classes) - {ignored}) < 2:
-        problems.append(
-            Problem(
-                "one-class",
-                "there is nothing to tell apart: the set has fewer than two classes",
-                "Annotate a second procedure, or set annotations.background, as a class.",
-                file=manifest,
-            )
-        )
-    learnt = set(training["label"]) - {ignored}
-    if not validation["label"].isin(learnt).any():
-        problems.append(
-            Problem(
-                "no-validation-frame",
-                "no frame of what Training shows is in the Validation split, so nothing says when "
-                "to stop",
-                "Let somebody validate who shows the same procedures: the split Validation, or, "
-                "with evaluation: loso, who follows the subject left out.",
-                file=manifest,
-                column="split",
-            )
-        )
-    return problems

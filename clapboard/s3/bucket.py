@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,12 +15,12 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import ClientError
 from obstore.auth.boto3 import Boto3CredentialProvider
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from clapboard.problems import InputError, Problem
+from clapboard.s3.failures import REMEDIES, explained, no_credentials
 
 # Connecting may take this long; then the server may be silent for so long between two bytes. How
 # long a whole answer takes is not limited: a slow line is not a broken one.
@@ -53,13 +52,6 @@ DELETES_A_REQUEST = 1000
 
 # The endpoints of AWS, of its regions and of a VPC.
 AWS = re.compile(r"\.amazonaws\.com(\.cn)?$", re.ASCII)
-
-REMEDIES = {
-    "NoSuchBucket": "Correct the name; Clapboard never makes a bucket.",
-    "AccessDenied": "Ask for the rights listed in docs/s3.md.",
-    "InvalidAccessKeyId": "Check the credentials (`aws sts get-caller-identity`).",
-    "SignatureDoesNotMatch": "Check the secret key (`aws sts get-caller-identity`).",
-}
 
 
 @dataclass(frozen=True)
@@ -255,42 +247,3 @@ class Bucket:
                 message = f"{error['Key']} cannot be deleted: {error.get('Message', '')}"
                 remedy = REMEDIES.get(error.get("Code", ""), "Try again.")
                 raise InputError([Problem("s3-refused", message, remedy, self.name)])
-
-
-def no_credentials() -> Problem:
-    """The problem of having no credentials at all."""
-    return Problem(
-        "no-credentials",
-        "there are no AWS credentials",
-        "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use an instance role.",
-    )
-
-
-@contextmanager
-def explained(bucket: str) -> Iterator[None]:
-    """Turn the errors of both clients into an `InputError` that says what to do.
-
-    Neither client puts credentials into its messages; endpoint and key may be in them.
-    """
-    try:
-        yield
-    except NoCredentialsError:
-        raise InputError([no_credentials()]) from None
-    except ClientError as error:
-        details = error.response["Error"]
-        code, message = details.get("Code", ""), details.get("Message", "")
-        remedy = REMEDIES.get("AccessDenied" if code == "403" else code, "Try again later.")
-        problem = Problem("s3-refused", f"{code}: {message or 'refused'}", remedy, bucket)
-        raise InputError([problem]) from error
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        # The server's answer is in the message of this client, not beside it.
-        named = (code for code in REMEDIES if f"<Code>{code}</Code>" in str(error))
-        remedy = REMEDIES[next(named, "AccessDenied")]
-        raise InputError([Problem("s3-refused", _first_line(error), remedy, bucket)]) from error
-    except (BotoCoreError, BaseError, FileNotFoundError) as error:
-        remedy = "Run it again: it goes on where it stopped."
-        raise InputError([Problem("s3-failed", _first_line(error), remedy, bucket)]) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:500]

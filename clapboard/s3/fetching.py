@@ -26,7 +26,8 @@ from tqdm import tqdm
 from clapboard.artifacts import TEMPORARY_PREFIX
 from clapboard.problems import InputError, Problem
 from clapboard.s3 import concurrency
-from clapboard.s3.bucket import Bucket, Object, explained
+from clapboard.s3.bucket import Bucket, Object
+from clapboard.s3.failures import explained
 
 PART_BYTES = 16 * 2**20
 AT_ONCE = 8

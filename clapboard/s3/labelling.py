@@ -22,7 +22,8 @@ from clapboard.dataset.tree import SPLITS
 from clapboard.pictures.frame_names import file_name, find_clashes, frame_number
 from clapboard.problems import Problem, refuse
 from clapboard.s3 import concurrency
-from clapboard.s3.bucket import Bucket, Object, explained
+from clapboard.s3.bucket import Bucket, Object
+from clapboard.s3.failures import explained
 from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Made, Receipt, begin, settle

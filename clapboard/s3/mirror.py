@@ -21,8 +21,9 @@ import obstore
 from clapboard import artifacts
 from clapboard.problems import InputError, Problem
 from clapboard.s3 import concurrency, provenance
-from clapboard.s3.bucket import Bucket, Object, explained
-from clapboard.s3.fetching import fetch
+from clapboard.s3.bucket import Bucket, Object
+from clapboard.s3.failures import explained
+from clapboard.s3.fetching import PART_BYTES, fetch
 from clapboard.s3.inventory import (
     Artifact,
     is_shard,
@@ -33,7 +34,6 @@ from clapboard.s3.inventory import (
 from clapboard.s3.location import Location
 from clapboard.s3.sending import send_file
 
-LARGEST_PART = 16 * 2**20
 SMALL = 2**20
 """Bytes up to which artifacts go up side by side; larger ones one after another, in parts."""
 
@@ -167,7 +167,7 @@ def pull(
         else:
             todo.append(there)
             taken.append(name)
-    large = [one for one in todo if one.bytes > LARGEST_PART]
+    large = [one for one in todo if one.bytes > PART_BYTES]
 
     async def bring(one: Artifact) -> None:
         answer = await obstore.get_async(bucket.store, source.key(one.path))
@@ -178,7 +178,7 @@ def pull(
         os.utime(results / one.path, ns=(one.mtime_ns, one.mtime_ns))
 
     with explained(bucket.name):
-        small = [one for one in todo if one.bytes <= LARGEST_PART]
+        small = [one for one in todo if one.bytes <= PART_BYTES]
         connections = bucket.settings["connections"]
         concurrency.run(small, bring, connections, "pulling", lambda one: one.bytes)
     for one in large:

@@ -19,7 +19,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
-from clapboard.s3.bucket import Bucket, Object, explained
+from clapboard.s3.bucket import Bucket, Object
+from clapboard.s3.failures import explained
 from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle

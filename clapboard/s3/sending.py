@@ -7,7 +7,8 @@ from pathlib import Path
 from boto3.s3.transfer import TransferConfig
 from tqdm import tqdm
 
-from clapboard.s3.bucket import Bucket, explained
+from clapboard.s3.bucket import Bucket
+from clapboard.s3.failures import explained
 
 PART_BYTES, MOST_PARTS = 16 * 2**20, 9_000
 AT_ONCE = 8

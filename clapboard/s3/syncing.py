@@ -14,7 +14,8 @@ import pyarrow as pa
 from clapboard.artifacts import TEMPORARY_PREFIX
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
-from clapboard.s3.bucket import Bucket, Object, explained
+from clapboard.s3.bucket import Bucket, Object
+from clapboard.s3.failures import explained
 from clapboard.s3.location import Location
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Made, Receipt, begin, settle

@@ -12,7 +12,7 @@ from project import ACTS, write_sheet
 from travelling import Machine, jobs
 
 from clapboard.problems import InputError
-from clapboard.s3 import mirror
+from clapboard.s3 import mirror, sending
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import NAME, Receipt, read_receipt, write_receipt
@@ -213,7 +213,7 @@ def test_a_server_killed_in_mid_upload_of_a_shard_and_back(as_writer, results, t
     if not seaweed.available():
         pytest.skip("no .infra/bin/weed: run `make test-infra`")
     shard = results / "shards" / "S1C1.tar"
-    shard.write_bytes(random.Random(1).randbytes(5 * mirror.LARGEST_PART))
+    shard.write_bytes(random.Random(1).randbytes(5 * sending.PART_BYTES))
     server = seaweed.Server(tmp_path / "server").start()
     try:
         bucket = connect("lab-kill", server.endpoint)

@@ -44,7 +44,7 @@ def test_certainty_of_many_parts(tmp_path):
     path = tmp_path / "p.parquet"
     known = stored(path, 1, 40_000, 7_001)
     timeline = np.random.default_rng(2).integers(0, CLASSES, len(known))
-    sure = certainty(Stored(path), timeline)
+    sure = certainty(Stored(path), timeline, range(len(timeline)))
     assert np.array_equal(sure.share, known[np.arange(len(known)), timeline])
     assert np.array_equal(sure.changed, known.argmax(axis=1) != timeline)
     entropy = -(known * np.log(np.maximum(known, 1e-12))).sum(axis=1) / np.log(CLASSES)

@@ -1,0 +1,93 @@
+"""Which frames a model learns from and is judged by while it trains. No TensorFlow."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from clapboard.learning.manifest import class_counts
+from clapboard.problems import Problem
+
+
+def taught(validation: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
+    """The frames to judge an epoch by, those of a class that Training does not show with -1.
+
+    What is said of them is chance, and would choose the epoch all the same.
+
+    Args:
+        validation: columns `label` and `class_index`.
+        training: column `label`.
+    """
+    shown = validation["label"].isin(training["label"])
+    return validation.assign(class_index=validation["class_index"].where(shown, -1))
+
+
+def without(left_out: int | None, examples: pd.DataFrame) -> pd.DataFrame:
+    """The frames numbered as if a class did not exist, those that show it with -1.
+
+    Args:
+        left_out: its index; None: nothing is left out.
+        examples: column `class_index`.
+    """
+    if left_out is None:
+        return examples
+    index = examples["class_index"]
+    return examples.assign(class_index=(index - (index > left_out)).mask(index == left_out, -1))
+
+
+def hindrances(
+    training: pd.DataFrame,
+    validation: pd.DataFrame,
+    classes: tuple[str, ...],
+    manifest: str,
+    test_subject: str | None,
+    ignored: str,
+) -> list[Problem]:
+    """What makes training impossible; frames of the class that is ignored do not count.
+
+    Where one subject is left out, a class that only that subject shows cannot be learnt; that is
+    a fact about the data which evaluation reports, and no reason to stop.
+
+    Args:
+        training: examples of the Training split.
+        validation: of the Validation split.
+        classes: labels by index.
+        manifest: the file that they are from.
+        test_subject: who is left out; None: nobody.
+        ignored: label whose frames teach nothing.
+    """
+    counts = class_counts(training, len(classes))
+    problems = [
+        Problem(
+            "class-without-training-frame",
+            "no Training subject shows this class",
+            "Move a subject who shows it to Training, or drop it: annotations.unseen: drop.",
+            file=manifest,
+            column="label",
+            value=label,
+        )
+        for label, count in zip(classes, counts, strict=True)
+        if not count and test_subject is None
+    ]
+    if len(set(classes) - {ignored}) < 2:
+        problems.append(
+            Problem(
+                "one-class",
+                "there is nothing to tell apart: the set has fewer than two classes",
+                "Annotate a second procedure, or set annotations.background, as a class.",
+                file=manifest,
+            )
+        )
+    learnt = set(training["label"]) - {ignored}
+    if not validation["label"].isin(learnt).any():
+        problems.append(
+            Problem(
+                "no-validation-frame",
+                "no frame of what Training shows is in the Validation split, so nothing says when "
+                "to stop",
+                "Let somebody validate who shows the same procedures: the split Validation, or, "
+                "with evaluation: loso, who follows the subject left out.",
+                file=manifest,
+                column="split",
+            )
+        )
+    return problems
