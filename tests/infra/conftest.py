@@ -5,21 +5,68 @@ import sys
 import uuid
 
 import boto3
+import empty_machine
 import pytest
 import seaweed
+import skypilot
 import slurm
-from lab import connect
+from lab import become, connect
 from project import REPOSITORY, make_project
 from travelling import Site
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    if not seaweed.available():
-        pytest.skip("no .infra/bin/weed: run `make test-infra`")
-    server = seaweed.Server(tmp_path_factory.mktemp("seaweed") / "server").start()
+    server = seaweed_in(tmp_path_factory.mktemp("seaweed")).start()
     yield server
     server.stop()
+
+
+def seaweed_in(folder):
+    if not seaweed.available():
+        pytest.skip("no .infra/bin/weed: run `make test-infra`")
+    return seaweed.Server(folder / "server")
+
+
+@pytest.fixture
+def mortal(as_writer, tmp_path):
+    """A server of the test's own, which it may kill, and a bucket there."""
+    server = seaweed_in(tmp_path).start()
+    try:
+        bucket = connect("lab-kill", server.endpoint)
+        bucket.control.create_bucket(Bucket=bucket.name)
+        yield server, bucket
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """An empty Debian that one can log in to."""
+    reason = empty_machine.missing()
+    if reason:
+        pytest.skip(reason)
+    with empty_machine.Machine(tmp_path_factory.mktemp("machine") / "empty") as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def sky(tmp_path_factory):
+    with sky_in(tmp_path_factory.mktemp("sky")) as sky:
+        yield sky
+
+
+@pytest.fixture
+def fresh_sky(tmp_path):
+    with sky_in(tmp_path) as sky:
+        yield sky
+
+
+def sky_in(folder):
+    reason = skypilot.missing()
+    if reason:
+        pytest.skip(reason)
+    return skypilot.Sky(folder)
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +98,7 @@ def as_writer(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name, value in seaweed.WRITER.items():
-        monkeypatch.setenv(name, value)
+    become(monkeypatch, seaweed.WRITER)
 
 
 def writers_client(server):
@@ -84,8 +130,7 @@ def owner(server):
 @pytest.fixture(scope="session")
 def site(tmp_path_factory, server, bucket_name, local):
     with pytest.MonkeyPatch.context() as environment:
-        for name, value in seaweed.WRITER.items():
-            environment.setenv(name, value)
+        become(environment, seaweed.WRITER)
         environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
         bucket = connect(bucket_name, server.endpoint)
         yield Site(tmp_path_factory.mktemp("site"), server, bucket, local)

@@ -31,6 +31,30 @@ def unchunked(stream):
     return body
 
 
+def killing(server, number, of=lambda method, path: True):
+    """A fault: a server is killed by a request, and nothing gets through from then on.
+
+    Args:
+        server: to be killed.
+        number: of the request, from 1, among those that count.
+        of: which those are.
+    """
+    seen = []
+
+    def fault(method, path):
+        if of(method, path):
+            seen.append(path)
+            if len(seen) == number:
+                server.kill()
+        return "drop" if len(seen) >= number else None
+
+    return fault
+
+
+def is_put_of_picture(method, path):
+    return method == "PUT" and path.endswith(".jpg")
+
+
 class Proxy:
     """Passes requests on to `target`; `fault(method, path)` may name what goes wrong instead.
 

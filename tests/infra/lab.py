@@ -1,10 +1,12 @@
 """A lab whose frames are in a bucket: little pictures, labels and indexes for a few subjects."""
 
+import io
 import time
 from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
+from PIL import Image
 
 from clapboard.artifacts import write_parquet
 from clapboard.problems import InputError
@@ -19,6 +21,12 @@ def connect(name, endpoint, **changes):
     return Bucket(name, SETTINGS | {"endpoint": endpoint} | changes)
 
 
+def become(monkeypatch, credentials):
+    """Be somebody else for the rest of the test."""
+    for name, value in credentials.items():
+        monkeypatch.setenv(name, value)
+
+
 def until_readable(bucket, key):
     """Wait: a server that has just come back lists objects before it can give their content."""
     end = time.monotonic() + 60
@@ -29,6 +37,13 @@ def until_readable(bucket, key):
             if time.monotonic() > end:
                 raise
             time.sleep(1)
+
+
+def picture(red):
+    """A JPEG of one colour."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (96, 64), (red, 9, 9)).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 def recording(subject, split):

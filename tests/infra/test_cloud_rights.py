@@ -9,7 +9,7 @@ import pytest
 import seaweed
 import skypilot
 from botocore.exceptions import ClientError
-from lab import connect
+from lab import become, connect
 
 from clapboard.cloud.keeper import Keeper
 from clapboard.s3.fetching import fetch
@@ -17,20 +17,6 @@ from clapboard.settings.config import load
 
 NAME = seaweed.MEMBERS_BUCKET
 JOB = "sky/job-1-abc"
-
-
-@pytest.fixture(scope="module")
-def sky(tmp_path_factory):
-    reason = skypilot.missing()
-    if reason:
-        pytest.skip(reason)
-    with skypilot.Sky(tmp_path_factory.mktemp("sky")) as sky:
-        yield sky
-
-
-def become(monkeypatch, credentials):
-    for name, value in credentials.items():
-        monkeypatch.setenv(name, value)
 
 
 def below(owner, prefix):
@@ -194,15 +180,6 @@ class Rented:
         (reservation,) = ec2.describe_instances()["Reservations"]
         (machine,) = reservation["Instances"]
         return machine["State"]["Name"]
-
-
-@pytest.fixture
-def fresh_sky(tmp_path):
-    reason = skypilot.missing()
-    if reason:
-        pytest.skip(reason)
-    with skypilot.Sky(tmp_path) as sky:
-        yield sky
 
 
 @pytest.mark.parametrize("group", ["same", "of the laptop"])

@@ -10,18 +10,9 @@ from clapboard.cloud.remote import NEEDS_RSYNC
 from clapboard.cloud.ssh import Machine
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    reason = empty_machine.missing()
-    if reason:
-        pytest.skip(reason)
-    with empty_machine.Machine(tmp_path_factory.mktemp("machine") / "empty") as empty:
-        yield empty
-
-
-def machine_of(empty, user):
+def machine_of(machine, user):
     address = f"{user}@127.0.0.1"
-    return Machine(address, ".", empty.port, str(empty.identity), str(empty.known_hosts))
+    return Machine(address, ".", machine.port, str(machine.identity), str(machine.known_hosts))
 
 
 def shell(machine, script):
@@ -29,32 +20,32 @@ def shell(machine, script):
 
 
 @contextmanager
-def without_sudo(empty):
+def without_sudo(machine):
     """As in containers, where everybody is root."""
-    program = empty.root / "usr" / "bin" / "sudo"
+    program = machine.root / "usr" / "bin" / "sudo"
     away = program.rename(program.with_name("sudo.away"))
     yield
     away.rename(program)
 
 
-def install(empty, user):
-    shell(machine_of(empty, user), NEEDS_RSYNC)
+def install(machine, user):
+    shell(machine_of(machine, user), NEEDS_RSYNC)
 
 
 @pytest.mark.parametrize("user", ["root", empty_machine.USER])
-def test_a_fresh_image_gets_it_by_root_and_by_sudo(empty, user, tmp_path, capfd):
-    shell(machine_of(empty, "root"), "dpkg --purge rsync; ! command -v rsync")
+def test_a_fresh_image_gets_it_by_root_and_by_sudo(machine, user, tmp_path, capfd):
+    shell(machine_of(machine, "root"), "dpkg --purge rsync; ! command -v rsync")
     # Images come without lists of packages, or with old ones.
-    lists = empty.root / "var" / "lib" / "apt" / "lists"
+    lists = machine.root / "var" / "lib" / "apt" / "lists"
     shutil.rmtree(lists)
     lists.mkdir()
     if user == "root":
-        with without_sudo(empty):
-            install(empty, user)
+        with without_sudo(machine):
+            install(machine, user)
     else:
-        install(empty, user)
+        install(machine, user)
     assert "installing rsync" in capfd.readouterr().err
-    machine_of(empty, user).fetch("/etc/apt", tmp_path / "here", [], screen=False)
+    machine_of(machine, user).fetch("/etc/apt", tmp_path / "here", [], screen=False)
     assert (tmp_path / "here" / "sources.list").exists()
-    install(empty, user)
+    install(machine, user)
     assert "installing" not in capfd.readouterr().err

@@ -1,15 +1,13 @@
 """Every job on a bucket when it is throttled, slow, refused or its server killed."""
 
-import io
 import itertools
 from datetime import timedelta
 
 import obstore
 import pytest
 import seaweed
-from faults import Proxy
-from lab import Lab, connect, until_readable
-from PIL import Image
+from faults import Proxy, is_put_of_picture, killing
+from lab import Lab, become, connect, picture, until_readable
 
 from clapboard.problems import InputError
 from clapboard.s3 import bucket as buckets
@@ -23,12 +21,6 @@ from clapboard.s3.syncing import download, local_frames, plan_download, plan_upl
 
 FRAMES = 12
 PIXELS = {"size": 32, "fit": "pad", "quality": 2}
-
-
-def picture(frame):
-    buffer = io.BytesIO()
-    Image.new("RGB", (96, 64), (20 * frame, 9, 9)).save(buffer, "JPEG")
-    return buffer.getvalue()
 
 
 def in_folder(folder):
@@ -69,7 +61,7 @@ class Resizing(Labelling):
     def __init__(self, bucket, folder, prefix):
         super().__init__(bucket, folder, prefix)
         for frame in range(1, FRAMES + 1):
-            self.lab.put("S1C2", frame, picture(frame))
+            self.lab.put("S1C2", frame, picture(20 * frame))
         self.target = Location(bucket.name, f"{prefix}/resized/")
 
     def run(self, bucket):
@@ -85,7 +77,7 @@ class Uploading(Labelling):
         self.frames = folder / "frames"
         self.frames.mkdir(parents=True)
         for frame in range(1, FRAMES + 1):
-            (self.frames / f"S1C2{frame:06d}.jpg").write_bytes(picture(frame))
+            (self.frames / f"S1C2{frame:06d}.jpg").write_bytes(picture(20 * frame))
         self.target = Location(bucket.name, f"{prefix}/up/")
 
     def run(self, bucket):
@@ -212,8 +204,7 @@ def test_who_may_only_read_is_told_and_changes_nothing(
 ):
     job = kind(bucket, tmp_path / "job", request.node.name)
     before = set(bucket.objects(f"{request.node.name}/"))
-    for name, value in seaweed.READER.items():
-        monkeypatch.setenv(name, value)
+    become(monkeypatch, seaweed.READER)
     with pytest.raises(InputError, match=r"rights listed in docs/s3\.md"):
         job.run(connect(bucket.name, server.endpoint))
     assert set(bucket.objects(f"{request.node.name}/")) == before
@@ -225,43 +216,26 @@ def test_who_may_only_read_can_bring_down(
 ):
     wanted = undisturbed(kind, bucket)
     job = kind(bucket, tmp_path / "job", request.node.name)
-    for name, value in seaweed.READER.items():
-        monkeypatch.setenv(name, value)
+    become(monkeypatch, seaweed.READER)
     job.run(connect(bucket.name, server.endpoint))
     assert job.made() == wanted != {}
 
 
 @pytest.mark.parametrize("kind", [Labelling, Resizing])
-def test_a_server_killed_in_mid_work_and_back(kind, undisturbed, as_writer, tmp_path):
-    if not seaweed.available():
-        pytest.skip("no .infra/bin/weed: run `make test-infra`")
-    server = seaweed.Server(tmp_path / "server").start()
-    try:
-        bucket = connect("lab-kill", server.endpoint)
-        bucket.control.create_bucket(Bucket=bucket.name)
-        wanted = undisturbed(kind, bucket)
-        job = kind(bucket, tmp_path / "job", "job")
-        made = []
-
-        def fault(method, path):
-            if method == "PUT" and path.endswith(".jpg"):
-                made.append(path)
-                if len(made) == 4:
-                    server.kill()
-            return "drop" if len(made) >= 4 else None
-
-        with Proxy(server.endpoint, fault) as proxy:
-            broken = connect(bucket.name, proxy.endpoint, tries=1, connections=2)
-            with pytest.raises(InputError, match="goes on where it stopped"):
-                job.run(broken)
-        server.start()
-        names = {one.key for one in bucket.objects(job.target.prefix)}
-        assert job.target.key(NAME) not in names
-        pictures = sorted(name for name in names if name.endswith(".jpg"))
-        assert 0 < len(pictures) < len(wanted)
-        until_readable(bucket, pictures[0])
-        job.run(bucket)
-        assert job.made() == wanted
-        assert bucket.read(job.target.key(NAME)) is not None
-    finally:
-        server.stop()
+def test_a_server_killed_in_mid_work_and_back(kind, undisturbed, mortal, tmp_path):
+    server, bucket = mortal
+    wanted = undisturbed(kind, bucket)
+    job = kind(bucket, tmp_path / "job", "job")
+    with Proxy(server.endpoint, killing(server, 4, is_put_of_picture)) as proxy:
+        broken = connect(bucket.name, proxy.endpoint, tries=1, connections=2)
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            job.run(broken)
+    server.start()
+    names = {one.key for one in bucket.objects(job.target.prefix)}
+    assert job.target.key(NAME) not in names
+    pictures = sorted(name for name in names if name.endswith(".jpg"))
+    assert 0 < len(pictures) < len(wanted)
+    until_readable(bucket, pictures[0])
+    job.run(bucket)
+    assert job.made() == wanted
+    assert bucket.read(job.target.key(NAME)) is not None

@@ -4,8 +4,7 @@ import random
 
 import obstore
 import pytest
-import seaweed
-from faults import Proxy
+from faults import Proxy, killing
 from lab import connect
 from small_disk import needs_root, small_disk
 
@@ -117,30 +116,15 @@ def test_no_more_goes_up_at_a_time_than_a_slow_line_takes(bucket):
     assert bucket.side_by_side(0) == bucket.settings["connections"]
 
 
-def test_a_server_killed_in_the_middle_and_back(as_writer, tmp_path):
-    if not seaweed.available():
-        pytest.skip("no .infra/bin/weed: run `make test-infra`")
-    server = seaweed.Server(tmp_path / "server").start()
-    try:
-        bucket = connect("lab-kill", server.endpoint)
-        bucket.control.create_bucket(Bucket=bucket.name)
-        bucket.write("raw/GH010123.MP4", DATA)
-        (video,) = bucket.objects("raw/")
-        seen = []
-
-        def fault(method, path):
-            seen.append(path)
-            if len(seen) == 6:
-                server.kill()
-            return "drop" if len(seen) >= 6 else None
-
-        with Proxy(server.endpoint, fault) as proxy, pytest.raises(InputError):
-            fetch(connect(bucket.name, proxy.endpoint, tries=0), video, tmp_path / "x.MP4")
-        server.start()
-        fetch(bucket, video, tmp_path / "x.MP4")
-        assert (tmp_path / "x.MP4").read_bytes() == DATA
-    finally:
-        server.stop()
+def test_a_server_killed_in_the_middle_and_back(mortal, tmp_path):
+    server, bucket = mortal
+    bucket.write("raw/GH010123.MP4", DATA)
+    (video,) = bucket.objects("raw/")
+    with Proxy(server.endpoint, killing(server, 6)) as proxy, pytest.raises(InputError):
+        fetch(connect(bucket.name, proxy.endpoint, tries=0), video, tmp_path / "x.MP4")
+    server.start()
+    fetch(bucket, video, tmp_path / "x.MP4")
+    assert (tmp_path / "x.MP4").read_bytes() == DATA
 
 
 @needs_root

@@ -4,7 +4,7 @@ import obstore
 import pytest
 import seaweed
 from faults import Proxy
-from lab import Lab, connect
+from lab import Lab, become, connect
 
 from clapboard.problems import InputError
 from clapboard.s3 import concurrency
@@ -207,8 +207,7 @@ def test_wrong_secret_and_missing_rights_are_said_and_change_nothing(lab, server
     labelled = find(lab)
     plan = plan_labels(lab.bucket, labelled, remove_stale=True)
 
-    for name, value in seaweed.READER.items():
-        monkeypatch.setenv(name, value)
+    become(monkeypatch, seaweed.READER)
     with pytest.raises(InputError, match=r"rights listed in docs/s3\.md"):
         label(connect(lab.bucket.name, server.endpoint), labelled, plan)
 

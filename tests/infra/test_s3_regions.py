@@ -4,7 +4,7 @@ import obstore
 import pytest
 import seaweed
 from aws import Aws
-from lab import connect
+from lab import become, connect
 
 from clapboard.problems import InputError
 
@@ -42,8 +42,7 @@ def test_a_bucket_in_another_region_is_found_there(aws, bucket_name, request):
 
 
 def test_the_region_is_told_to_who_may_not_ask_for_it(aws, owner, monkeypatch, request):
-    for name, value in seaweed.MEMBER.items():
-        monkeypatch.setenv(name, value)
+    become(monkeypatch, seaweed.MEMBER)
     there_and_back(connect(seaweed.MEMBERS_BUCKET, "", tries=0), f"Data/{request.node.name}")
 
 

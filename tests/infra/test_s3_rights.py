@@ -1,6 +1,5 @@
 """With the rights of docs/s3-policy.json everything works, and nothing more is allowed."""
 
-import io
 import random
 
 import obstore
@@ -8,8 +7,7 @@ import pytest
 import seaweed
 from botocore.exceptions import ClientError
 from faults import Proxy
-from lab import Lab, connect
-from PIL import Image
+from lab import Lab, become, connect, picture
 
 from clapboard.problems import InputError
 from clapboard.s3 import mirror
@@ -30,17 +28,14 @@ def lab(owner, server, as_writer, tmp_path):
     lab = Lab(connect(NAME, server.endpoint), tmp_path, "", splits)
     for member in lab.recordings:
         for frame in range(1, 13):
-            buffer = io.BytesIO()
-            Image.new("RGB", (96, 64), (frame, 9, 9)).save(buffer, "JPEG")
-            lab.put(member["id"], frame, buffer.getvalue())
+            lab.put(member["id"], frame, picture(frame))
     return lab
 
 
 @pytest.fixture
 def member(owner, server, lab, monkeypatch):
     """The bucket as somebody sees it who has the documented rights and no others."""
-    for name, value in seaweed.MEMBER.items():
-        monkeypatch.setenv(name, value)
+    become(monkeypatch, seaweed.MEMBER)
     return connect(NAME, server.endpoint)
 
 

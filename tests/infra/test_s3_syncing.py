@@ -1,8 +1,7 @@
 """Frames up and down, against a real server."""
 
 import pytest
-import seaweed
-from faults import Proxy
+from faults import Proxy, is_put_of_picture, killing
 from lab import connect, until_readable
 
 from clapboard.problems import InputError
@@ -88,37 +87,21 @@ def test_stale_frames_go_only_with_consent_and_only_of_these_recordings(bucket, 
     assert "S9C9/S9C9000001.jpg" in names(bucket, target)
 
 
-def test_a_server_killed_in_mid_upload_and_back(folders, as_writer, tmp_path):
-    if not seaweed.available():
-        pytest.skip("no .infra/bin/weed: run `make test-infra`")
-    server = seaweed.Server(tmp_path / "server").start()
-    try:
-        bucket = connect("lab-kill", server.endpoint)
-        bucket.control.create_bucket(Bucket=bucket.name)
-        target = Location(bucket.name, "framedata/")
-        seen = []
-
-        def fault(method, path):
-            if method == "PUT" and path.endswith(".jpg"):
-                seen.append(path)
-                if len(seen) == 20:
-                    server.kill()
-            return "drop" if len(seen) >= 20 else None
-
-        with Proxy(server.endpoint, fault) as proxy:
-            broken = connect(bucket.name, proxy.endpoint, tries=1, connections=4)
-            with pytest.raises(InputError, match="goes on where it stopped"):
-                send(broken, folders, target)
-        server.start()
-        until_readable(bucket, target.key(BEGUN))
-        assert bucket.read(target.key(NAME)) is None
-        plan, receipt = send(bucket, folders, target)
-        assert plan.kept == 60 - len(plan.todo) >= 10
-        assert receipt.facts["objects"] == 60
-        for name in names(bucket, target) - {NAME}:
-            assert bucket.read(target.key(name)) == content(int(name[-10:-4]))
-    finally:
-        server.stop()
+def test_a_server_killed_in_mid_upload_and_back(folders, mortal):
+    server, bucket = mortal
+    target = Location(bucket.name, "framedata/")
+    with Proxy(server.endpoint, killing(server, 20, is_put_of_picture)) as proxy:
+        broken = connect(bucket.name, proxy.endpoint, tries=1, connections=4)
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            send(broken, folders, target)
+    server.start()
+    until_readable(bucket, target.key(BEGUN))
+    assert bucket.read(target.key(NAME)) is None
+    plan, receipt = send(bucket, folders, target)
+    assert plan.kept == 60 - len(plan.todo) >= 10
+    assert receipt.facts["objects"] == 60
+    for name in names(bucket, target) - {NAME}:
+        assert bucket.read(target.key(name)) == content(int(name[-10:-4]))
 
 
 def test_a_download_that_fails_leaves_no_half_file(bucket, folders, target, server, tmp_path):

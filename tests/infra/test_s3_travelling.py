@@ -6,8 +6,8 @@ import random
 import pytest
 import seaweed
 from comparing import tables
-from faults import Proxy
-from lab import connect
+from faults import Proxy, killing
+from lab import become, connect
 from project import ACTS, write_sheet
 from travelling import Machine, jobs
 
@@ -208,40 +208,28 @@ def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp
     assert all(data.endswith(b" new") for data, _ in third.values())
 
 
-def test_a_server_killed_in_mid_upload_of_a_shard_and_back(as_writer, results, tmp_path):
+def test_a_server_killed_in_mid_upload_of_a_shard_and_back(mortal, results, tmp_path):
     """A shard goes up in parts; half of them make no object, and the next push sends it whole."""
-    if not seaweed.available():
-        pytest.skip("no .infra/bin/weed: run `make test-infra`")
+    server, bucket = mortal
     shard = results / "shards" / "S1C1.tar"
     shard.write_bytes(random.Random(1).randbytes(5 * sending.PART_BYTES))
-    server = seaweed.Server(tmp_path / "server").start()
-    try:
-        bucket = connect("lab-kill", server.endpoint)
-        bucket.control.create_bucket(Bucket=bucket.name)
-        place = Location(bucket.name, "results/")
-        parts = []
+    place = Location(bucket.name, "results/")
 
-        def fault(method, path):
-            if method == "PUT" and "partNumber=" in path:
-                parts.append(path)
-                if len(parts) == 4:
-                    server.kill()
-            return "drop" if len(parts) >= 4 else None
+    def is_part(method, path):
+        return method == "PUT" and "partNumber=" in path
 
-        with Proxy(server.endpoint, fault) as proxy:
-            broken = connect(bucket.name, proxy.endpoint, tries=1, connections=1)
-            with pytest.raises(InputError, match="goes on where it stopped"):
-                mirror.push(broken, place, results)
-        server.start()
-        assert "shards/S1C1.tar" not in read_manifest(bucket, place)[0]
-        assert not any(one.key.endswith(".tar") for one in bucket.objects(place.prefix))
-        assert "shards/S1C1.tar" in mirror.push(bucket, place, results).moved
-        mirror.pull(bucket, place, tmp_path / "other", lambda name: True)
-        brought = content(tmp_path / "other")
-        assert brought == {name: content(results)[name] for name in brought}
-        assert len(brought) == 5
-    finally:
-        server.stop()
+    with Proxy(server.endpoint, killing(server, 4, is_part)) as proxy:
+        broken = connect(bucket.name, proxy.endpoint, tries=1, connections=1)
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            mirror.push(broken, place, results)
+    server.start()
+    assert "shards/S1C1.tar" not in read_manifest(bucket, place)[0]
+    assert not any(one.key.endswith(".tar") for one in bucket.objects(place.prefix))
+    assert "shards/S1C1.tar" in mirror.push(bucket, place, results).moved
+    mirror.pull(bucket, place, tmp_path / "other", lambda name: True)
+    brought = content(tmp_path / "other")
+    assert brought == {name: content(results)[name] for name in brought}
+    assert len(brought) == 5
 
 
 def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(
@@ -263,8 +251,7 @@ def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(
 
 def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server, monkeypatch):
     mirror.push(bucket, place, results)
-    for name, value in seaweed.READER.items():
-        monkeypatch.setenv(name, value)
+    become(monkeypatch, seaweed.READER)
     reader = connect(bucket.name, server.endpoint)
     mirror.pull(reader, place, tmp_path / "other")
     (results / "check" / "report.csv").write_bytes(b"mine\n")

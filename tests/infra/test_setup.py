@@ -10,7 +10,7 @@ from pathlib import Path
 
 import empty_machine
 import pytest
-from empty_machine import Disk, Machine
+from empty_machine import Disk
 from project import make_project
 
 from clapboard.cloud.node import node_words
@@ -19,15 +19,6 @@ from clapboard.settings.config import CONFIG_FILE
 ROOT = Path(__file__).parents[2]
 FILES = ["cloud/setup.sh", "cloud/data_disk.sh", "cloud/session.sh"]
 METRICS = "results/models/cnn/metrics.json"
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory):
-    reason = empty_machine.missing()
-    if reason:
-        pytest.skip(reason)
-    with Machine(tmp_path_factory.mktemp("machine") / "empty") as machine:
-        yield machine
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 
 import boto3
-import pytest
 import skypilot
 import yaml
 
@@ -16,15 +15,6 @@ from clapboard.planning.price import Price
 from clapboard.settings.config import load
 
 EXAMPLE = skypilot.ROOT / "cloud" / "train.sky.yaml"
-
-
-@pytest.fixture(scope="module")
-def sky(tmp_path_factory):
-    reason = skypilot.missing()
-    if reason:
-        pytest.skip(reason)
-    with skypilot.Sky(tmp_path_factory.mktemp("sky")) as sky:
-        yield sky
 
 
 def written(path, config):
