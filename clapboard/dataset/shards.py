@@ -33,6 +33,9 @@ from clapboard.problems import InputError, refuse
 NOT_IN_JSON = ("path", "digest", "class_index")
 MODE = 0o644
 
+BLOCKS_BESIDE = 3.5
+"""Of a tar beside each picture: two headers, a description, half a block that fills the last up."""
+
 
 def number_classes(
     recordings: Sequence[Mapping[str, str]],
@@ -101,6 +104,11 @@ def pack_shard(
     whole = whole.append_column("bytes", column(np.array(sizes, np.int64)))
     facts = {"shard": Path(shard).name, "bytes": tar.bytes, "digest": tar.digest.hexdigest()}
     artifacts.write_parquet(manifest, whole.combine_chunks(), facts)
+
+
+def packed_bytes(pictures: int, size: int) -> int:
+    """About how many bytes a shard of some pictures has, which have `size` bytes together."""
+    return size + round(pictures * BLOCKS_BESIDE * tarfile.BLOCKSIZE)
 
 
 def list_dataset(

@@ -16,6 +16,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from clapboard.dataset.shards import packed_bytes
+from clapboard.s3.parts import sending_requests
 from clapboard.video.images import read_frames
 from clapboard.video.index import RecordingIndex
 from clapboard.video.media import open_video
@@ -23,8 +25,6 @@ from clapboard.video.pixels import FullSize, JpegEncoder, PixelSettings, Resizer
 
 MEASURED_SECONDS = 1.5
 MEASURED_PICTURES = 10
-PART_BYTES = 64 * 2**20
-"""Bytes that one request carries when a large object is uploaded in parts."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def price(index: RecordingIndex, frames: NDArray[np.int64], speed: Speed, full_s
     size = round(len(frames) * speed.bytes)
     decoded = frames_to_decode(index, frames)
     files = len(frames) * (2 if full_size else 1)
+    shard = packed_bytes(len(frames), size)
     return Price(
         frames=len(frames),
         decoded=decoded,
@@ -81,7 +82,7 @@ def price(index: RecordingIndex, frames: NDArray[np.int64], speed: Speed, full_s
         bytes=size,
         core_seconds=decoded * speed.decode + len(frames) * speed.store,
         requests=files,
-        shard_requests=-(-size // PART_BYTES) + 2 if len(frames) else 0,
+        shard_requests=sending_requests(shard) if len(frames) else 0,
     )
 
 

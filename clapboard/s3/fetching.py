@@ -28,8 +28,8 @@ from clapboard.problems import InputError, Problem
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object
 from clapboard.s3.failures import explained
+from clapboard.s3.parts import PART_BYTES
 
-PART_BYTES = 16 * 2**20
 AT_ONCE = 8
 PAUSE_SECONDS, LONGEST_PAUSE = 0.5, 30.0
 

@@ -23,7 +23,7 @@ from clapboard.problems import InputError, Problem
 from clapboard.s3 import concurrency, provenance
 from clapboard.s3.bucket import Bucket, Object
 from clapboard.s3.failures import explained
-from clapboard.s3.fetching import PART_BYTES, fetch
+from clapboard.s3.fetching import fetch
 from clapboard.s3.inventory import (
     Artifact,
     is_shard,
@@ -32,6 +32,7 @@ from clapboard.s3.inventory import (
     write_manifest,
 )
 from clapboard.s3.location import Location
+from clapboard.s3.parts import PART_BYTES
 from clapboard.s3.sending import send_file
 
 SMALL = 2**20

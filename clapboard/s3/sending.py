@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.failures import explained
+from clapboard.s3.parts import sent_part
 
-PART_BYTES, MOST_PARTS = 16 * 2**20, 9_000
 AT_ONCE = 8
 
 
@@ -22,7 +22,7 @@ def send_file(bucket: Bucket, path: Path, key: str) -> str:
         FileNotFoundError: there is no such file.
     """
     size = path.stat().st_size
-    part = max(PART_BYTES, -(-size // MOST_PARTS))
+    part = sent_part(size)
     config = TransferConfig(
         multipart_threshold=part, multipart_chunksize=part, max_concurrency=AT_ONCE
     )

@@ -12,6 +12,7 @@ from clapboard.problems import InputError
 from clapboard.s3 import bucket as buckets
 from clapboard.s3 import fetching
 from clapboard.s3.fetching import fetch
+from clapboard.s3.parts import PART_BYTES, sending_requests
 from clapboard.s3.sending import send_file
 from clapboard.s3.sources import Sources, fetch_chapter
 from clapboard.sessions.recordings import Origin
@@ -107,6 +108,15 @@ def test_a_file_goes_up_over_a_slow_line_and_not_over_one_that_stands_still(
             with pytest.raises(InputError, match="goes on where it stopped"):
                 send()
     assert len(list(bucket.objects(prefix))) == 2
+
+
+@pytest.mark.parametrize("size", [0, 1, PART_BYTES - 1, PART_BYTES, 2 * PART_BYTES + 1])
+def test_a_file_takes_as_many_requests_as_the_plan_counts(bucket, server, tmp_path, request, size):
+    path = tmp_path / "x.tar"
+    path.write_bytes(bytes(size))
+    with Proxy(server.endpoint, lambda method, path: None) as proxy:
+        send_file(connect(bucket.name, proxy.endpoint), path, f"{request.node.name}/file")
+    assert len(proxy.requests) == sending_requests(size)
 
 
 def test_no_more_goes_up_at_a_time_than_a_slow_line_takes(bucket):

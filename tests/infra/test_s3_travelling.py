@@ -12,9 +12,10 @@ from project import ACTS, write_sheet
 from travelling import Machine, jobs
 
 from clapboard.problems import InputError
-from clapboard.s3 import mirror, sending
+from clapboard.s3 import mirror
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
+from clapboard.s3.parts import PART_BYTES
 from clapboard.s3.receipt import NAME, Receipt, read_receipt, write_receipt
 
 
@@ -212,7 +213,7 @@ def test_a_server_killed_in_mid_upload_of_a_shard_and_back(mortal, results, tmp_
     """A shard goes up in parts; half of them make no object, and the next push sends it whole."""
     server, bucket = mortal
     shard = results / "shards" / "S1C1.tar"
-    shard.write_bytes(random.Random(1).randbytes(5 * sending.PART_BYTES))
+    shard.write_bytes(random.Random(1).randbytes(5 * PART_BYTES))
     place = Location(bucket.name, "results/")
 
     def is_part(method, path):

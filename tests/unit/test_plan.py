@@ -212,5 +212,6 @@ def test_prices_add_up():
     )
     speed = Speed(decode=0.02, store=0.001, bytes=1e7)
     one = price(index, np.array([1, 12, 15]), speed, full_size=True)
-    assert one == Price(3, 6, 6, 30_000_000, pytest.approx(0.123), 6, 3)
+    # Two parts of 16 MiB, their beginning and end, and the entity tag.
+    assert one == Price(3, 6, 6, 30_000_000, pytest.approx(0.123), 6, 5)
     assert (one + one).requests == 12

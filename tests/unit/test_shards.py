@@ -13,7 +13,7 @@ from labelled_set import make_labelled_set
 from test_dataset import Results
 
 from clapboard import artifacts
-from clapboard.dataset.shards import list_dataset, number_classes, pack_shard
+from clapboard.dataset.shards import list_dataset, number_classes, pack_shard, packed_bytes
 from clapboard.dataset.verify import verify
 from clapboard.learning.manifest import read_examples, read_stored
 from clapboard.pictures.addresses import part_of, read_picture
@@ -148,6 +148,14 @@ def test_a_picture_that_is_not_what_its_manifest_says_is_not_packed(results):
     with pytest.raises(InputError, match=r"S1C1000006\.jpg is not what its manifest says"):
         results.pack("again")
     assert not (results.root / "again" / "S1C1.tar").exists()
+
+
+def test_the_plan_knows_how_large_a_shard_gets(tmp_path):
+    data = make_labelled_set(tmp_path, frames=100, size=64)
+    pictures = [len(path.read_bytes()) for path in data.glob("*/*/S1C1*.jpg")]
+    pack_tree(data, tmp_path / "shards")
+    packed = (tmp_path / "shards" / "S1C1.tar").stat().st_size
+    assert packed_bytes(len(pictures), sum(pictures)) == pytest.approx(packed, rel=0.05)
 
 
 def test_training_reads_shards_or_folders_with_the_same_numbers(tmp_path):
