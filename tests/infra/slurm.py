@@ -27,6 +27,9 @@ MUNGE_RUN = Path("/run/munge")
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol"]
 START_SECONDS = 60
 
+# Without cgroups of its own Slurm looks so often at what jobs take, and kills what takes too much.
+MEMORY_SECONDS = 1
+
 OURS = "# of the tests of Clapboard, process "
 CONFIG = """\
 {ours}{process}
@@ -53,7 +56,9 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,defer
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task={memory_seconds}
+JobAcctGatherParams=UsePss,OverMemoryKill
 AccountingStorageType=accounting_storage/none
 MinJobAge=300
 KillWait=5
@@ -132,6 +137,7 @@ class Cluster:
                 process=os.getpid(),
                 folder=self.folder,
                 host=socket.gethostname(),
+                memory_seconds=MEMORY_SECONDS,
                 **ports,
             )
         )

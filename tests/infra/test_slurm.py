@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing())
 
 # Of a training that is longer than what is left of the time of a job.
 EPOCHS = 90
+SUBMITTED = re.compile(r"submitted with SLURM jobid '?(\d+)")
 TARGET = " results/models/cnn/metrics.json"
 
 
@@ -95,6 +96,38 @@ def test_a_node_that_shares_no_files_works_from_the_bucket(cluster, site):
     )
     assert jobs((node.folder / "screen").read_text()) == {"evaluate_model": 1, "all": 1}
     assert tables(node.results) == tables(site.local.results)
+
+
+# Puts weight on every script of a rule, until Slurm has had time to notice.
+HEAVY = """
+import sys, time
+if sys.orig_argv[-1].endswith(".compute_framecsv.py"):
+    weight = b"x" * {bytes}
+    time.sleep({seconds})
+"""
+
+
+def test_a_job_that_is_killed_for_memory_comes_back_with_twice_of_all(
+    cluster, local, tmp_path, monkeypatch
+):
+    project = local.copy(tmp_path / "project")
+    (project.results / "framecsv" / "S1C1.csv").unlink()
+    asked = {"MinMemoryNode": "1000M", "TimeLimit": "00:10:00"}
+    twice = {"MinMemoryNode": "2000M", "TimeLimit": "00:20:00"}
+    (tmp_path / "heavy").mkdir()
+    heavy = HEAVY.format(bytes=1200 * 10**6, seconds=4 * slurm.MEMORY_SECONDS)
+    (tmp_path / "heavy" / "sitecustomize.py").write_text(heavy)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "heavy"), prepend=os.pathsep)
+    only = begin(project.folder, "--cores", "2", "--", "results/framecsv/S1C1.csv")
+    screen = finish(only, project.folder)
+    first, second = (facts(number) for number in SUBMITTED.findall(screen))
+    assert {name: first[name] for name in asked} == asked
+    assert first["JobState"] == "FAILED"
+    said = "".join(path.read_text() for path in project.results.glob("logs/slurm/**/*.log"))
+    assert f"StepId={first['JobId']}.0 exceeded memory limit" in said, "as the documents promise"
+    assert {name: second[name] for name in twice} == twice
+    assert second["JobState"] == "COMPLETED"
+    assert tables(project.results) == tables(local.results)
 
 
 def documented(beginning):
