@@ -19,7 +19,7 @@ from travelling import Site
 def server(tmp_path_factory):
     server = seaweed_in(tmp_path_factory.mktemp("seaweed")).start()
     yield server
-    server.stop()
+    server.kill()  # its data go too; asked to end it would take half a minute
 
 
 def seaweed_in(folder):
@@ -37,7 +37,7 @@ def mortal(as_writer, tmp_path):
         bucket.control.create_bucket(Bucket=bucket.name)
         yield server, bucket
     finally:
-        server.stop()
+        server.kill()
 
 
 @pytest.fixture(scope="module")
