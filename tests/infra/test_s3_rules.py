@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from faults import Proxy
 from lab import connect
-from project import REPOSITORY, make_project
+from project import CONFIG, REPOSITORY, make_project
 from small_disk import needs_root, small_disk
 
 from clapboard.s3.location import Location
@@ -19,11 +19,14 @@ from tests.workflow.planted import holders
 COMMAND = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
 
 
+FRAMES = CONFIG["frames"] | {"full_size": True}
+
+
 class Bench:
     """A project whose frames are in a bucket, and the command line to run it."""
 
-    def __init__(self, folder, bucket, endpoint):
-        self.project = make_project(folder)
+    def __init__(self, project, bucket, endpoint):
+        self.project = project
         self.bucket, self.prefix = bucket, f"rules-{uuid.uuid4().hex[:6]}"
         self.s3 = {
             name: f"s3://{bucket.name}/{self.prefix}/{name}"
@@ -32,7 +35,7 @@ class Bench:
         self.configure()
 
     def configure(self, **changes):
-        self.project.configure(frames={"size": 40, "full_size": True}, s3=self.s3 | changes)
+        self.project.configure(frames=FRAMES, s3=self.s3 | changes)
 
     def snakemake(self, *arguments, ends=0):
         answer = subprocess.run(
@@ -51,10 +54,27 @@ class Bench:
         return {location.name(one.key): one for one in self.bucket.objects(location.prefix)}
 
 
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory):
+    """A project with all of its frames."""
+    project = make_project(tmp_path_factory.mktemp("extracted") / "project")
+    project.configure(frames=FRAMES)
+    project.run("--until", "extract_frames")
+    return project
+
+
 @pytest.fixture
 def bench(tmp_path, server, bucket_name, as_writer):
+    """A project that has made nothing."""
     bucket = connect(bucket_name, server.endpoint)
-    return Bench(tmp_path / "project", bucket, server.endpoint)
+    return Bench(make_project(tmp_path / "project"), bucket, server.endpoint)
+
+
+@pytest.fixture
+def ready(tmp_path, server, bucket_name, as_writer, extracted):
+    """A project that has all of its frames."""
+    bucket = connect(bucket_name, server.endpoint)
+    return Bench(extracted.copy(tmp_path / "project"), bucket, server.endpoint)
 
 
 def test_up_labelled_resized_planned_and_left_alone(bench):
@@ -131,14 +151,14 @@ def local_size(bench, path):
     return found.stat().st_size
 
 
-def test_a_secret_with_which_the_server_was_asked_stands_nowhere(bench, monkeypatch):
-    bench.snakemake("sync_frames")
+def test_a_secret_with_which_the_server_was_asked_stands_nowhere(ready, monkeypatch):
+    ready.snakemake("sync_frames")
     secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYPLANTEDKEY"
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
-    said = bench.snakemake("--show-failed-logs", "--keep-going", "resize_on_s3", ends=1)
+    said = ready.snakemake("--show-failed-logs", "--keep-going", "resize_on_s3", ends=1)
     assert "SignatureDoesNotMatch" in said, "it was used"
     assert secret not in said
-    assert not holders(bench.project.folder, [secret])
+    assert not holders(ready.project.folder, [secret])
 
 
 @contextmanager
@@ -151,31 +171,31 @@ def full_disk(folder):
 
 @needs_root
 @pytest.mark.parametrize("rule", ["label_on_s3", "resize_on_s3", "sync_frames"])
-def test_a_full_disk_is_told_of_and_the_next_run_ends_as_usual(bench, rule):
-    bench.snakemake("sync_frames")
-    with full_disk(bench.project.results / "s3"):
-        said = bench.snakemake("--forcerun", rule, "--show-failed-logs", rule, ends=1)
+def test_a_full_disk_is_told_of_and_the_next_run_ends_as_usual(ready, rule):
+    ready.snakemake("sync_frames")
+    with full_disk(ready.project.results / "s3"):
+        said = ready.snakemake("--forcerun", rule, "--show-failed-logs", rule, ends=1)
         assert "No space left on device" in said
         assert "Make room there and run again" in said
-    bench.snakemake("label_on_s3", "resize_on_s3", "sync_frames")
-    names = {name: bench.names(name) for name in ("frames", "data", "resized")}
-    bench.snakemake(
+    ready.snakemake("label_on_s3", "resize_on_s3", "sync_frames")
+    names = {name: ready.names(name) for name in ("frames", "data", "resized")}
+    ready.snakemake(
         "--forcerun", "label_on_s3", "resize_on_s3", "--", "label_on_s3", "resize_on_s3"
     )
-    assert {name: bench.names(name).keys() for name in names} == {
+    assert {name: ready.names(name).keys() for name in names} == {
         name: found.keys() for name, found in names.items()
     }
 
 
 @needs_root
-def test_frames_that_do_not_fit_on_the_disk_are_brought_down_later(bench):
-    bench.snakemake("sync_frames")
-    bench.configure(sync="download")
-    folder = bench.project.results / "framedata"
+def test_frames_that_do_not_fit_on_the_disk_are_brought_down_later(ready):
+    ready.snakemake("sync_frames")
+    ready.configure(sync="download")
+    folder = ready.project.results / "framedata"
     with full_disk(folder):
-        said = bench.snakemake("--show-failed-logs", "sync_frames", ends=1)
+        said = ready.snakemake("--show-failed-logs", "sync_frames", ends=1)
         assert "No space left on device" in said
         assert not list(folder.rglob("*.jpg"))
-    bench.snakemake("sync_frames")
-    frames = {name for name in bench.names("frames") if name.endswith(".jpg")}
+    ready.snakemake("sync_frames")
+    frames = {name for name in ready.names("frames") if name.endswith(".jpg")}
     assert {f"{path.parent.name}/{path.name}" for path in folder.rglob("*.jpg")} == frames
