@@ -38,7 +38,7 @@ test: env  ## the whole test suite
 test-slurm: env  ## a run through a real Slurm equals one without (root, slurm-wlm, munge; else says why not)
 	$(BIN)/pytest -rs tests/infra/test_slurm.py -k test_same_results_as_on_one_machine
 
-test-infra: env  ## the tests against real servers: S3, Slurm, ssh, an empty machine (minutes, not in `make test`)
+test-infra: env  ## the tests against real servers: S3, Slurm, ssh, an empty machine (most of an hour, not in `make test`)
 	@envs/sync.sh infra
 	@envs/sync.sh sky
 	$(BIN)/pytest -rs tests/infra

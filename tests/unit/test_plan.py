@@ -20,6 +20,7 @@ from clapboard.planning.plan import make_plan, run, write_table
 from clapboard.planning.plan_picture import draw_counts
 from clapboard.planning.plan_text import as_text
 from clapboard.planning.price import Price, Speed, frames_to_decode, price
+from clapboard.s3.parts import sending_requests, sent_part
 from clapboard.sessions.recordings import Recording
 from clapboard.settings.config import load
 from clapboard.video.index import RecordingIndex
@@ -215,3 +216,9 @@ def test_prices_add_up():
     # Two parts of 16 MiB, their beginning and end, and the entity tag.
     assert one == Price(3, 6, 6, 30_000_000, pytest.approx(0.123), 6, 5)
     assert (one + one).requests == 12
+
+
+def test_what_is_very_large_goes_up_in_no_more_parts_than_s3_takes():
+    size = 10**12
+    assert sent_part(size) * 10_000 >= size
+    assert sending_requests(size) <= 10_000 + 3
