@@ -27,7 +27,7 @@ MUNGE_RUN = Path("/run/munge")
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol"]
 START_SECONDS = 60
 
-# Without cgroups of its own Slurm looks so often at what jobs take, and kills what takes too much.
+# Without control groups Slurm looks so often at what jobs take, and kills what takes too much.
 MEMORY_SECONDS = 1
 
 OURS = "# of the tests of Clapboard, process "

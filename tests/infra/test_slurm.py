@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing())
 
 # Of a training that is longer than what is left of the time of a job.
 EPOCHS = 90
+BURDENED = "compute_framecsv"
 SUBMITTED = re.compile(r"submitted with SLURM jobid '?(\d+)")
 TARGET = " results/models/cnn/metrics.json"
 
@@ -98,35 +99,57 @@ def test_a_node_that_shares_no_files_works_from_the_bucket(cluster, site):
     assert tables(node.results) == tables(site.local.results)
 
 
-# Puts weight on every script of a rule, until Slurm has had time to notice.
-HEAVY = """
-import sys, time
-if sys.orig_argv[-1].endswith(".compute_framecsv.py"):
-    weight = b"x" * {bytes}
-    time.sleep({seconds})
-"""
+def burdened(project, folder, monkeypatch, *burden):
+    """Begin to make a file anew, with lines of Python at the head of the script that makes it."""
+    folder.mkdir()
+    lines = [f"if sys.orig_argv[-1].endswith('.{BURDENED}.py'):", *burden]
+    text = "import pathlib, sys, time\n" + "\n    ".join(lines)
+    (folder / "sitecustomize.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+    (project.results / "framecsv" / "S1C1.csv").unlink()
+    return begin(project.folder, "--cores", "2", "--", "results/framecsv/S1C1.csv")
 
 
-def test_a_job_that_is_killed_for_memory_comes_back_with_twice_of_all(
+def twice_as_much(screen):
+    """The first attempt, where it was the second that came to its end, with twice of all."""
+    first, second = (facts(number) for number in SUBMITTED.findall(screen))
+    assert second["JobState"] == "COMPLETED"
+    assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("1000M", "2000M")
+    assert second["TimeLimit"] == "00:20:00"
+    return first
+
+
+def test_a_job_that_is_killed_for_memory_comes_back_with_more(
     cluster, local, tmp_path, monkeypatch
 ):
     project = local.copy(tmp_path / "project")
-    (project.results / "framecsv" / "S1C1.csv").unlink()
-    asked = {"MinMemoryNode": "1000M", "TimeLimit": "00:10:00"}
-    twice = {"MinMemoryNode": "2000M", "TimeLimit": "00:20:00"}
-    (tmp_path / "heavy").mkdir()
-    heavy = HEAVY.format(bytes=1200 * 10**6, seconds=4 * slurm.MEMORY_SECONDS)
-    (tmp_path / "heavy" / "sitecustomize.py").write_text(heavy)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "heavy"), prepend=os.pathsep)
-    only = begin(project.folder, "--cores", "2", "--", "results/framecsv/S1C1.csv")
-    screen = finish(only, project.folder)
-    first, second = (facts(number) for number in SUBMITTED.findall(screen))
-    assert {name: first[name] for name in asked} == asked
-    assert first["JobState"] == "FAILED"
+    heavy = [f"weight = b'x' * {1200 * 10**6}", f"time.sleep({4 * slurm.MEMORY_SECONDS})"]
+    process = burdened(project, tmp_path / "heavy", monkeypatch, *heavy)
+    first = twice_as_much(finish(process, project.folder))
+    assert (first["JobState"], first["TimeLimit"]) == ("FAILED", "00:10:00")
     said = "".join(path.read_text() for path in project.results.glob("logs/slurm/**/*.log"))
     assert f"StepId={first['JobId']}.0 exceeded memory limit" in said, "as the documents promise"
-    assert {name: second[name] for name in twice} == twice
-    assert second["JobState"] == "COMPLETED"
+    assert tables(project.results) == tables(local.results)
+
+
+def test_a_job_that_is_killed_for_time_comes_back_with_more(cluster, local, tmp_path, monkeypatch):
+    project = local.copy(tmp_path / "project")
+    block = tmp_path / "block"
+    block.touch()
+    slow = [f"while pathlib.Path({str(block)!r}).exists():", "    time.sleep(0.1)"]
+    process = burdened(project, tmp_path / "slow", monkeypatch, *slow)
+    try:
+        number, _ = wait_for_job(BURDENED)
+        assert facts(number)["TimeLimit"] == "00:10:00"
+        # The least there is: the ten minutes would be waited for.
+        ask("scontrol", "update", f"JobId={number}", "TimeLimit=1")
+        wait_until(lambda: facts(number)["JobState"] == "TIMEOUT", seconds=240)
+        block.unlink()
+        first = twice_as_much(finish(process, project.folder))
+    finally:
+        process.kill()
+        process.wait()
+    assert first["JobState"] == "TIMEOUT"
     assert tables(project.results) == tables(local.results)
 
 
