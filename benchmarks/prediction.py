@@ -31,7 +31,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchmarks import clips
+from benchmarks import clips, prediction_jobs
 from benchmarks.measure import machine, table
 from clapboard import artifacts
 from clapboard.arrow import lists
@@ -41,7 +41,6 @@ from clapboard.learning.showing import draw_overlay
 from clapboard.learning.sources import index_file
 from clapboard.learning.timeline import write_timeline
 from clapboard.pictures import frame_names
-from clapboard.pictures.frames import write_frames
 from clapboard.settings.config import load
 from clapboard.video.decoding import decode_frames
 from clapboard.video.groups import split_frames
@@ -179,7 +178,7 @@ class _Work:
             for number, chapter in enumerate(self.chapters, 1):
                 place = manifests[number - 1]
                 known = (RECORDING, number, chapter, "video", index, sample, self.pixels)
-                _apart(write_frames, *known, place)
+                prediction_jobs.run("extract_frames", *known, place)
 
         labels, model, features = (
             self._at(name) for name in ("labels.csv", "model.keras", "features.npy")
@@ -189,9 +188,9 @@ class _Work:
         return {
             "extract_frames": _lap(extract),
             "compute_features": _lap(
-                lambda: _apart(features_of, manifests, self.settings, features)
+                lambda: prediction_jobs.run("compute_features", manifests, self.settings, features)
             ),
-            "predict_recording": _lap(lambda: _apart(recognise, *known)),
+            "predict_recording": _lap(lambda: prediction_jobs.run("predict_recording", *known)),
         }
 
     def decode(self) -> None:
@@ -335,13 +334,6 @@ def write_model(settings: dict[str, Any], file: Path) -> None:
 
     network = architectures.make_model((None, FEATURES), CLASSES, settings).plain
     architectures.with_probabilities(network).save(file)
-
-
-def features_of(manifests: list[Path], settings: dict[str, Any], features: Path) -> None:
-    """The job compute_features."""
-    from clapboard.learning.features import compute_features
-
-    compute_features(manifests, settings, features)
 
 
 def recognise(*known: Any) -> float:
