@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--delay", type=float, default=0.0, help="of every answer, seconds")
     parser.add_argument(
-        "--connections", type=int, nargs="+", default=[64], help="of Clapboard; each is measured"
+        "--connections", type=int, nargs="+", default=[256], help="of Clapboard; each is measured"
     )
     parser.add_argument("--work", nargs="+", default=list(WORK), choices=WORK)
     arguments = parser.parse_args()

@@ -20,7 +20,8 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from clapboard.problems import InputError, Problem
-from clapboard.s3.failures import REMEDIES, explained, no_credentials
+from clapboard.s3.failures import REMEDIES, explained
+from clapboard.s3.session import open_session
 
 # Connecting may take this long; then the server may be silent for so long between two bytes. How
 # long a whole answer takes is not limited: a slow line is not a broken one.
@@ -36,6 +37,9 @@ BLOCK_SECONDS = 120
 # and no more is under way at a time than a slow line brings up meanwhile.
 SENDING_SECONDS = 900
 MOST_UNDER_WAY = 16 * 2**20
+
+# Pictures that come down are in memory whole, and no more of them than this.
+MOST_IN_MEMORY = 256 * 2**20
 
 # `timeout` of obstore is for a whole request: 30 seconds unless set, and never off.
 NO_LIMIT = timedelta(days=7)
@@ -94,9 +98,7 @@ class Bucket:
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         self.name = name
         self.settings = settings
-        session = boto3.Session()
-        if session.get_credentials() is None:
-            raise InputError([no_credentials()])
+        session = open_session()
         self.listings = 0
         self.control = self._client(session, session.region_name or "us-east-1")
         if AWS.search(urlsplit(self.control.meta.endpoint_url).hostname or ""):
@@ -181,9 +183,12 @@ class Bucket:
             chosen["sse_kms_key_id"] = self.settings["kms_key"]
         return chosen
 
-    def side_by_side(self, largest: int) -> int:
-        """How many objects of at most `largest` bytes may go up by `uploads` at the same time."""
-        return min(self.settings["connections"], max(1, MOST_UNDER_WAY // max(largest, 1)))
+    def side_by_side(self, largest: int, most: int = MOST_UNDER_WAY) -> int:
+        """How many objects of up to `largest` bytes may be under way, `most` bytes altogether.
+
+        Unless given, `most` is what may go up by `uploads` at the same time.
+        """
+        return min(self.settings["connections"], max(1, most // max(largest, 1)))
 
     def arguments_of_uploads(self) -> dict[str, str]:
         """`ExtraArgs` of boto3's uploads: encryption by the server, and a checksum it verifies."""

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
-from clapboard.s3.bucket import Bucket, Object
+from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
 from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
@@ -145,8 +145,9 @@ def resize(bucket: Bucket, resizing: Resizing, plan: Plan) -> Receipt:
         small = await asyncio.to_thread(shrink, transfer.source, data)
         await obstore.put_async(bucket.uploads, transfer.target, small)
 
+    largest = max((one.bytes for one in plan.todo), default=0)
+    connections = bucket.side_by_side(largest, MOST_IN_MEMORY)
     with explained(bucket.name):
-        connections = bucket.settings["connections"]
         concurrency.run(plan.todo, work, connections, "resizing", lambda one: one.bytes)
     bucket.delete(plan.removed)
     table = pa.table(

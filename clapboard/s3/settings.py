@@ -57,7 +57,7 @@ class S3(Section):
         default="upload", description="Which way `sync_frames` brings frames."
     )
     connections: Annotated[Count, Field(le=1024)] = Field(
-        default=64, description="Requests at the same time."
+        default=256, description="Requests at the same time."
     )
     tries: Annotated[int, Field(ge=0, le=100), NotBoolean] = Field(
         default=10,

@@ -14,7 +14,7 @@ import pyarrow as pa
 from clapboard.artifacts import TEMPORARY_PREFIX
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
-from clapboard.s3.bucket import Bucket, Object
+from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
 from clapboard.s3.location import Location
 from clapboard.s3.plan import Plan, Transfer
@@ -143,18 +143,24 @@ def download(bucket: Bucket, plan: Plan) -> None:
 
     async def fetch(transfer: Transfer) -> None:
         answer = await obstore.get_async(bucket.store, transfer.source)
-        data = bytes(await answer.bytes_async())
-        if len(data) != transfer.bytes or not _is_content(bucket, transfer, data):
-            message = f"{transfer.source} changed or was cut on the way"
-            raise InputError([Problem("s3-changed", message, "Run it again.", bucket.name)])
-        await asyncio.to_thread(_write, Path(transfer.target), data)
+        data = await answer.bytes_async()
+        await asyncio.to_thread(_take, bucket, transfer, data)
 
-    connections = bucket.settings["connections"]
+    largest = max((one.bytes for one in plan.todo), default=0)
+    connections = bucket.side_by_side(largest, MOST_IN_MEMORY)
     with explained(bucket.name):
         concurrency.run(plan.todo, fetch, connections, "downloading", lambda one: one.bytes)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _take(bucket: Bucket, transfer: Transfer, data: obstore.Bytes) -> None:
+    """Check a picture and write it; in a thread, for digest, question and disk hold up the rest."""
+    if len(data) != transfer.bytes or not _is_content(bucket, transfer, data):
+        message = f"{transfer.source} changed or was cut on the way"
+        raise InputError([Problem("s3-changed", message, "Run it again.", bucket.name)])
+    _write(Path(transfer.target), data)
+
+
+def _write(path: Path, data: obstore.Bytes) -> None:
     """Let a picture appear under its name whole.
 
     Not flushed to disk, unlike results: the next plan compares every picture's content, so that
@@ -188,7 +194,7 @@ def _is_here(path: Path, found: Object) -> bool:
     return path.is_file() and path.stat().st_size == found.bytes and _md5(path) == found.etag
 
 
-def _is_content(bucket: Bucket, transfer: Transfer, data: bytes) -> bool:
+def _is_content(bucket: Bucket, transfer: Transfer, data: obstore.Bytes) -> bool:
     """Whether data is what an entity tag says; only a KMS key makes a tag that says nothing."""
     if not MD5.fullmatch(transfer.etag):
         return True
