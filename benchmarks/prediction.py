@@ -35,8 +35,8 @@ from benchmarks import clips, prediction_jobs
 from benchmarks.measure import machine, table
 from clapboard import artifacts
 from clapboard.arrow import lists
+from clapboard.artifacts import ROWS
 from clapboard.labels.unlabelled import write_sample
-from clapboard.learning.probabilities import ROWS
 from clapboard.learning.showing import draw_overlay
 from clapboard.learning.sources import index_file
 from clapboard.learning.timeline import write_timeline
@@ -303,7 +303,7 @@ def write_clock(file: Path, count: int) -> None:
     unit = 1 / Fraction(30000)
     chapter = Chapter(1, "GH010001.MP4", "video", unit, count, "h264", 1920, 1080, count / rate)
     ones = np.ones(count, np.int16)
-    clock = RecordingIndex(RECORDING, unit, rate, ticks, ones, ones > 0, ticks, (chapter,))
+    clock = RecordingIndex(RECORDING, unit, ticks, (chapter,), rate, ones, ones > 0, ticks)
     clock.write(file)
 
 

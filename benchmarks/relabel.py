@@ -59,7 +59,7 @@ class Project:
         key = np.arange(self.frames) % 15 == 0
         own = ticks % (each * 1001)
         base = Fraction(1, 30000)
-        made = RecordingIndex("S1C2", base, RATE, ticks, number, key, own, chapters)
+        made = RecordingIndex("S1C2", base, ticks, chapters, RATE, number, key, own)
         made.write(self.index)
 
     def _fill(self, number: int) -> str:

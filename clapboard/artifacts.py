@@ -35,6 +35,9 @@ OWNED = re.compile(re.escape(TEMPORARY_PREFIX) + r"(\d+)-(\d+)-([0-9a-f]{4})-(.*
 will be."""
 METADATA_KEY = b"clapboard"
 
+ROWS = 16_384
+"""Rows of a group in a Parquet file: who reads it in parts holds so many (`clapboard.parts`)."""
+
 FLUSHED_TOGETHER = 16
 """Files that a job flushes side by side: a disk writes its journal once for all who wait for it."""
 
@@ -148,7 +151,7 @@ def write_parquet(
     if metadata is not None:
         table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, row_group_size=ROWS, compression="zstd")
 
 
 def write_parquet_parts(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.arrow import numbers
 from clapboard.artifacts import read_parquet
-from clapboard.video.index import RecordingIndex
+from clapboard.parts import Rows, Runs, counted, runs_of, steps
+from clapboard.video.index import RecordingIndex, Times
 
 
 def predicted_sheet(path: str | os.PathLike[str], index: RecordingIndex) -> Sheet:
@@ -32,40 +33,46 @@ def predicted_sheet(path: str | os.PathLike[str], index: RecordingIndex) -> Shee
     mine = table.filter(pc.equal(table["recording"], index.recording)).sort_by("frame")
     labels = mine["predicted"].unify_dictionaries().combine_chunks()
     names = labels.dictionary.to_pylist()
-    indices = numbers(pa.chunked_array([labels.indices]))
-    return sheet_of_runs(str(path), numbers(mine["frame"]), indices, names, index)
+    indices = runs_of(numbers(pa.chunked_array([labels.indices])))
+    return sheet_of(str(path), spans(numbers(mine["frame"]), indices, index), names)
 
 
-def sheet_of_runs(
-    file: str,
-    frames: NDArray[np.integer],
-    labels: NDArray[np.integer],
-    names: Sequence[str],
-    index: RecordingIndex,
-) -> Sheet:
-    """A label for each frame as a sheet with times of the recording; see `runs`.
+class Span(NamedTuple):
+    """What is said of frames that follow each other.
+
+    Attributes:
+        label: place of their label among the names.
+        rows: of the frames.
+        start: seconds.
+        stop: seconds.
+    """
+
+    label: int
+    rows: range
+    start: Fraction
+    stop: Fraction
+
+
+def sheet_of(file: str, every: Iterable[Span], names: Sequence[str]) -> Sheet:
+    """What is said of a recording's frames as a sheet with times of the recording.
 
     Args:
         file: where the labels are from.
-        frames: frame numbers, rising, shape (frames,).
-        labels: place in `names` of each frame's label, shape (frames,).
+        every: in order.
         names: the different labels.
-        index: the recording.
 
     Returns:
-        An annotation for each run of frames with one label; rows count the runs from 1.
+        An annotation for each; rows count them from 1.
     """
     annotations = tuple(
-        Annotation(names[label], start, stop, row, names[label])
-        for row, (label, start, stop) in enumerate(runs(frames, labels, index), start=1)
+        Annotation(names[one.label], one.start, one.stop, row, names[one.label])
+        for row, one in enumerate(every, start=1)
     )
     return Sheet(file, "video", annotations)
 
 
-def runs(
-    frames: NDArray[np.integer], labels: NDArray[np.integer], index: RecordingIndex
-) -> Iterator[tuple[int, Fraction, Fraction]]:
-    """Label, start and stop (seconds) of each run of equal labels.
+def spans(frames: Rows, labels: Runs, index: Times) -> Iterator[Span]:
+    """Each run of frames with one label.
 
     Frames follow each other when they are less than twice as far apart as most are, which is 1
     unless only every n-th frame was looked at. A run stops where the next one starts, or with its
@@ -73,30 +80,22 @@ def runs(
 
     Args:
         frames: frame numbers, rising, shape (frames,).
-        labels: one label a frame, shape (frames,).
+        labels: a number for each frame.
         index: the recording.
     """
-    if not len(frames):
-        return
-    steps = np.diff(frames)
-    follows = steps < 2 * _most_frequent(steps)
-    last_ones = np.flatnonzero(~follows | (np.diff(labels) != 0)).tolist()
-    starts = [0, *(last + 1 for last in last_ones)]
-    for begin, last in zip(starts, [*last_ones, len(frames) - 1], strict=True):
-        goes_on = last + 1 < len(frames) and follows[last]
-        number = int(frames[last])
-        stop = index.seconds(int(frames[last + 1])) if goes_on else _end(number, index)
-        yield int(labels[begin]), index.seconds(int(frames[begin])), stop
+    # Of several steps as frequent the one that comes first; a single frame has none.
+    [(usual, _)] = counted(steps(frames)).most_common(1) or [(1, 1)]
+    first, gaps = 1, set[int]()
+    for part in steps(frames):
+        gaps.update((np.flatnonzero(part >= 2 * usual) + first).tolist())
+        first += len(part)
+    for label, start, stop in labels.cut(gaps):
+        last = int(frames[stop - 1])
+        goes_on = stop < len(frames) and stop not in gaps
+        end = index.seconds(int(frames[stop])) if goes_on else _end(last, index)
+        yield Span(label, range(start, stop), index.seconds(int(frames[start])), end)
 
 
-def _most_frequent(values: NDArray[np.integer]) -> int:
-    """Of several as frequent ones the one that comes first; 1 if there is no value."""
-    if not len(values):
-        return 1
-    known, first, count = np.unique(values, return_index=True, return_counts=True)
-    return int(known[np.lexsort((first, -count))[0]])
-
-
-def _end(frame: int, index: RecordingIndex) -> Fraction:
+def _end(frame: int, index: Times) -> Fraction:
     """When a frame gives way to the next one, seconds."""
     return index.seconds(frame + 1) if frame < len(index) else index.duration

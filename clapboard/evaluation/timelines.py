@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clapboard.parts import Runs, runs_of
+
 OVERLAPS = (0.10, 0.25, 0.50)
 """The thresholds of F1@k usual in the literature."""
 
@@ -28,7 +30,7 @@ class Segment:
 
 
 def segments(
-    timeline: Timeline, background: int | None = None, breaks: Iterable[int] = ()
+    timeline: Timeline | Runs, background: int | None = None, breaks: Iterable[int] = ()
 ) -> list[Segment]:
     """The runs of equal labels, in order.
 
@@ -37,16 +39,8 @@ def segments(
         background: a class whose runs are left out.
         breaks: positions where a segment ends even if the label goes on, e.g. a gap in time.
     """
-    if not len(timeline):
-        return []
-    changes = np.flatnonzero(np.diff(timeline)) + 1
-    starts = sorted({0, *changes.tolist(), *breaks})
-    stops = [*starts[1:], len(timeline)]
-    return [
-        Segment(int(timeline[start]), start, stop)
-        for start, stop in zip(starts, stops, strict=True)
-        if timeline[start] != background
-    ]
+    runs = timeline if isinstance(timeline, Runs) else runs_of(timeline)
+    return [Segment(*run) for run in runs.cut(breaks) if run[0] != background]
 
 
 def edit_score(true: Sequence[Segment], predicted: Sequence[Segment]) -> float:

@@ -18,7 +18,7 @@ from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.artifacts import FLUSHED_TOGETHER, read_csv, read_json, write_csv
 from clapboard.clock import parse_duration, seconds_text
 from clapboard.problems import InputError, Problem, refuse
-from clapboard.video.index import RecordingIndex
+from clapboard.video.index import RecordingIndex, Times
 
 COLUMNS = (
     "procedure",
@@ -106,7 +106,7 @@ def placement(
     return Fraction(facts["clap"]), Fraction(facts["scale"])
 
 
-def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
+def clap_seconds(clap: str, index: Times) -> Fraction:
     """Where in a recording its clap is: `12.5`, `00:00:12.5`, `frame 375`; nothing is 0.
 
     Raises:

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard.evaluation.timelines import segments
-from clapboard.learning.probabilities import index_type
 from clapboard.learning.windows import stretches, usual_step
+from clapboard.parts import Runs, joined, runs_of
 
 GAP = 2.5
 FLOOR = 1e-6
@@ -53,7 +53,7 @@ def learn_durations(training: pd.DataFrame, classes: int) -> Durations:
         part = slice(stretch.start, stretch.stop)
         found = segments(index[part])
         times = seconds[part]
-        step = usual_step(times)
+        step = usual_step([np.diff(times)])
         for place, segment in enumerate(found):
             lengths[segment.label] += times[segment.stop - 1] - times[segment.start] + step
             counts[segment.label] += 1
@@ -67,8 +67,8 @@ def learn_durations(training: pd.DataFrame, classes: int) -> Durations:
     return Durations(shares / shares.sum(), mean, follows / np.maximum(rows, 1))
 
 
-def median(parts: Iterable[NDArray[np.floating]], width: int) -> NDArray[np.integer]:
-    """The class with the most votes among the `width` frames around each, shape (frames,).
+def median(parts: Iterable[NDArray[np.floating]], width: int) -> Runs:
+    """The class with the most votes among the `width` frames around each.
 
     Votes are hard; equal numbers go to the higher mean probability. At the ends the window is
     what there is of it. Of the probabilities no more is held than a window and a part.
@@ -80,11 +80,8 @@ def median(parts: Iterable[NDArray[np.floating]], width: int) -> NDArray[np.inte
     frames = sum(map(len, parts))
     width = min(width, 2 * frames - 1)
     sums = _running_sums(map(_with_votes, parts), width)
-    chosen = [
-        (votes + shares / width / 2).argmax(axis=1).astype(index_type(votes.shape[1]))
-        for votes, shares in (np.hsplit(both, 2) for both in sums)
-    ]
-    return np.concatenate(chosen)
+    halves = (np.hsplit(both, 2) for both in sums)
+    return joined(runs_of((votes + shares / width / 2).argmax(axis=1)) for votes, shares in halves)
 
 
 def _with_votes(part: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -129,17 +126,15 @@ def _advanced(
     return held[len(steps) :], sums[-1], sums if reached is None else sums[1:]
 
 
-def viterbi(
-    parts: Reversible[NDArray[np.floating]], step: float, durations: Durations
-) -> NDArray[np.integer]:
-    """The most probable sequence of classes, shape (frames,).
+def viterbi(parts: Reversible[NDArray[np.floating]], step: float, durations: Durations) -> Runs:
+    """The most probable sequence of classes.
 
     A hidden Markov model with one state per class. A segment of class c ends at each step with
     probability step / mean length of c, and the next class is drawn by what follows c in Training.
     A frame's evidence is its probability over the class' prior (Bourlard and Morgan, 1994). A class
     with probability 0 in all frames is one that the model does not know, and is never the answer.
-    Of every frame only its class is held: going back, how probable the paths to each class were is
-    computed once more for a part from what it was where the part begins.
+    Nothing is held of a frame, only where the class changes: going back, how probable the paths to
+    each class were is computed once more for a part from what it was where the part begins.
 
     Args:
         parts: probabilities in order, each of shape (frames, classes); gone through twice, then
@@ -158,18 +153,17 @@ def viterbi(
         evidence[:, highest == 0] = -np.inf
         return evidence
 
-    expected, frames = [prior], 0
+    expected = [prior]
     for part in parts:
         expected.append(_followed(seen(part), expected[-1], moves)[1])
-        frames += len(part)
-    path = np.empty(frames, index_type(len(prior)))
-    onward = np.zeros(len(prior))
+    found, onward = list[Runs](), np.zeros(len(prior))
     for part, before in zip(reversed(parts), expected[-2::-1], strict=True):
-        for best in reversed(_followed(seen(part), before, moves)[0]):
-            frames -= 1
-            path[frames] = label = (best + onward).argmax()
+        path = np.empty(len(part), np.int64)
+        for frame, best in reversed(list(enumerate(_followed(seen(part), before, moves)[0]))):
+            path[frame] = label = (best + onward).argmax()
             onward = moves[:, label]
-    return path
+        found.append(runs_of(path))
+    return joined(reversed(found))
 
 
 def _followed(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clapboard.artifacts import ROWS
 from clapboard.learning.probabilities import Said
 from clapboard.learning.protocol import Answers
-from clapboard.learning.windows import NONE, usual_step
+from clapboard.learning.windows import usual_step
+from clapboard.parts import Blocks, Rows
 
 NEAREST_STEPS = 1.5
 """Frames of two cameras are the same moment when no further apart than so many usual steps."""
@@ -22,13 +26,25 @@ class Camera:
 
     Attributes:
         recording: its id.
-        clock: time of every frame, seconds after the clap, ascending, shape (frames,).
+        seconds: time of every frame, ascending, shape (frames,).
+        clap: when it is.
         said: of the frames.
     """
 
     recording: str
-    clock: NDArray[np.float64]
+    seconds: Rows
+    clap: float
     said: Said
+
+    def clock(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Seconds after the clap of the frames in rows start <= i < stop."""
+        return self.seconds[start:stop] - self.clap
+
+    def rows_before(self, clock: float) -> int:
+        """How many frames there are before a time, seconds after the clap."""
+        return bisect_left(
+            range(len(self.seconds)), clock, key=lambda row: self.seconds[row] - self.clap
+        )
 
 
 def fused(answers: Answers, claps: Mapping[str, float]) -> Answers:
@@ -51,7 +67,8 @@ def fused(answers: Answers, claps: Mapping[str, float]) -> Answers:
         for one, mine in parts.items():
             for other, theirs in parts.items():
                 if one != other:
-                    rows, near = _nearest(clock[mine], clock[theirs])
+                    apart = _apart(np.diff(clock[part]) for part in (mine, theirs))
+                    rows, near = _nearest(clock[mine], clock[theirs], apart)
                     total[mine[rows]] += answers.probabilities[theirs[near]]
                     count[mine[rows]] += 1
     mean = total / count[:, None]
@@ -62,38 +79,55 @@ class Together:
     """Probabilities of a recording's frames averaged as by `fused`, found when asked for."""
 
     def __init__(self, own: Camera, others: Sequence[Camera]) -> None:
-        """Find which frames of the others belong to each of `own`."""
+        """Average over frames of `own`."""
         self.classes = own.said.classes
-        self._own = own.said
-        self._others = []
-        for other in sorted(others, key=lambda one: one.recording):
-            found = np.full(len(own.clock), NONE, np.int32)
-            rows, near = _nearest(own.clock, other.clock)
-            found[rows] = near
-            self._others.append((other.said, found))
+        self._own = own
+        self._others = [
+            (other, _apart(chain(_steps(own), _steps(other))))
+            for other in sorted(others, key=lambda one: one.recording)
+        ]
+        self._means = Blocks([*range(0, len(own.seconds), ROWS), len(own.seconds)], self._mean)
 
     def part(self, start: int, stop: int) -> NDArray[np.floating]:
         """See `clapboard.learning.probabilities.Said.part`."""
-        total = self._own.part(start, stop).astype(np.float64)
+        return self._means[start:stop]
+
+    def _mean(self, block: int) -> NDArray[np.floating]:
+        """The probabilities of some frames."""
+        start, stop = block * ROWS, min((block + 1) * ROWS, len(self._own.seconds))
+        clock = self._own.clock(start, stop)
+        total = self._own.said.part(start, stop).astype(np.float64)
         count = np.ones(len(total))
-        for said, found in self._others:
-            near = found[start:stop]
-            rows = np.flatnonzero(near != NONE)
+        for other, apart in self._others:
+            # With the frames before and after these: one of the two is the nearest.
+            first = max(other.rows_before(clock[0]) - 1, 0)
+            last = min(other.rows_before(clock[-1]) + 1, len(other.seconds))
+            rows, near = _nearest(clock, other.clock(first, last), apart)
             if len(rows):
-                near = near[rows]
-                total[rows] += said.part(near.min(), near.max() + 1)[near - near.min()]
+                known = other.said.part(first + near[0], first + near[-1] + 1)
+                total[rows] += known[near - near[0]]
                 count[rows] += 1
         return total / count[:, None]
 
 
+def _steps(camera: Camera) -> Iterator[NDArray[np.float64]]:
+    """From frame to frame on the clock of the session."""
+    for start in range(0, len(camera.seconds) - 1, ROWS):
+        yield np.diff(camera.clock(start, start + ROWS + 1))
+
+
+def _apart(parts: Iterable[NDArray[np.float64]]) -> float:
+    """How far apart frames of two cameras are the same moment, by the steps of both."""
+    return NEAREST_STEPS * usual_step(parts)
+
+
 def _nearest(
-    mine: NDArray[np.float64], theirs: NDArray[np.float64]
+    mine: NDArray[np.float64], theirs: NDArray[np.float64], apart: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions in `mine` that have a frame of `theirs` near enough, and that frame's position."""
     after = np.clip(np.searchsorted(theirs, mine), 1, max(len(theirs) - 1, 1))
     after = np.minimum(after, len(theirs) - 1)
     before = np.maximum(after - 1, 0)
     near = np.where(mine - theirs[before] <= theirs[after] - mine, before, after)
-    apart = NEAREST_STEPS * usual_step(mine, theirs)
     rows = np.flatnonzero(np.abs(theirs[near] - mine) <= apart + 1e-9)
     return rows, near[rows]

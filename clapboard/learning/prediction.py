@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from clapboard import artifacts
 from clapboard.arrow import lists
+from clapboard.artifacts import ROWS
 from clapboard.learning import devices, manifest
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import read_classes
-from clapboard.learning.probabilities import ROWS
 from clapboard.learning.recognition import load, recognised
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from clapboard import arrow, artifacts
-
-ROWS = 16_384
-"""Frames whose probabilities are in memory at once, unless the file's row groups are larger."""
+from clapboard import arrow, artifacts, parts
+from clapboard.artifacts import ROWS
+from clapboard.parts import Rows
 
 
 class Said(Protocol):
@@ -31,44 +29,33 @@ class Said(Protocol):
 
 
 class Stored:
-    """The probabilities of a file of `clapboard.learning.prediction.predict`."""
+    """The probabilities of a file of `clapboard.learning.prediction.predict`.
+
+    Attributes:
+        seconds: time of every frame.
+        predicted: class index of the label that the file gives to every frame.
+    """
 
     def __init__(self, path: str | Path) -> None:
         """Read what is small."""
-        self.path = path
-        with pq.ParquetFile(path) as file:
-            metadata = file.metadata
-            known = json.loads(file.schema_arrow.metadata[artifacts.METADATA_KEY])
+        _, known = artifacts.read_parquet(path, [])
         self.classes: tuple[str, ...] = tuple(known["classes"])
-        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-        self._borders = np.cumsum([0, *sizes])
-        self._group, self._held = -1, np.empty((0, len(self.classes)), np.float32)
+        names = arrow.texts(self.classes)
+        self.seconds = parts.numbers([path], "seconds")
+        self.predicted = parts.blocks(
+            [path],
+            ["predicted"],
+            lambda table, _: arrow.numbers(pc.index_in(table["predicted"], names)),
+        )
+        self._shares = parts.blocks([path], ["probabilities"], self._shares_of)
 
     def part(self, start: int, stop: int) -> NDArray[np.floating]:
-        """See `Said.part`; the row group read last is kept for the next question.
+        """See `Said.part`."""
+        return self._shares[start:stop]
 
-        Groups are read by one thread: of others Arrow keeps what memory each has once had.
-        """
-        parts = [np.empty((0, len(self.classes)), np.float32)]
-        for group in range(len(self._borders) - 1):
-            first, last = self._borders[group : group + 2]
-            if first < stop and start < last:
-                parts.append(self._rows(group)[max(start - first, 0) : stop - first])
-        return np.concatenate(parts)
-
-    def _rows(self, group: int) -> NDArray[np.floating]:
-        if group != self._group:
-            with pq.ParquetFile(self.path) as file:
-                table = file.read_row_group(group, ["probabilities"], use_threads=False)
-            lists = table["probabilities"]
-            shares = arrow.numbers(pa.chunked_array([lists.combine_chunks().flatten()]))
-            self._group, self._held = group, shares.reshape(-1, len(self.classes))
-        return self._held
-
-
-def read_seconds(answers: str | Path) -> NDArray[np.float64]:
-    """The time of every frame in a Parquet file of answers, shape (frames,)."""
-    return arrow.numbers(artifacts.read_parquet(answers, ["seconds"])[0]["seconds"])
+    def _shares_of(self, table: pa.Table, _: int) -> NDArray[np.floating]:
+        lists = table["probabilities"].combine_chunks().flatten()
+        return arrow.numbers(pa.chunked_array([lists])).reshape(-1, len(self.classes))
 
 
 @dataclass(frozen=True)
@@ -103,40 +90,40 @@ class Part:
 
 @dataclass(frozen=True)
 class Certainty:
-    """How sure a model is of a timeline, arrays of shape (frames,).
+    """How sure a model is of some frames of a timeline.
 
     Attributes:
-        share: the probability of the timeline's class.
-        entropy: of the probabilities, as a share of the highest possible: 0 is sure, 1 is no idea.
-        changed: whether another class is the most probable one.
+        share: mean probability of the timeline's class.
+        entropy: of the probabilities, as a share of the highest possible: 0 is sure, 1 is no idea;
+            the mean.
+        changed: share of the frames of which another class is the most probable one.
+        frames: how many have each class in the timeline, shape (classes,).
     """
 
-    share: NDArray[np.floating]
-    entropy: NDArray[np.floating]
-    changed: NDArray[np.bool_]
+    share: float
+    entropy: float
+    changed: float
+    frames: NDArray[np.int64]
 
 
-def certainty(said: Said, timeline: NDArray[np.integer], rows: range) -> Certainty:
-    """How sure a model is of a timeline.
+def certainty(said: Said, timeline: Rows, rows: range) -> Certainty:
+    """How sure a model is of some frames of a timeline.
 
     Args:
         said: of its frames.
         timeline: class index of every frame, shape (frames,).
-        rows: the frames asked about.
+        rows: the frames asked about, at least one.
     """
-    shares, entropies = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
-    changed = [np.empty(0, np.bool_)]
+    means, lengths, counts = [], [], np.zeros(len(said.classes), np.int64)
     start = rows.start
     for part in Part(said, rows):
         labels = timeline[start : start + len(part)]
         start += len(part)
-        shares.append(part[np.arange(len(part)), labels])
-        entropy = -(part * np.log(np.maximum(part, 1e-12))).sum(axis=1)
-        entropies.append(entropy / np.log(part.shape[1]))
-        changed.append(part.argmax(axis=1) != labels)
-    return Certainty(np.concatenate(shares), np.concatenate(entropies), np.concatenate(changed))
-
-
-def index_type(classes: int) -> np.dtype[np.integer]:
-    """The smallest type of number that holds the index of a class."""
-    return np.min_scalar_type(max(classes - 1, 0))
+        entropy = -(part * np.log(np.maximum(part, 1e-12))).sum(axis=1) / np.log(part.shape[1])
+        different = part.argmax(axis=1) != labels
+        share = part[np.arange(len(part)), labels]
+        means.append([float(values.mean()) for values in (share, entropy, different)])
+        lengths.append(len(part))
+        counts += np.bincount(labels, minlength=len(counts))
+    share, entropy, changed = np.average(means, axis=0, weights=lengths).tolist()
+    return Certainty(share, entropy, changed, counts)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from clapboard.learning.probabilities import Said, certainty
+from clapboard.parts import Rows, in_parts, joined, runs_of
 
 MINUTE = 60.0
 
@@ -34,9 +33,9 @@ class Doubt:
 
 
 def rank(
-    seconds: NDArray[np.float64],
+    seconds: Rows,
     said: Said,
-    timeline: NDArray[np.integer],
+    timeline: Rows,
     length: float = MINUTE,
 ) -> list[Doubt]:
     """All stretches of `length` seconds that hold frames, the most doubtful first.
@@ -48,21 +47,17 @@ def rank(
         length: seconds of a stretch.
     """
     found = []
-    start = 0
-    while start < len(seconds):
-        number = float(seconds[start] // length)
-        stop = bisect_right(seconds, number, start, key=lambda time: time // length)
+    stretches = joined(runs_of(part // length) for part in in_parts(seconds))
+    for number, start, stop in stretches.cut():
         sure = certainty(said, timeline, range(start, stop))
-        counts = np.bincount(timeline[start:stop])
-        order = np.argsort(-counts, kind="stable")
+        order = np.argsort(-sure.frames, kind="stable")
         found.append(
             Doubt(
                 number * length,
-                min((number + 1) * length, float(seconds[-1])),
-                float(sure.entropy.mean()),
-                float(sure.changed.mean()),
-                tuple(int(label) for label in order if counts[label]),
+                min((number + 1) * length, float(seconds[len(seconds) - 1])),
+                sure.entropy,
+                sure.changed,
+                tuple(int(label) for label in order if sure.frames[label]),
             )
         )
-        start = stop
     return sorted(found, key=lambda one: -one.doubt)

@@ -12,32 +12,25 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from clapboard import artifacts
 from clapboard.annotations.placing import from_clap
-from clapboard.annotations.predictions import sheet_of_runs
+from clapboard.annotations.predictions import Span, sheet_of, spans
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
-from clapboard.arrow import column, lists, numbers, texts
+from clapboard.arrow import column, give_back_memory, lists, texts
 from clapboard.clock import seconds_text
 from clapboard.labels import framecsv
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
 from clapboard.learning.fusion import Camera, Together
 from clapboard.learning.manifest import read_examples
-from clapboard.learning.probabilities import (
-    Part,
-    Said,
-    Stored,
-    certainty,
-    index_type,
-    read_seconds,
-)
+from clapboard.learning.probabilities import Part, Said, Stored, certainty
 from clapboard.learning.review import rank
 from clapboard.learning.windows import unbroken, usual_step
+from clapboard.parts import Rows, Runs, joined, numbers, runs_of, steps
 from clapboard.problems import refuse
 from clapboard.timing.sync import find_clap
-from clapboard.video.index import RecordingIndex
+from clapboard.video.index import RecordingIndex, Times, read_times
 
 UNKNOWN_DAY = datetime(2000, 1, 1)
 """The clap's date in the sheet of a recording whose wall-clock time nobody has noted."""
@@ -81,8 +74,10 @@ def write_timeline(
     Raises:
         InputError: with `others`, a clap that is to be found is not heard for sure.
     """
+    give_back_memory()
     recording, zero = _placed(index_file, clap, sync if others else None)
-    said: Said = Stored(probabilities)
+    own = Stored(probabilities)
+    said: Said = own
     if others:
         cameras = (
             _camera(other["probabilities"], *_placed(other["index"], other["clap"], sync))
@@ -90,20 +85,17 @@ def write_timeline(
         )
         said = Together(_camera(probabilities, recording, zero), list(cameras))
     classes = said.classes
-    seconds = read_seconds(probabilities)
     training = read_examples(manifest, labels, "", "Training")
-    timeline = decoded(seconds, said, settings, learn_durations(training, len(classes)))
+    timeline = decoded(own.seconds, said, settings, learn_durations(training, len(classes)))
 
     tables = _with_timeline(probabilities, timeline, said if others else None, classes)
     artifacts.write_parquet_parts(predictions, tables, {"classes": classes})
-    frames = numbers(artifacts.read_parquet(predictions, ["frame"])[0]["frame"])
-    runs = sheet_of_runs(
-        str(predictions), frames, timeline, classes, RecordingIndex.read(index_file)
-    )
-    runs = _with_confidence(_without(annotations["background"], runs), seconds, said, timeline)
+    found = list(spans(numbers([probabilities], "frame"), timeline, read_times(index_file)))
+    runs = _without(annotations["background"], sheet_of(str(predictions), found, classes))
+    runs = _with_confidence(runs, found, said, timeline)
     write_sheet(runs, subtitles, "srt", annotations)
     write_sheet(from_clap(runs, zero, UNKNOWN_DAY), sheet, "lab", annotations)
-    doubts = rank(seconds, said, timeline, settings["review_seconds"])
+    doubts = rank(own.seconds, said, timeline, settings["review_seconds"])
     artifacts.write_csv(
         review,
         REVIEW,
@@ -121,7 +113,7 @@ def write_timeline(
     )
 
 
-def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
+def clap_seconds(clap: str, index: Times) -> Fraction:
     """Where the clap is, seconds of the recording.
 
     ``auto`` without a time means the first frame: without a sheet nothing says what to listen for.
@@ -137,22 +129,19 @@ def clap_seconds(clap: str, index: RecordingIndex) -> Fraction:
     return framecsv.clap_seconds(rest if word == "auto" else clap, index)
 
 
-def common_clap(clap: str, index: RecordingIndex, sync: Mapping[str, Any]) -> Fraction:
+def heard_clap(clap: str, index: RecordingIndex, sync: Mapping[str, Any]) -> Fraction:
     """Where the clap is that all cameras of a session have heard, seconds of the recording.
 
-    What the table leaves to be found (``auto``) is listened for: with the first frame instead, the
-    cameras would be averaged at different moments.
+    With the first frame instead, the cameras would be averaged at different moments.
 
     Args:
-        clap: as in the table of recordings.
+        clap: ``auto`` or ``auto 12.5``, what the table leaves to be found.
         index: of the recording.
         sync: section ``sync`` of the configuration.
 
     Raises:
         InputError: no clap is heard for sure.
     """
-    if not clap.startswith("auto"):
-        return clap_seconds(clap, index)
     found, problems = find_clap(index, clap, sync)
     refuse(problems)
     seconds = seconds_text(found.time)
@@ -165,21 +154,22 @@ def _placed(
 ) -> tuple[str, Fraction]:
     """The id of a recording and where its clap is, for other cameras too if `sync` is given.
 
-    Its index is in memory no longer than that takes.
+    Only where it has to be heard the whole index is in memory, and no longer than that takes.
     """
-    index = RecordingIndex.read(index_file)
-    zero = clap_seconds(clap, index) if sync is None else common_clap(clap, index, sync)
-    return index.recording, zero
+    if sync is not None and clap.startswith("auto"):
+        index = RecordingIndex.read(index_file)
+        return index.recording, heard_clap(clap, index, sync)
+    times = read_times(index_file)
+    return times.recording, clap_seconds(clap, times)
 
 
 def _camera(answers: str | Path, recording: str, clap: Fraction) -> Camera:
     """What was said of a recording, on the clock of its session."""
-    return Camera(recording, read_seconds(answers) - float(clap), Stored(answers))
+    said = Stored(answers)
+    return Camera(recording, said.seconds, float(clap), said)
 
 
-def decoded(
-    seconds: NDArray[np.float64], said: Said, settings: Mapping[str, Any], durations: Durations
-) -> NDArray[np.integer]:
+def decoded(seconds: Rows, said: Said, settings: Mapping[str, Any], durations: Durations) -> Runs:
     """Class index of every frame after the decoder of ``prediction.decoder``.
 
     Args:
@@ -188,26 +178,22 @@ def decoded(
         settings: section ``prediction``.
         durations: from Training.
     """
-    timeline = np.empty(len(seconds), index_type(len(said.classes)))
-    for stretch in unbroken(seconds, GAP):
-        times = seconds[stretch.start : stretch.stop]
-        step = usual_step(times) or 1.0
+
+    def steadied(stretch: range) -> Runs:
+        step = usual_step(steps(seconds, stretch)) or 1.0
         part = Part(said, stretch)
         if settings["decoder"] == "median":
-            found = median(part, max(round(settings["median_seconds"] / step), 1))
-        elif settings["decoder"] == "viterbi":
-            found = viterbi(part, step, durations)
-        else:
-            found = np.concatenate(
-                [shares.argmax(axis=1).astype(timeline.dtype) for shares in part]
-            )
-        timeline[stretch.start : stretch.stop] = found
-    return timeline
+            return median(part, max(round(settings["median_seconds"] / step), 1))
+        if settings["decoder"] == "viterbi":
+            return viterbi(part, step, durations)
+        return joined(runs_of(shares.argmax(axis=1)) for shares in part)
+
+    return joined(map(steadied, unbroken(seconds, GAP)))
 
 
 def _with_timeline(
     answers: str | Path,
-    timeline: NDArray[np.integer],
+    timeline: Runs,
     averaged: Said | None,
     classes: tuple[str, ...],
 ) -> Iterator[pa.Table]:
@@ -242,14 +228,17 @@ def _without(background: str, sheet: Sheet) -> Sheet:
     return replace(sheet, annotations=tuple(kept))
 
 
-def _with_confidence(
-    sheet: Sheet, seconds: NDArray[np.float64], said: Said, timeline: NDArray[np.integer]
-) -> Sheet:
-    """The sheet with the mean probability of each annotation's label as its comment."""
+def _with_confidence(sheet: Sheet, found: Sequence[Span], said: Said, timeline: Runs) -> Sheet:
+    """The sheet with the mean probability of each annotation's label as its comment.
+
+    Args:
+        sheet: of some of the spans; rows count all of them from 1.
+        found: all spans.
+        said: of the frames.
+        timeline: class index of every frame.
+    """
     entries = []
     for entry in sheet.annotations:
-        ends = float(entry.start) - 1e-6, float(entry.stop) - 1e-6
-        rows = range(*np.searchsorted(seconds, ends).tolist())
-        share = float(certainty(said, timeline, rows).share.mean()) if rows else 0.0
-        entries.append(replace(entry, comment=f"{share:.0%}"))
+        sure = certainty(said, timeline, found[entry.row - 1].rows)
+        entries.append(replace(entry, comment=f"{sure.share:.0%}"))
     return replace(sheet, annotations=tuple(entries))

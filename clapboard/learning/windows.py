@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from clapboard.parts import Rows, counted, steps
 
 NONE = -1
 
@@ -22,36 +25,48 @@ def stretches(examples: pd.DataFrame, gap: float) -> list[range]:
     found = []
     for _, rows in examples.groupby(["recording", "split"], sort=False).indices.items():
         seconds = examples["seconds"].to_numpy()[rows]
-        apart = _gaps(seconds, gap) | (np.diff(rows) != 1)
+        between = np.diff(seconds)
+        apart = (between > _longest(usual_step([between]), gap)) | (np.diff(rows) != 1)
         found += [
             range(rows[part.start], rows[part.stop - 1] + 1) for part in _parts(apart, len(rows))
         ]
     return sorted(found, key=lambda stretch: stretch.start)
 
 
-def unbroken(seconds: NDArray[np.floating], gap: float) -> list[range]:
+def unbroken(seconds: Rows, gap: float) -> list[range]:
     """`stretches` of a single recording.
 
     Args:
         seconds: time of every frame, ascending, shape (frames,).
         gap: as for `stretches`.
     """
-    return _parts(_gaps(seconds, gap), len(seconds)) if len(seconds) else []
+    longest = _longest(usual_step(steps(seconds)), gap)
+    first, borders = 1, [0]
+    for part in steps(seconds):
+        borders += (np.flatnonzero(part > longest) + first).tolist()
+        first += len(part)
+    return [range(*ends) for ends in pairwise([*borders, len(seconds)])] if len(seconds) else []
 
 
-def _gaps(seconds: NDArray[np.floating], gap: float) -> NDArray[np.bool_]:
-    """Whether the step to the next frame is too long, shape (frames - 1,); see `stretches`."""
-    return np.diff(seconds) > gap * usual_step(seconds) + 1e-9
+def _longest(usual: float, gap: float) -> float:
+    """The longest step to the next frame that is no gap; see `stretches`."""
+    return gap * usual + 1e-9
 
 
-def usual_step(*clocks: NDArray[np.floating]) -> float:
+def usual_step(parts: Iterable[NDArray[np.floating]]) -> float:
     """The median of all steps from frame to frame, 0 if there are none.
 
     Args:
-        clocks: times of frames, ascending, each of shape (frames,).
+        parts: the steps, see `clapboard.parts.steps`.
     """
-    steps = np.concatenate([np.diff(clock) for clock in clocks])
-    return float(np.median(steps, overwrite_input=True)) if len(steps) else 0.0
+    counts = counted(parts)
+    values = sorted(counts)
+    reached = np.cumsum([counts[value] for value in values])
+    if not values:
+        return 0.0
+    middle = ((reached[-1] - 1) // 2, reached[-1] // 2)
+    below, above = np.searchsorted(reached, middle, "right")
+    return (values[below] + values[above]) / 2
 
 
 def _parts(apart: NDArray[np.bool_], length: int) -> list[range]:

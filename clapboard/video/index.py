@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import reduce
@@ -18,9 +18,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from clapboard import parts
 from clapboard.arrow import column, numbers
 from clapboard.artifacts import read_parquet, write_parquet
 from clapboard.clock import first_tick
+from clapboard.parts import Rows
 
 Kind = Literal["video", "images"]
 
@@ -55,7 +57,42 @@ class Chapter:
 
 
 @dataclass(frozen=True)
-class RecordingIndex:
+class Times:
+    """When the frames of a recording are shown, and nothing else of them.
+
+    Attributes:
+        recording: its id.
+        time_base: seconds per tick of `pts`.
+        pts: presentation times in ticks, strictly increasing from 0. Shape (frames,).
+        chapters: the chapters in order.
+    """
+
+    recording: str
+    time_base: Fraction
+    pts: Rows
+    chapters: tuple[Chapter, ...]
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+    def seconds(self, frame: int) -> Fraction:
+        """Presentation time of a frame, seconds after the first frame.
+
+        Raises:
+            IndexError: there is no such frame.
+        """
+        if not 1 <= frame <= len(self):
+            raise IndexError(f"{self.recording} has frames 1 to {len(self)}, not {frame}")
+        return int(self.pts[frame - 1]) * self.time_base
+
+    @property
+    def duration(self) -> Fraction:
+        """End of the last frame, seconds after the start of the first."""
+        return sum((chapter.duration for chapter in self.chapters), Fraction(0))
+
+
+@dataclass(frozen=True)
+class RecordingIndex(Times):
     """All frames of a recording in order of presentation; frame n (from 1) is row n - 1.
 
     Attributes:
@@ -79,24 +116,6 @@ class RecordingIndex:
     key: NDArray[np.bool_]
     source_pts: NDArray[np.int64]
     chapters: tuple[Chapter, ...]
-
-    def __len__(self) -> int:
-        return len(self.pts)
-
-    def seconds(self, frame: int) -> Fraction:
-        """Presentation time of a frame, seconds after the first frame.
-
-        Raises:
-            IndexError: there is no such frame.
-        """
-        if not 1 <= frame <= len(self):
-            raise IndexError(f"{self.recording} has frames 1 to {len(self)}, not {frame}")
-        return int(self.pts[frame - 1]) * self.time_base
-
-    @property
-    def duration(self) -> Fraction:
-        """End of the last frame, seconds after the start of the first."""
-        return _duration(self.chapters)
 
     @property
     def pictured(self) -> NDArray[np.bool_]:
@@ -175,14 +194,15 @@ class RecordingIndex:
         )
 
 
-def read_duration(path: str | os.PathLike[str]) -> Fraction:
-    """`RecordingIndex.duration` of a file that `RecordingIndex.write` wrote, without its frames."""
+def read_times(path: str | os.PathLike[str]) -> Times:
+    """What `RecordingIndex.write` wrote of times; those of frames are read when asked for."""
     _, metadata = read_parquet(path, [])
-    return _duration(_chapter(fields) for fields in metadata["chapters"])
-
-
-def _duration(chapters: Iterable[Chapter]) -> Fraction:
-    return sum((chapter.duration for chapter in chapters), Fraction(0))
+    return Times(
+        metadata["recording"],
+        Fraction(metadata["time_base"]),
+        parts.numbers([path], "pts"),
+        tuple(_chapter(fields) for fields in metadata["chapters"]),
+    )
 
 
 def _column(table: pa.Table, name: str, dtype: type[np.generic]) -> NDArray[Any]:

@@ -188,7 +188,7 @@ def test_times_of_frames_are_cut_so_that_the_same_frames_stay_inside(
     numbers = np.arange(90_001, dtype=np.int64)
     ones = np.ones(len(numbers), dtype=np.int16)
     chapter = Chapter(1, "1.mp4", "video", 1 / rate, 90_001, "h264", 64, 48, 90_001 / rate)
-    index = RecordingIndex("S1C1", 1 / rate, rate, numbers, ones, ones == 1, numbers, (chapter,))
+    index = RecordingIndex("S1C1", 1 / rate, numbers, (chapter,), rate, ones, ones == 1, numbers)
     inside = frame_ranges(back, Fraction(0), rate, index)[0]
     assert (inside.first_frame, inside.last_frame) == (first + 1, stop)
     assert {problem.check for problem in told} <= {"times-cut"}
@@ -242,7 +242,7 @@ def recording_index(frames=100, rate=Fraction(25)):
     numbers = np.arange(frames, dtype=np.int64)
     ones = np.ones(frames, dtype=np.int16)
     chapter = Chapter(1, "v/1.mp4", "video", 1 / rate, frames, "h264", 64, 48, frames / rate)
-    return RecordingIndex("S1C1", 1 / rate, rate, numbers, ones, ones == 1, numbers, (chapter,))
+    return RecordingIndex("S1C1", 1 / rate, numbers, (chapter,), rate, ones, ones == 1, numbers)
 
 
 def predictions(path, frames, labels, recording="S1C1"):

@@ -62,14 +62,14 @@ def test_a_gap_is_no_transition():
 def test_median_removes_single_frames(width):
     labels = np.zeros(30, np.int64)
     labels[7] = 1
-    assert median([sure(labels)], width).tolist() == [0] * 30
+    assert median([sure(labels)], width)[:].tolist() == [0] * 30
 
 
 def test_median_keeps_borders_and_decides_ties_by_probability():
     labels = np.array([0] * 10 + [1] * 10)
-    assert median([sure(labels)], 5).tolist() == labels.tolist()
+    assert median([sure(labels)], 5)[:].tolist() == labels.tolist()
     tie = np.array([[0.9, 0.1], [0.4, 0.6]])
-    assert median([tie], 3).tolist() == [0, 0]
+    assert median([tie], 3)[:].tolist() == [0, 0]
 
 
 def test_class_that_the_model_does_not_know_is_never_the_answer():
@@ -78,7 +78,7 @@ def test_class_that_the_model_does_not_know_is_never_the_answer():
     durations = Durations(np.array([1e-9, 0.5, 0.5]), np.array([0.5, 9, 9]), follows)
     known = np.zeros((8, 3))
     known[:4, 1] = known[4:, 2] = 1
-    assert viterbi([known], 0.5, durations).tolist() == [1] * 4 + [2] * 4
+    assert viterbi([known], 0.5, durations)[:].tolist() == [1] * 4 + [2] * 4
 
 
 def test_viterbi_finds_the_best_of_all_paths():
@@ -101,7 +101,9 @@ def test_viterbi_finds_the_best_of_all_paths():
             return total
 
         best = max(product(range(3), repeat=6), key=score)
-        assert score(tuple(viterbi([probabilities], 0.5, durations))) == pytest.approx(score(best))
+        assert score(tuple(viterbi([probabilities], 0.5, durations)[:])) == pytest.approx(
+            score(best)
+        )
 
 
 def test_viterbi_bridges_flicker_but_not_a_procedure():
@@ -109,7 +111,7 @@ def test_viterbi_bridges_flicker_but_not_a_procedure():
     durations = learn_durations(training(truth), 3)
     noisy = truth.copy()
     noisy[[10, 50, 51, 90]] = 2, 0, 0, 1
-    assert viterbi([sure(noisy)], 0.5, durations).tolist() == truth.tolist()
+    assert viterbi([sure(noisy)], 0.5, durations)[:].tolist() == truth.tolist()
 
 
 def whole_median(probabilities, width):
@@ -160,7 +162,7 @@ def test_median_does_not_depend_on_where_a_part_ends(
 ):
     known = drawn(seed, frames, classes, rounded)
     parts = Part(Held(known), range(frames), together)
-    assert median(parts, width).tolist() == whole_median(known, width).tolist()
+    assert median(parts, width)[:].tolist() == whole_median(known, width).tolist()
 
 
 @given(**cut)
@@ -170,23 +172,23 @@ def test_viterbi_does_not_depend_on_where_a_part_ends(seed, frames, together, cl
     durations = learn_durations(training(np.repeat(labels, 3)), classes)
     parts = Part(Held(known), range(frames), together)
     wanted = whole_viterbi(known, 0.5, durations)
-    assert viterbi(parts, 0.5, durations).tolist() == wanted.tolist()
+    assert viterbi(parts, 0.5, durations)[:].tolist() == wanted.tolist()
 
 
-class Repeated(Held):
-    """The same few answers over and over, which are never held whole."""
+class Steady(Held):
+    """The same few answers over and over, each for long, which are never held whole."""
 
     def part(self, start, stop):
-        return self.probabilities[np.arange(start, stop) % len(self.probabilities)]
+        return self.probabilities[np.arange(start, stop) // 400 % len(self.probabilities)]
 
 
 @pytest.mark.parametrize("decoder", ["viterbi", "median"])
-def test_a_longer_recording_takes_a_byte_or_two_a_frame(decoder):
-    said = Repeated(drawn(0, 97, 12, rounded=False))
+def test_a_longer_recording_takes_no_more_memory(decoder):
+    said = Steady(drawn(0, 97, 12, rounded=False))
     durations = learn_durations(training(np.repeat(np.arange(12), 9)), 12)
-    lengths, peaks = (1_000, 6_000), []
+    lengths, peaks = (4_000, 20_000), []
     for frames in lengths:
-        parts = Part(said, range(frames), together=200)
+        parts = Part(said, range(frames), together=1_000)
         tracemalloc.start()
         if decoder == "viterbi":
             viterbi(parts, 0.5, durations)
@@ -194,7 +196,7 @@ def test_a_longer_recording_takes_a_byte_or_two_a_frame(decoder):
             median(parts, 9)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert (peaks[1] - peaks[0]) / (lengths[1] - lengths[0]) < 5
+    assert (peaks[1] - peaks[0]) / (lengths[1] - lengths[0]) < 0.5
 
 
 @pytest.mark.parametrize("classes", [256, 257])
@@ -202,14 +204,14 @@ def test_many_classes_are_told_apart(classes):
     last = np.full(9, classes - 1)
     durations = learn_durations(training([0] * 4 + [classes - 1] * 4), classes)
     known = sure(last, count=classes)
-    assert viterbi([known], 0.5, durations).tolist() == last.tolist()
-    assert median([known], 3).tolist() == last.tolist()
+    assert viterbi([known], 0.5, durations)[:].tolist() == last.tolist()
+    assert median([known], 3)[:].tolist() == last.tolist()
 
 
 def test_one_frame_has_a_timeline():
     durations = learn_durations(training([0, 1]), 2)
-    assert viterbi([np.array([[0.1, 0.9]])], 0.5, durations).tolist() == [1]
-    assert median([np.array([[0.1, 0.9]])], 5).tolist() == [1]
+    assert viterbi([np.array([[0.1, 0.9]])], 0.5, durations)[:].tolist() == [1]
+    assert median([np.array([[0.1, 0.9]])], 5)[:].tolist() == [1]
 
 
 def test_review_ranks_the_least_sure_stretch_first():
