@@ -40,7 +40,11 @@ def segments(
         breaks: positions where a segment ends even if the label goes on, e.g. a gap in time.
     """
     runs = timeline if isinstance(timeline, Runs) else runs_of(timeline)
-    return [Segment(*run) for run in runs.cut(breaks) if run[0] != background]
+    return [
+        Segment(int(label), start, stop)
+        for label, start, stop in runs.cut(breaks)
+        if label != background
+    ]
 
 
 def edit_score(true: Sequence[Segment], predicted: Sequence[Segment]) -> float:
