@@ -116,6 +116,11 @@ def seconds_text(seconds: Fraction) -> str:
     return f"-{text}" if scaled < 0 else text
 
 
+def rounded_up(seconds: Fraction) -> Fraction:
+    """The first time not before `seconds` that `seconds_text` writes exactly."""
+    return -(-seconds * 10**DECIMAL_PLACES // 1) / Fraction(10**DECIMAL_PLACES)
+
+
 def first_tick(seconds: Fraction, time_base: Fraction) -> int:
     """First tick of `time_base` (seconds per tick) whose time is not before `seconds`."""
     return -(-seconds // time_base)

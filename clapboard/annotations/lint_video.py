@@ -14,6 +14,10 @@ from clapboard.sessions.recordings import Recording
 ROUNDED_END = Fraction(1)
 """Seconds by which a stop may lie beyond the video: annotators round up to whole seconds."""
 
+ROUNDED_START = Fraction(2, 10**6)
+"""Seconds by which a start may lie before the video: a wall clock is cut to microseconds, and no
+frame is shown in so short a time before the first."""
+
 LONGER = Fraction(11, 10)
 """A session is far longer than its video beyond this multiple of it, rounded ends apart."""
 
@@ -121,7 +125,7 @@ def _outside(
     """The problem of an annotation that is not all within 0 and `length`."""
     start, stop = entry.start + (offset or 0), entry.stop + (offset or 0)
     value = f"{seconds_text(start)} to {seconds_text(stop)}"
-    if offset is not None and start < 0:
+    if offset is not None and start < -ROUNDED_START:
         message = f"{entry.written!r} starts {seconds_text(-start)} s before {recording} does"
         remedy = "Check the clap position of the recording and the time of the clap row."
         return [Problem("before-video", message, remedy, file, entry.row, value=value)]

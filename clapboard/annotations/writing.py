@@ -85,6 +85,8 @@ def _fit(sheet: Sheet, form: Form, file: str) -> tuple[Sheet, list[Problem]]:
         start, stop = (time // form.step * form.step for time in (entry.start, entry.stop))
         if (start, stop) != (entry.start, entry.stop):
             cut.append(entry.row)
+        if -form.step <= start < 0 and not form.negative:
+            start = Fraction(0)  # a wall clock, cut to microseconds, begins before the first frame
         if start < 0 and not form.negative:
             early.append(entry.row)
             return None

@@ -17,7 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from clapboard.learning.sources import Source
-from clapboard.learning.windows import NONE
+from clapboard.learning.windows import NONE, Items
 
 PREFETCHED_BATCHES = 4
 FILLED = -2
@@ -26,7 +26,7 @@ FILLED = -2
 
 def training_batches(
     source: Source,
-    items: NDArray[np.int64],
+    items: Items,
     targets: NDArray[np.int64],
     batch_size: int,
     seed: int,
@@ -60,7 +60,7 @@ def training_batches(
 
 def ordered_batches(
     source: Source,
-    items: NDArray[np.int64],
+    items: Items,
     targets: NDArray[np.int64],
     batch_size: int,
     shares: int = 1,
@@ -73,7 +73,7 @@ def ordered_batches(
 def _with_data(
     numbers: tf.data.Dataset,
     source: Source,
-    items: NDArray[np.int64],
+    items: Items,
     targets: NDArray[np.int64],
     shares: int,
 ) -> tf.data.Dataset:

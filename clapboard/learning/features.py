@@ -20,8 +20,9 @@ from tqdm import tqdm
 from clapboard.artifacts import replacing
 from clapboard.learning import devices
 from clapboard.learning.backbones import make_backbone
-from clapboard.learning.manifest import read_stored
 from clapboard.learning.sources import Pictures, index_file
+from clapboard.learning.stored import read_stored
+from clapboard.parts import Rows, in_parts
 from clapboard.settings.model_checks import SMALLEST
 
 CPU_BATCH, GPU_BATCH = 8, 64
@@ -72,7 +73,7 @@ def compute_features(
     """
     devices.prepare(settings["seed"], threads)
     frames, files = _stored(manifests)
-    pictures = Pictures(files, threads) if files else None
+    pictures = Pictures(files, threads) if len(files) else None
     shape = pictures.shape if pictures else (SMALLEST, SMALLEST, 3)
     extract = make_extractor(make_backbone(shape, settings), settings, threads)
     form = {"descr": "<f2", "fortran_order": False, "shape": (len(files), extract.size)}
@@ -184,7 +185,7 @@ def _extracted(
             yield vectors.result()
 
 
-def _stored(manifests: Sequence[str | Path]) -> tuple[NDArray[np.int64], list[str]]:
+def _stored(manifests: Sequence[str | Path]) -> tuple[NDArray[np.int64], Rows]:
     """Numbers and files of the frames that the chapters' manifests list, ascending."""
     stored = read_stored(manifests)
-    return stored["frame"].to_numpy(np.int64), stored["file"].tolist()
+    return np.concatenate(list(in_parts(stored.frames)) or [stored.frames[:]]), stored.files

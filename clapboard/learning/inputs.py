@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard.learning.sources import Features, Pictures, Source, kept_within
-from clapboard.learning.windows import NONE, stretches, windows
+from clapboard.learning.stored import StoredFeatures, StoredFrames
+from clapboard.learning.windows import NONE, Items, Singly, Windows, stretches, unbroken
 from clapboard.problems import InputError, Problem
 
 OVERLAP = 2
@@ -35,7 +36,7 @@ class Inputs:
     """
 
     source: Source
-    items: NDArray[np.int64]
+    items: Items
     targets: NDArray[np.int64]
     shape: tuple[int | None, ...]
     batch_size: int
@@ -81,32 +82,73 @@ def make_inputs(
     source: Source
     if sees_frames(settings):
         source = Pictures(examples["file"].tolist(), threads)
+    elif features is None:
+        raise _no_features(settings)
     else:
-        source = Features(examples, _needed(features, settings))
-    items = np.arange(len(examples))
-    shape: tuple[int | None, ...] = source.shape
-    if "window" in settings:
-        length = settings["window"]
-        stride = max(length // OVERLAP, 1) if covering else settings.get("stride", length)
-        items = windows(stretches(examples, settings["gap"]), length, stride)
-        shape = (None, *source.shape)
+        source = Features(examples, features)
+    items = _items(len(examples), lambda gap: stretches(examples, gap), settings, covering)
     targets = examples["class_index"].to_numpy()
     if not covering:
-        known = (items != NONE) & (targets[items] >= 0)
-        items = items[known.reshape(len(items), -1).any(axis=1)]
+        rows = items[np.arange(len(items))]
+        known = (rows != NONE) & (targets[rows] >= 0)
+        items = rows[known.reshape(len(rows), -1).any(axis=1)]
+    return _inputs(source, items, targets, settings)
+
+
+def inputs_of_recording(
+    stored: StoredFrames,
+    settings: Settings,
+    threads: int = 0,
+    features: str | Path | None = None,
+) -> Inputs:
+    """The items that a model with `settings` recognises in one recording, of no class.
+
+    Nothing is held of a frame.
+
+    Args:
+        stored: its frames.
+        settings: one section of ``models``.
+        threads: that decode pictures, 0 for one per core.
+        features: its feature file, for models that learn from features.
+
+    Raises:
+        InputError: there is no frame, the first cannot be read, or it has no features.
+    """
+    source: Source
+    if sees_frames(settings):
+        source = Pictures(stored.files, threads)
+    elif features is None:
+        raise _no_features(settings)
+    else:
+        source = StoredFeatures(features, stored.frames)
+    items = _items(len(stored), lambda gap: unbroken(stored.seconds, gap), settings, True)
+    return _inputs(source, items, np.broadcast_to(np.int64(0), len(stored)), settings)
+
+
+def _items(
+    rows: int, found: Callable[[float], list[range]], settings: Settings, covering: bool
+) -> Items:
+    """Each row, or windows over the stretches that are `found` with a gap."""
+    if "window" not in settings:
+        return Singly(rows)
+    length = settings["window"]
+    stride = max(length // OVERLAP, 1) if covering else settings.get("stride", length)
+    return Windows(found(settings["gap"]), length, stride)
+
+
+def _inputs(source: Source, items: Items, targets: NDArray[np.int64], settings: Settings) -> Inputs:
+    shape = (None, *source.shape) if items.ndim > 1 else source.shape
     return Inputs(source, items, targets, shape, settings["batch_size"])
 
 
-def _needed(features: Mapping[str, str] | None, settings: Settings) -> Mapping[str, str]:
-    if features is None:
-        raise InputError(
-            [
-                Problem(
-                    "features-missing",
-                    f"a model of architecture {settings['architecture']} learns from features",
-                    "Name the feature file of every recording.",
-                    value=settings["backbone"],
-                )
-            ]
-        )
-    return features
+def _no_features(settings: Settings) -> InputError:
+    return InputError(
+        [
+            Problem(
+                "features-missing",
+                f"a model of architecture {settings['architecture']} learns from features",
+                "Name the feature file of every recording.",
+                value=settings["backbone"],
+            )
+        ]
+    )

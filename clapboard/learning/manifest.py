@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from clapboard.artifacts import read_csv, read_parquet
 from clapboard.learning.folds import leave_out
-from clapboard.pictures.addresses import find_in_shards, part_of, shard_of
+from clapboard.pictures.addresses import find_in_shards
 from clapboard.problems import InputError, Problem
 
 COLUMNS = (
@@ -112,27 +111,6 @@ def read_examples(
 def of_split(examples: pd.DataFrame, split: str) -> pd.DataFrame:
     """The examples of one split, rows numbered anew."""
     return examples[examples["split"] == split].reset_index(drop=True)
-
-
-def read_stored(manifests: Sequence[str | os.PathLike[str]]) -> pd.DataFrame:
-    """The pictures of one recording, ascending: columns `frame`, `seconds`, `file` (address).
-
-    Args:
-        manifests: of the chapters' folders in the frame store, or of the recording's shard.
-    """
-    tables = []
-    for manifest in manifests:
-        table, facts = read_parquet(manifest)
-        frames = table.select(["frame", "seconds"]).to_pandas()
-        if "shard" in facts:
-            shard = shard_of(manifest)
-            places = zip(table["offset"].to_pylist(), table["bytes"].to_pylist(), strict=True)
-            frames["file"] = [part_of(shard, start, size) for start, size in places]
-        else:
-            folder = Path(manifest).parent
-            frames["file"] = [str(folder / name) for name in table["file"].to_pylist()]
-        tables.append(frames)
-    return pd.concat(tables).sort_values("frame", ignore_index=True)
 
 
 def class_counts(examples: pd.DataFrame, classes: int) -> NDArray[np.int64]:

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from clapboard import artifacts
-from clapboard.arrow import lists
+from clapboard.arrow import column, give_back_memory, lists, repeated, texts
 from clapboard.artifacts import ROWS
-from clapboard.learning import devices, manifest
-from clapboard.learning.inputs import make_inputs
+from clapboard.learning import devices
+from clapboard.learning.inputs import inputs_of_recording
 from clapboard.learning.manifest import read_classes
 from clapboard.learning.recognition import load, recognised
+from clapboard.learning.stored import StoredFrames, read_stored
 
 
 def predict(
@@ -46,13 +46,13 @@ def predict(
     Raises:
         InputError: a frame cannot be read or has no features.
     """
+    give_back_memory()
     devices.prepare(settings["seed"], threads)
     classes = read_classes(labels)
-    frames = stored_frames(recording, manifests)
-    files = {recording: str(features)} if features is not None else None
-    seen = make_inputs(frames, settings, threads, files, covering=True)
+    stored = read_stored(manifests)
+    seen = inputs_of_recording(stored, settings, threads, features)
     answers = gathered(recognised(load(model, settings), seen), ROWS)
-    tables = _tables(frames, answers, classes)
+    tables = _tables(recording, stored, answers, classes)
     artifacts.write_parquet_parts(probabilities, tables, {"classes": classes})
 
 
@@ -69,26 +69,22 @@ def gathered(parts: Iterable[NDArray], rows: int) -> Iterator[NDArray]:
 
 
 def _tables(
-    frames: pd.DataFrame, answers: Iterable[NDArray[np.floating]], classes: tuple[str, ...]
+    recording: str,
+    stored: StoredFrames,
+    answers: Iterable[NDArray[np.floating]],
+    classes: tuple[str, ...],
 ) -> Iterator[pa.Table]:
     """Rows of the file: each of `answers` has shape (frames, classes)."""
-    start = 0
+    names, start = texts(classes), 0
     for part in answers:
-        rows = frames.iloc[start : start + len(part)]
-        start += len(part)
+        stop = start + len(part)
         yield pa.table(
             {
-                "recording": pa.array(rows["recording"]),
-                "frame": pa.array(rows["frame"]),
-                "seconds": pa.array(rows["seconds"]),
-                "predicted": pa.array(np.array(classes)[part.argmax(axis=1)]),
+                "recording": repeated(recording, len(part)),
+                "frame": column(stored.frames[start:stop]),
+                "seconds": column(stored.seconds[start:stop]),
+                "predicted": names.take(column(part.argmax(axis=1))),
                 "probabilities": lists(part.astype(np.float32)),
             }
         )
-
-
-def stored_frames(recording: str, manifests: Sequence[str | Path]) -> pd.DataFrame:
-    """The frames in a recording's store, in the form of the dataset's examples, of no class."""
-    frames = manifest.read_stored(manifests)
-    frames["recording"], frames["split"], frames["class_index"] = recording, "Predict", 0
-    return frames
+        start = stop

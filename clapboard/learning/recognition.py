@@ -52,17 +52,19 @@ def recognised(network: keras.Model, seen: Inputs) -> Iterator[NDArray[np.floati
     batches = data.ordered_batches(seen.source, seen.items, seen.targets, seen.batch_size)
     rows = len(seen.targets)
     merged: Merged | None = None
+    reached = 0
     with (
         failures.explained(seen.batch_size, seen.source),
         tqdm(total=rows, unit="frame", desc="recognised") as progress,
     ):
-        for number, (batch, _) in enumerate(batches, 1):
+        for batch, _ in batches:
             answers = _answers(network, batch)
             if seen.items.ndim > 1:
-                following = seen.items[number * seen.batch_size :][:1]
                 merged = merged or Merged(answers.shape[-1])
-                merged.add(seen.items[(number - 1) * seen.batch_size :][: len(answers)], answers)
-                answers = merged.take(int(following[0, 0]) if len(following) else rows)
+                merged.add(seen.items[np.arange(reached, reached + len(answers))], answers)
+                reached += len(answers)
+                more = reached < len(seen.items)
+                answers = merged.take(int(seen.items[np.array([reached])][0, 0]) if more else rows)
             progress.update(len(answers))
             yield answers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from pathlib import Path
@@ -16,6 +16,7 @@ import pandas as pd
 import simplejpeg
 from numpy.typing import NDArray
 
+from clapboard.parts import Rows
 from clapboard.pictures.addresses import read_picture
 from clapboard.problems import InputError, Problem
 
@@ -57,7 +58,7 @@ class Pictures:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, files: Sequence[str], threads: int = 0) -> None:
+    def __init__(self, files: Rows, threads: int = 0) -> None:
         """Take the shape from the first file.
 
         Args:
@@ -67,7 +68,7 @@ class Pictures:
         Raises:
             InputError: there is no file, or the first one is not a JPEG.
         """
-        if not files:
+        if not len(files):
             raise InputError(
                 [
                     Problem(
@@ -78,7 +79,7 @@ class Pictures:
                 ]
             )
         self.error: InputError | None = None
-        self._files = list(files)
+        self._files = files
         self._threads = threads or len(os.sched_getaffinity(0))
         self._pool = ThreadPoolExecutor(self._threads)
         self.shape: tuple[int, ...] = self._decode(0).shape

@@ -19,7 +19,7 @@ from clapboard.annotations.predictions import Span, sheet_of, spans
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
 from clapboard.arrow import column, give_back_memory, lists, texts
-from clapboard.clock import seconds_text
+from clapboard.clock import rounded_up, seconds_text
 from clapboard.labels import framecsv
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
 from clapboard.learning.fusion import Camera, Together
@@ -132,6 +132,9 @@ def clap_seconds(clap: str, index: Times) -> Fraction:
 def heard_clap(clap: str, index: RecordingIndex, sync: Mapping[str, Any]) -> Fraction:
     """Where the clap is that all cameras of a session have heard, seconds of the recording.
 
+    Rounded up to what is printed: a sheet's times, cut down, are not after those of the frames that
+    they are of, whether the table still says ``auto`` or has what is printed.
+
     With the first frame instead, the cameras would be averaged at different moments.
 
     Args:
@@ -144,9 +147,10 @@ def heard_clap(clap: str, index: RecordingIndex, sync: Mapping[str, Any]) -> Fra
     """
     found, problems = find_clap(index, clap, sync)
     refuse(problems)
-    seconds = seconds_text(found.time)
+    time = rounded_up(found.time)
+    seconds = seconds_text(time)
     print(f"{index.recording}: clap heard at {seconds} s", flush=True)  # noqa: T201 - the job's log
-    return found.time
+    return time
 
 
 def _placed(

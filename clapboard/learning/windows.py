@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -75,27 +76,80 @@ def _parts(apart: NDArray[np.bool_], length: int) -> list[range]:
     return [range(start, stop) for start, stop in pairwise(borders)]
 
 
-def windows(found: list[range], length: int, stride: int) -> NDArray[np.int64]:
+class Items(Protocol):
+    """Rows of every item, an array of shape (items,) or (items, frames), or what gives its rows."""
+
+    @property
+    def ndim(self) -> int:
+        """2 if an item is a sequence."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, numbers: NDArray[np.int64], /) -> NDArray[np.int64]:
+        """Those of the items with these numbers."""
+
+
+class Windows:
     """Windows over every stretch, the last one flush with its end, so that no frame is left out.
 
-    Args:
-        found: see `stretches`.
-        length: frames of a window; no longer than the longest stretch needs.
-        stride: frames between two starts, at most `length`.
-
-    Returns:
-        Rows, shape (windows, length); -1 after the end of a stretch shorter than `length`.
+    Found when asked for: `Items`, -1 after the end of a stretch shorter than a window.
     """
-    length = min(length, max(map(len, found), default=1))
-    items = []
-    for stretch in found:
-        last = max(len(stretch) - length, 0)
-        for start in sorted({*range(0, last, stride), last}):
-            rows = np.full(length, NONE, np.int64)
-            part = stretch[start : start + length]
-            rows[: len(part)] = part
-            items.append(rows)
-    return np.array(items, np.int64).reshape(-1, length)
+
+    ndim = 2
+
+    def __init__(self, found: list[range], length: int, stride: int) -> None:
+        """Cut stretches.
+
+        Args:
+            found: see `stretches`.
+            length: frames of a window; no longer than the longest stretch needs.
+            stride: frames between two starts, at most `length`.
+        """
+        self._length, self._stride = min(length, max(map(len, found), default=1)), stride
+        self._first = np.array([stretch.start for stretch in found], np.int64)
+        self._stop = np.array([stretch.stop for stretch in found], np.int64)
+        self._last = np.maximum(self._stop - self._length, self._first)
+        windows = -(-(self._last - self._first) // stride) + 1
+        self._ends = np.cumsum(windows)
+        self._begins = self._ends - windows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See `Items`."""
+        return len(self), self._length
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def __getitem__(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of some windows, shape (windows, length)."""
+        stretch = np.searchsorted(self._ends, numbers, "right")
+        start = self._first[stretch] + (numbers - self._begins[stretch]) * self._stride
+        start = np.minimum(start, self._last[stretch])
+        rows = start[:, None] + np.arange(self._length)
+        return np.where(rows < self._stop[stretch, None], rows, NONE)
+
+
+class Singly:
+    """Each row an item of its own: `Items`."""
+
+    ndim = 1
+
+    def __init__(self, rows: int) -> None:
+        """Take the number of rows."""
+        self.shape: tuple[int, ...] = (rows,)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Items`."""
+        return numbers
 
 
 class Merged:

@@ -35,6 +35,9 @@ ImageNet's weights downloaded and from a file: EfficientNetB0 to B7 lack a layer
 SMALLEST = 32
 """Least sides of frames for a backbone, pixels."""
 
+WEIGHTS = (".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5")
+"""Suffixes by which Keras knows what a file of weights is."""
+
 DOWNLOADS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 PATIENCE_SECONDS = 5
 
@@ -161,7 +164,7 @@ def _size(model: Model, frame_size: int) -> Iterator[Problem]:
 
 
 def weights_problems(models: Mapping[str, Mapping[str, str]]) -> list[Problem]:
-    """Weights that are not there: a file that does not exist, a download without a network.
+    """Weights that cannot be had: no such file, or of no form that Keras reads; no network.
 
     Args:
         models: from `pretrained`.
@@ -176,6 +179,12 @@ def weights_problems(models: Mapping[str, Mapping[str, str]]) -> list[Problem]:
                 message, remedy = "there is no such file that may be read", "Correct the path."
                 problems.append(
                     Problem("missing-weights", message, remedy, column=column, value=weights)
+                )
+            elif not weights.endswith(WEIGHTS):
+                message = "Keras reads weights from no file with this suffix"
+                remedy = f"Name one that ends with {', '.join(WEIGHTS)}, made of this backbone."
+                problems.append(
+                    Problem("unknown-weights", message, remedy, column=column, value=weights)
                 )
         elif weights == "imagenet" and backbone in APPLICATIONS and not _downloaded(backbone):
             reachable = _can_download() if reachable is None else reachable

@@ -153,8 +153,9 @@ class Backbone(Section):
     )
     weights: Text = Field(
         default="imagenet",
-        description="`imagenet`, `none` (random), or a weights file. Those of efficientnet-lite0 "
-        "come with the environment; the others are downloaded by Keras.",
+        description="`imagenet`, `none` (random), or a file of Keras weights (`.weights.h5`, "
+        "`.h5`, `.keras`). Those of efficientnet-lite0 come with the environment; the others are "
+        "downloaded by Keras.",
     )
 
 

@@ -11,19 +11,23 @@ import av
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clapboard.annotations.export import add_arguments, run
 from clapboard.annotations.labels import normalise
+from clapboard.annotations.lint_video import lint_video
 from clapboard.annotations.placing import from_clap, in_recording
-from clapboard.annotations.predictions import predicted_sheet
+from clapboard.annotations.predictions import predicted_sheet, sheet_of, spans
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.annotations.writing import FORMS, write_sheet
 from clapboard.artifacts import write_parquet
+from clapboard.clock import parse_duration, rounded_up, seconds_text
 from clapboard.labels.framecsv import frame_ranges
+from clapboard.parts import runs_of
 from clapboard.problems import InputError
+from clapboard.sessions.recordings import Recording
 from clapboard.settings.config import load
 from clapboard.video.index import Chapter, RecordingIndex
 
@@ -194,6 +198,45 @@ def test_times_of_frames_are_cut_so_that_the_same_frames_stay_inside(
     assert {problem.check for problem in told} <= {"times-cut"}
 
 
+@given(
+    sample=st.integers(0, 48_000 * 60),
+    rate=st.sampled_from([44_100, 48_000, 32_000]),
+    frame=st.sampled_from([Fraction(1001, 30000), Fraction(1, 25), Fraction(1, 240)]),
+    kept=st.booleans(),
+)
+@example(  # rounded to a nanosecond it is less, and a whole microsecond
+    sample=4393, rate=44_056, frame=Fraction(1, 25), kept=True
+)
+def test_a_timeline_counted_from_a_heard_clap_comes_back_with_the_same_frames(
+    tmp_path_factory, sample, rate, frame, kept
+):
+    """Its first frame is at no whole microsecond from the clap, whose time ends nowhere either."""
+    heard = Fraction(sample, rate)
+    clap = rounded_up(heard)
+    numbers = np.arange(3000, dtype=np.int64)
+    ones = np.ones(len(numbers), dtype=np.int16)
+    length = len(numbers) * frame
+    chapter = Chapter(1, "1.mp4", "video", frame, len(numbers), "h264", 64, 48, length)
+    index = RecordingIndex("S1C1", frame, numbers, (chapter,), 1 / frame, ones, ones == 1, numbers)
+    labels = runs_of(np.repeat([0, 1, 0, 1], [1, 700, 1, 2298]))
+    timeline = sheet_of("x", spans(numbers + 1, labels, index), ("A", "B"))
+    path = tmp_path_factory.mktemp("way") / "timeline.csv"
+    write_sheet(from_clap(timeline, clap, ZERO), path, "lab", SETTINGS)
+    back, problems = read_sheet(path, SETTINGS)
+    # The table still says `auto`, so that it is heard again; or it has what was printed.
+    found = heard if kept else parse_duration(seconds_text(clap))
+    place = ("Training", str(path), ("1.mp4",), "video", "auto", "", 2)
+    recording = Recording("S1C1", "S1", "", "C1", *place)
+    problems += lint_video(back, recording, {"1.mp4": length}, found)
+    assert problems == []
+    ranges = frame_ranges(back, found, 1 / frame, index)
+    covered = [(each.procedure, each.first_frame, each.last_frame) for each in ranges[1:]]
+    assert covered == [("A", 1, 1), ("B", 2, 701), ("A", 702, 702), ("B", 703, 3000)]
+    subtitles = path.with_suffix(".srt")
+    told = write_sheet(in_recording(back, found, index), subtitles, "srt", SETTINGS)
+    assert {problem.check for problem in told} <= {"times-cut"}
+
+
 @pytest.mark.parametrize("form", ["vtt", "srt"])
 def test_a_player_reads_the_subtitles(tmp_path, form):
     rows = (
@@ -251,19 +294,25 @@ def predictions(path, frames, labels, recording="S1C1"):
     return path
 
 
-def spans(sheet):
+def frames_of(sheet):
     return [(entry.label, entry.start * 25, entry.stop * 25) for entry in sheet.annotations]
 
 
 def test_runs_of_predictions(tmp_path):
     path = predictions(tmp_path / "p.parquet", [*range(1, 5), *range(9, 12), 99, 100], "AABBBBCCC")
     sheet = predicted_sheet(path, recording_index())
-    assert spans(sheet) == [("A", 0, 2), ("B", 2, 4), ("B", 8, 10), ("C", 10, 11), ("C", 98, 100)]
+    assert frames_of(sheet) == [
+        ("A", 0, 2),
+        ("B", 2, 4),
+        ("B", 8, 10),
+        ("C", 10, 11),
+        ("C", 98, 100),
+    ]
 
 
 def test_predictions_of_every_nth_frame_join(tmp_path):
     path = predictions(tmp_path / "p.parquet", [1, 13, 26, 38, 88], "AABBB")
-    assert spans(predicted_sheet(path, recording_index())) == [
+    assert frames_of(predicted_sheet(path, recording_index())) == [
         ("A", 0, 25), ("B", 25, 38), ("B", 87, 88),
     ]  # fmt: skip
 

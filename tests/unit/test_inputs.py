@@ -218,6 +218,15 @@ def test_weights_that_are_not_there_are_found(lab, tmp_path):
     assert lab.check(models=models) == []
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".npz", ".H5", ""])
+def test_weights_that_the_loader_does_not_know_are_refused_before_work(lab, tmp_path, suffix):
+    file = tmp_path / f"b0{suffix}"
+    file.touch()
+    models = {"transfer": {"backbone": "EfficientNetV2B0", "weights": str(file)}}
+    (problem,) = lab.check(models=models)
+    assert (problem.check, problem.value) == ("unknown-weights", str(file))
+
+
 def test_recordings_to_predict_need_no_sheet(lab):
     lab.recordings = [
         Recording(**{**vars(recording), "annotations": "", "split": "Predict"})

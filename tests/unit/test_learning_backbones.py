@@ -9,8 +9,11 @@ import simplejpeg
 
 from clapboard import artifacts
 from clapboard.problems import InputError
+from clapboard.settings.model_checks import WEIGHTS, weights_problems
 
 pytest.importorskip("tensorflow")
+
+import keras
 
 from clapboard.learning.backbones import make_backbone
 from clapboard.learning.efficientnet_lite import (
@@ -188,3 +191,15 @@ def test_backbones_that_cannot_be(size, name, check):
     settings = {"backbone": name or "efficientnet-lite0", "weights": "none"}
     with pytest.raises(InputError, match=check):
         make_backbone((size, size, 3), settings)
+
+
+@pytest.mark.parametrize("suffix", [*WEIGHTS, ".pth", ".H5"])
+def test_files_of_weights_are_told_by_their_suffix_as_keras_does(tmp_path, suffix):
+    """What is refused before work begins is what Keras would not even open."""
+    file = tmp_path / f"b0{suffix}"
+    file.write_bytes(b"nothing")
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises((OSError, ValueError)) as error:
+        network.load_weights(file)
+    checks = weights_problems({"m": {"backbone": "ConvNeXtTiny", "weights": str(file)}})
+    assert bool(checks) == ("format not supported" in str(error.value)) == (suffix not in WEIGHTS)

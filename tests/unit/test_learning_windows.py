@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clapboard.learning.folds import leave_out, lend_validation, natural_order
-from clapboard.learning.windows import NONE, Merged, stretches, windows
+from clapboard.learning.windows import NONE, Merged, Windows, stretches
 from clapboard.problems import InputError
 
 steps = st.lists(st.sampled_from([0.04, 0.04, 0.04, 5.0]), max_size=30)
@@ -20,6 +20,10 @@ def frames(recordings: dict[str, list[float]], split: str = "Training") -> pd.Da
         for seconds in np.cumsum([0.0, *times])
     ]
     return pd.DataFrame(rows, columns=["recording", "split", "seconds"])
+
+
+def all_of(windows):
+    return windows[np.arange(len(windows))]
 
 
 def test_stretches_end_at_gaps_recordings_and_splits():
@@ -38,7 +42,7 @@ def test_thinned_frames_follow_each_other_at_their_own_step():
 def test_windows_hold_every_frame_in_order_and_cross_nothing(recordings, length, stride):
     set_ = frames({f"R{number}": times for number, times in enumerate(recordings)})
     found = stretches(set_, gap=2.5)
-    items = windows(found, length, min(stride, length))
+    items = all_of(Windows(found, length, min(stride, length)))
     assert set(items[items != NONE]) == set(range(len(set_)))
     stretch_of = {row: stretch.start for stretch in found for row in stretch}
     for rows in items:
@@ -59,7 +63,7 @@ def test_probabilities_are_averaged_over_the_windows_of_a_frame():
 @settings(deadline=None)
 @given(steps, st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))
 def test_windows_taken_bit_by_bit_give_the_same_mean(times, length, stride, batch):
-    items = windows(stretches(frames({"A": times}), 2.5), length, min(stride, length))
+    items = all_of(Windows(stretches(frames({"A": times}), 2.5), length, min(stride, length)))
     rows, random = int(items.max()) + 1, np.random.default_rng(length)
     answers = random.random((*items.shape, 3), np.float32)
     merged, parts = Merged(3), []

@@ -15,7 +15,8 @@ from test_dataset import Results
 from clapboard import artifacts
 from clapboard.dataset.shards import list_dataset, number_classes, pack_shard, packed_bytes
 from clapboard.dataset.verify import verify
-from clapboard.learning.manifest import read_examples, read_stored
+from clapboard.learning.manifest import read_examples
+from clapboard.learning.stored import read_stored
 from clapboard.pictures.addresses import part_of, read_picture
 from clapboard.problems import InputError
 
@@ -89,8 +90,8 @@ def test_the_dataset_is_that_of_the_folders(results):
     for one, other in zip(folders["file"], packed["file"], strict=True):
         assert read_picture(one) == read_picture(other)
     stored = read_stored([shards["S1C1"]])
-    assert stored["frame"].tolist() == [1, 2, 3, 6, 7, 8, 9]
-    assert read_picture(stored["file"][3]) == b"S1C1 6"
+    assert stored.frames[:].tolist() == [1, 2, 3, 6, 7, 8, 9]
+    assert read_picture(stored.files[3]) == b"S1C1 6"
 
 
 def test_shards_do_not_change_with_the_classes_of_others(results):
