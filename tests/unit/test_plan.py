@@ -190,7 +190,14 @@ def test_decoding_goes_from_each_key_frame_to_the_last_wanted_frame(drawn):
     keys, wanted = drawn
     number = np.arange(len(keys))
     index = RecordingIndex(
-        "S1C1", Fraction(1), Fraction(1), number, number.astype(np.int16), keys, number, ()
+        recording="S1C1",
+        time_base=Fraction(1),
+        rate=Fraction(1),
+        pts=number,
+        chapter=number.astype(np.int16),
+        key=keys,
+        source_pts=number,
+        chapters=(),
     )
     expected, pending = 0, 0
     for key, want in zip(keys, wanted, strict=True):
@@ -202,14 +209,14 @@ def test_decoding_goes_from_each_key_frame_to_the_last_wanted_frame(drawn):
 
 def test_prices_add_up():
     index = RecordingIndex(
-        "S1C1",
-        Fraction(1),
-        Fraction(1),
-        np.arange(100),
-        np.ones(100, np.int16),
-        np.arange(100) % 10 == 0,
-        np.arange(100),
-        (),
+        recording="S1C1",
+        time_base=Fraction(1),
+        rate=Fraction(1),
+        pts=np.arange(100),
+        chapter=np.ones(100, np.int16),
+        key=np.arange(100) % 10 == 0,
+        source_pts=np.arange(100),
+        chapters=(),
     )
     speed = Speed(decode=0.02, store=0.001, bytes=1e7)
     one = price(index, np.array([1, 12, 15]), speed, full_size=True)
