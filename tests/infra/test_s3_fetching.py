@@ -125,8 +125,8 @@ def test_no_more_goes_up_at_a_time_than_a_slow_line_takes(bucket):
     assert bucket.side_by_side(5 * 2**20) == 3
     assert bucket.side_by_side(10**9) == 1
     assert bucket.side_by_side(0) == bucket.settings["connections"]
-    pictures = 2 * 2**20, MOST_IN_MEMORY
-    assert bucket.side_by_side(*pictures) == 128, "those that are kept in memory, 256 MiB of them"
+    pictures = 32 * 2**20, MOST_IN_MEMORY
+    assert bucket.side_by_side(*pictures) == 8, "those that are kept in memory, 256 MiB of them"
 
 
 def test_a_server_killed_in_the_middle_and_back(mortal, tmp_path):
