@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 
@@ -74,7 +75,7 @@ def _load(network: keras.Model, file: str) -> None:
     """Read weights of exactly this network from a file."""
     try:
         network.load_weights(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise InputError(
             [
                 Problem(

@@ -1,6 +1,7 @@
 """Pretrained backbones: what they know, how they are computed, what happens without network."""
 
 import subprocess
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -199,7 +200,16 @@ def test_files_of_weights_are_told_by_their_suffix_as_keras_does(tmp_path, suffi
     file = tmp_path / f"b0{suffix}"
     file.write_bytes(b"nothing")
     network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    with pytest.raises((OSError, ValueError)) as error:
+    with pytest.raises((OSError, ValueError, BadZipFile)) as error:
         network.load_weights(file)
     checks = weights_problems({"m": {"backbone": "ConvNeXtTiny", "weights": str(file)}})
     assert bool(checks) == ("format not supported" in str(error.value)) == (suffix not in WEIGHTS)
+
+
+@pytest.mark.parametrize("suffix", WEIGHTS)
+def test_damaged_weights_are_refused(tmp_path, suffix):
+    file = tmp_path / f"b0{suffix}"
+    file.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="do not fit") as error:
+        make_backbone((64, 64, 3), {"backbone": "MobileNetV3Small", "weights": str(file)})
+    assert error.value.problems[0].check == "unreadable-weights"
