@@ -7,8 +7,9 @@ the same frames decoded and thrown away, in the way of extract_frames and by the
 What an hour takes is computed from what a job needs to start and what each frame adds.
 Wall-clock seconds: nothing else may run meanwhile.
 
-``--memory`` measures instead what memory predict_recording, write_timeline and draw_overlay (all of
-the recording) need for ten minutes and three hours.
+``--memory`` measures instead what memory compute_features, predict_recording, write_timeline (by
+every decoder, and of two cameras) and draw_overlay (all of the recording) need for an hour and for
+three, and by how much more that is for each frame.
 """
 
 from __future__ import annotations
@@ -29,20 +30,21 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import simplejpeg
 from numpy.typing import NDArray
 
 from benchmarks import clips
 from benchmarks.measure import machine, table
 from clapboard import artifacts
+from clapboard.allocator import give_back_memory
 from clapboard.arrow import lists
 from clapboard.artifacts import ROWS
 from clapboard.labels.unlabelled import write_sample
 from clapboard.learning.showing import draw_overlay
-from clapboard.learning.sources import index_file
 from clapboard.learning.timeline import write_timeline
-from clapboard.pictures import frame_names
 from clapboard.pictures.frames import write_frames
 from clapboard.settings.config import load
+from clapboard.settings.model_checks import SMALLEST
 from clapboard.video.decoding import decode_frames
 from clapboard.video.groups import split_frames
 from clapboard.video.index import Chapter, RecordingIndex
@@ -59,12 +61,13 @@ HOUR_CHAPTERS = 7
 SIZES = (224, 128)
 """Pixels: the default of `frames.size`, and one that suits a small backbone."""
 
-LENGTHS = {"10 minutes": HOUR // 6, "3 hours": HOUR * 3}
-MEASURED = ("predict_recording", "write_timeline", "draw_overlay")
+LENGTHS = {"1 hour": HOUR, "3 hours": HOUR * 3}
+DECODERS_OF_TIMELINES = ("none", "median", "viterbi")
 STEP = 1001 / 30000
 SEGMENT = 5.0
 """Seconds between two changes of the procedure, where answers are made up."""
 
+MEBIBYTE = 2**20
 CORES = len(os.sched_getaffinity(0))
 CLASSES, FEATURES = 28, 576
 RECORDING = "S1C1"
@@ -83,8 +86,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="peak memory instead of time")
     chosen = parser.parse_args()
     if chosen.memory:
-        rows = [[name, count, *_peaks(count)] for name, count in LENGTHS.items()]
-        print(table(["recording", "frames", *(f"{job}, peak MB" for job in MEASURED)], rows))
+        _print_memory()
         return
     chapters = clips.gopro(chosen.chapters, SECONDS)
     ratios = [_measured(chapters, size, chosen.rounds) for size in chosen.sizes]
@@ -217,38 +219,57 @@ class _Work:
         return self.folder / name
 
 
-def _peaks(count: int) -> list[float]:
-    """Most megabytes of `MEASURED` jobs with so many frames; features and answers are made up."""
+def _print_memory() -> None:
+    """A line for each job: its peaks, and what a frame more takes."""
+    give_back_memory()  # as the scripts of the workflow do
+    short, long = LENGTHS.values()
+    peaks = [_peaks(count) for count in (short, long)]
+    columns = ["job", *(f"{name} ({LENGTHS[name]} frames), peak MB" for name in LENGTHS)]
+    rows = [
+        [job, *(each[job] for each in peaks), _more(peaks[0][job], peaks[1][job], long - short)]
+        for job in peaks[0]
+    ]
+    print(table([*columns, "bytes a frame"], rows))
+
+
+def _more(less: float, more: float, frames: int) -> float:
+    """Bytes for each of so many frames more."""
+    return (more - less) * MEBIBYTE / frames
+
+
+def _peaks(count: int) -> dict[str, float]:
+    """Most megabytes of every job with so many frames."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_labels(folder / "labels.csv")
-        return [_peak_recognising(count, folder), *_peaks_showing(count, folder)]
+        return {**_peaks_recognising(count, folder), **_peaks_showing(count, folder)}
 
 
-def _peak_recognising(count: int, folder: Path) -> float:
-    """Megabytes of predict_recording."""
+def _peaks_recognising(count: int, folder: Path) -> dict[str, float]:
+    """Megabytes of compute_features, and of predict_recording from what it wrote.
+
+    Every frame's picture is the same small one.
+    """
     settings = load({"models": {"lstm": {**MODEL, "units": 8}}}).section("models")["lstm"]
     numbers = np.arange(1, count + 1)
-    stored = pa.table(
-        {
-            "frame": numbers,
-            "seconds": (numbers - 1) * STEP,
-            "file": [frame_names.file_name(RECORDING, number) for number in numbers.tolist()],
-        }
-    )
+    picture = np.full((SMALLEST, SMALLEST, 3), 128, np.uint8)
+    (folder / "grey.jpg").write_bytes(simplejpeg.encode_jpeg(picture))
+    files = ["grey.jpg"] * count
+    stored = pa.table({"frame": numbers, "seconds": (numbers - 1) * STEP, "file": files})
     manifest, features = folder / "stored.parquet", folder / "features.npy"
     artifacts.write_parquet(manifest, stored)
-    shape = (count, FEATURES)
-    values = np.lib.format.open_memmap(features, "w+", np.float16, shape)
-    values[:: HOUR // 100] = 1
-    np.save(index_file(features), numbers)
-    labels, model = folder / "labels.csv", folder / "model.keras"
+    labels, model, answers = (
+        folder / name for name in ("labels.csv", "m.keras", "answers.parquet")
+    )
     _apart(write_model, settings, model)
-    answers = folder / "of_model.parquet"
-    return _apart(recognise, RECORDING, [manifest], labels, model, settings, answers, features)
+    given = (RECORDING, [manifest], labels, model, settings, answers, features)
+    return {
+        "compute_features": _apart(peak_of, features_of, [manifest], settings, features),
+        "predict_recording": _apart(peak_of, recognise, *given),
+    }
 
 
-def _peaks_showing(count: int, folder: Path) -> list[float]:
+def _peaks_showing(count: int, folder: Path) -> dict[str, float]:
     """Megabytes of write_timeline, and of draw_overlay with the FFmpeg that it starts.
 
     The video has two frames a second: what a job has to keep of it does not grow with their number.
@@ -258,19 +279,26 @@ def _peaks_showing(count: int, folder: Path) -> list[float]:
     write_clock(index, count)
     write_training(folder / "manifest.parquet")
     config = load({"prediction": {"overlay": "full"}})
-    settings, annotations = config.section("prediction"), config.section("annotations")
+    settings = config.section("prediction")
     inputs = (answers, index, folder / "manifest.parquet", folder / "labels.csv")
     names = ("predictions.parquet", "timeline.csv", "subtitles.srt", "review.csv")
     written = [folder / name for name in names]
-    timeline = _apart(
-        peak_of, write_timeline, *inputs, settings, annotations, *written, config.section("sync")
-    )
+    other = {"probabilities": str(answers), "index": str(index), "clap": "0"}
+    ways: list[tuple[str, str, list[dict[str, str]]]] = [
+        (f"write_timeline, {decoder}", decoder, []) for decoder in DECODERS_OF_TIMELINES
+    ]
+    ways.append(("write_timeline, viterbi, two cameras", "viterbi", [other]))
+    peaks = {}
+    for name, decoder, others in ways:
+        given = (*inputs, settings | {"decoder": decoder}, config.section("annotations"), *written)
+        sync = (config.section("sync"), "0", others)
+        peaks[name] = _apart(peak_of, write_timeline, *given, *sync)
     video = folder / "video.mp4"
     source = f"testsrc2=size=640x360:rate=2:duration={count * STEP}"
     command = [clips.FFMPEG, "-v", "error", "-f", "lavfi", "-i", source]
     subprocess.run([*command, "-preset", "ultrafast", video], check=True, stdin=subprocess.DEVNULL)
-    given = (video, written[0], index, settings, "bundled", folder / "overlay.mp4")
-    return [timeline, _apart(peak_of, draw_overlay, *given)]
+    shown = (video, written[0], index, settings, "bundled", folder / "overlay.mp4")
+    return peaks | {"draw_overlay": _apart(peak_of, draw_overlay, *shown)}
 
 
 def write_answers(file: Path, count: int) -> None:
@@ -344,11 +372,11 @@ def features_of(manifests: list[Path], settings: dict[str, Any], features: Path)
     compute_features(manifests, settings, features)
 
 
-def recognise(*known: Any) -> float:
-    """The job predict_recording; gives the most memory it had, in MB."""
+def recognise(*known: Any) -> None:
+    """The job predict_recording."""
     from clapboard.learning.prediction import predict
 
-    return peak_of(predict, *known)
+    predict(*known)
 
 
 def peak_of(job: Callable[..., object], *given: Any) -> float:
