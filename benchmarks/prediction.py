@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from benchmarks import clips, prediction_jobs
 from benchmarks.measure import machine, table
 from clapboard import artifacts
+from clapboard.allocator import give_back_memory
 from clapboard.arrow import lists
 from clapboard.artifacts import ROWS
 from clapboard.labels.unlabelled import write_sample
@@ -219,6 +220,7 @@ class _Work:
 
 def _print_memory() -> None:
     """A line for each job: its peaks, and what a frame more takes."""
+    give_back_memory()  # as the scripts of the workflow do
     short, long = LENGTHS.values()
     peaks = [_peaks(count) for count in (short, long)]
     columns = ["job", *(f"{name} ({LENGTHS[name]} frames), peak MB" for name in LENGTHS)]

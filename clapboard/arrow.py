@@ -15,11 +15,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 
-def give_back_memory() -> None:
-    """Let Arrow return memory that it no longer uses; its own allocator keeps what it once had."""
-    pa.set_memory_pool(pa.system_memory_pool())
-
-
 def column(values: NDArray[Any]) -> pa.Array:
     """Numbers or truth values as a column of the same type."""
     values = np.ascontiguousarray(values)

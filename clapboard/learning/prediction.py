@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clapboard import artifacts
-from clapboard.arrow import column, give_back_memory, lists, repeated, texts
+from clapboard.arrow import column, lists, repeated, texts
 from clapboard.artifacts import ROWS
 from clapboard.learning import devices
 from clapboard.learning.inputs import inputs_of_recording
@@ -46,7 +46,6 @@ def predict(
     Raises:
         InputError: a frame cannot be read or has no features.
     """
-    give_back_memory()
     devices.prepare(settings["seed"], threads)
     classes = read_classes(labels)
     stored = read_stored(manifests)

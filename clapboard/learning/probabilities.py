@@ -47,15 +47,17 @@ class Stored:
             ["predicted"],
             lambda table, _: arrow.numbers(pc.index_in(table["predicted"], names)),
         )
-        self._shares = parts.blocks([path], ["probabilities"], self._shares_of)
+        self._shares = parts.blocks([path], ["probabilities"], _shares)
 
     def part(self, start: int, stop: int) -> NDArray[np.floating]:
         """See `Said.part`."""
         return self._shares[start:stop]
 
-    def _shares_of(self, table: pa.Table, _: int) -> NDArray[np.floating]:
-        lists = table["probabilities"].combine_chunks().flatten()
-        return arrow.numbers(pa.chunked_array([lists])).reshape(-1, len(self.classes))
+
+def _shares(table: pa.Table, _: int) -> NDArray[np.floating]:
+    """The lists of a table as rows of an array."""
+    lists = table["probabilities"].combine_chunks().flatten()
+    return arrow.numbers(pa.chunked_array([lists])).reshape(len(table), -1)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clapboard.arrow import give_back_memory
 from clapboard.evaluation.overlay import Stretch, write_overlay
 from clapboard.evaluation.timelines import segments
 from clapboard.learning.decoders import GAP
@@ -37,7 +36,6 @@ def draw_overlay(
         output: MP4 to write.
         background: label of the class for frames in which nothing happens.
     """
-    give_back_memory()
     said = Stored(predictions)
     timeline = joined(map(runs_of, in_parts(said.predicted)))
     end = float(read_times(index_file).duration)

@@ -18,7 +18,7 @@ from clapboard.annotations.placing import from_clap
 from clapboard.annotations.predictions import Span, sheet_of, spans
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
-from clapboard.arrow import column, give_back_memory, lists, texts
+from clapboard.arrow import column, lists, texts
 from clapboard.clock import rounded_up, seconds_text
 from clapboard.labels import framecsv
 from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
@@ -74,7 +74,6 @@ def write_timeline(
     Raises:
         InputError: with `others`, a clap that is to be found is not heard for sure.
     """
-    give_back_memory()
     recording, zero = _placed(index_file, clap, sync if others else None)
     own = Stored(probabilities)
     said: Said = own

@@ -1,10 +1,13 @@
 """Draw the timeline of one recognised recording below its picture."""
 
 from clapboard import logs
-from clapboard.learning.showing import draw_overlay
+from clapboard.allocator import give_back_memory
 
 if __name__ == "__main__":
+    give_back_memory()
     with logs.job(snakemake.log[0]):
+        from clapboard.learning.showing import draw_overlay  # imports Arrow
+
         draw_overlay(
             video=snakemake.input.video,
             predictions=snakemake.input.predictions,

@@ -1,10 +1,13 @@
 """Write the timeline of one recognised recording."""
 
 from clapboard import logs
-from clapboard.learning.timeline import write_timeline
+from clapboard.allocator import give_back_memory
 
 if __name__ == "__main__":
+    give_back_memory()
     with logs.job(snakemake.log[0]):
+        from clapboard.learning.timeline import write_timeline  # imports Arrow
+
         write_timeline(
             probabilities=snakemake.input.probabilities,
             index_file=snakemake.input.index,
