@@ -96,26 +96,20 @@ class RecordingIndex(Times):
     """All frames of a recording in order of presentation; frame n (from 1) is row n - 1.
 
     Attributes:
-        recording: its id.
-        time_base: seconds per tick of `pts`.
+        pts: as in `Times`, all of them.
         rate: frames per second, exact; the mean one if it varies. Never use it to find a frame.
-        pts: presentation times in ticks, strictly increasing from 0. Shape (frames,).
         chapter: number of the chapter of each frame. Shape (frames,).
         key: whether decoding can start at the frame; of a folder of pictures, whether it has a
             picture of the frame. Shape (frames,).
         source_pts: the time that the chapter's own decoder gives the frame, in ticks of
             `Chapter.time_base`; for images, the number in the file name. Shape (frames,).
-        chapters: the chapters in order.
     """
 
-    recording: str
-    time_base: Fraction
-    rate: Fraction
     pts: NDArray[np.int64]
+    rate: Fraction
     chapter: NDArray[np.int16]
     key: NDArray[np.bool_]
     source_pts: NDArray[np.int64]
-    chapters: tuple[Chapter, ...]
 
     @property
     def pictured(self) -> NDArray[np.bool_]:
