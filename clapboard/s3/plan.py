@@ -77,6 +77,11 @@ class Plan:
         return sum(transfer.bytes for transfer in self.todo)
 
     @property
+    def largest(self) -> int:
+        """Bytes of the largest source."""
+        return max((transfer.bytes for transfer in self.todo), default=0)
+
+    @property
     def removed(self) -> tuple[str, ...]:
         """The stale keys that will be removed."""
         return self.stale if self.remove_stale else ()

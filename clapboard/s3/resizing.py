@@ -145,8 +145,7 @@ def resize(bucket: Bucket, resizing: Resizing, plan: Plan) -> Receipt:
         small = await asyncio.to_thread(shrink, transfer.source, data)
         await obstore.put_async(bucket.uploads, transfer.target, small)
 
-    largest = max((one.bytes for one in plan.todo), default=0)
-    connections = bucket.side_by_side(largest, MOST_IN_MEMORY)
+    connections = bucket.side_by_side(plan.largest, MOST_IN_MEMORY)
     with explained(bucket.name):
         concurrency.run(plan.todo, work, connections, "resizing", lambda one: one.bytes)
     bucket.delete(plan.removed)

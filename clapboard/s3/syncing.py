@@ -103,7 +103,7 @@ def upload(bucket: Bucket, files: Mapping[str, Path], target: Location, plan: Pl
     contents = {name: _md5(path) for name, path in files.items()}
     if plan.todo or plan.removed:
         begin(bucket, target, plan, contents)
-    connections = bucket.side_by_side(max((one.bytes for one in plan.todo), default=0))
+    connections = bucket.side_by_side(plan.largest)
     with explained(bucket.name):
         concurrency.run(plan.todo, send, connections, "uploading", lambda one: one.bytes)
     bucket.delete(plan.removed)
@@ -146,8 +146,7 @@ def download(bucket: Bucket, plan: Plan) -> None:
         data = await answer.bytes_async()
         await asyncio.to_thread(_take, bucket, transfer, data)
 
-    largest = max((one.bytes for one in plan.todo), default=0)
-    connections = bucket.side_by_side(largest, MOST_IN_MEMORY)
+    connections = bucket.side_by_side(plan.largest, MOST_IN_MEMORY)
     with explained(bucket.name):
         concurrency.run(plan.todo, fetch, connections, "downloading", lambda one: one.bytes)
 
