@@ -8,6 +8,7 @@ by round and their median is reported.
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import os
 import platform
 import re
@@ -18,11 +19,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from tqdm import tqdm
+
+Result = TypeVar("Result")
 
 DOCUMENT = Path(__file__).parents[1] / "docs/performance.md"
 
@@ -80,6 +85,12 @@ def called(work: Callable[[], object]) -> Cost:
     cpu, wall = time.process_time(), time.perf_counter()
     work()
     return Cost(time.process_time() - cpu, time.perf_counter() - wall, 0)
+
+
+def apart(job: Callable[..., Result], *given: object) -> Result:
+    """Run a job in a process of its own, which imports what it needs."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(job, *given).result()
 
 
 def in_turns(cases: Mapping[str, Case], rounds: int) -> dict[str, list[Cost]]:

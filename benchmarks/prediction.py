@@ -7,15 +7,12 @@ the same frames decoded and thrown away, in the way of extract_frames and by the
 What an hour takes is computed from what a job needs to start and what each frame adds.
 Wall-clock seconds: nothing else may run meanwhile.
 
-``--memory`` measures instead what memory compute_features, predict_recording, write_timeline (by
-every decoder, and of two cameras) and draw_overlay (all of the recording) need for an hour and for
-three, and by how much more that is for each frame.
+``--memory`` measures instead what memory the jobs need (benchmarks.prediction_memory).
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import resource
 import subprocess
@@ -23,57 +20,35 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from fractions import Fraction
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import simplejpeg
 from numpy.typing import NDArray
 
 from benchmarks import clips, prediction_jobs
-from benchmarks.measure import machine, table
-from clapboard import artifacts
-from clapboard.allocator import give_back_memory
-from clapboard.arrow import lists
-from clapboard.artifacts import ROWS
+from benchmarks.measure import apart, machine, table
+from benchmarks.prediction_made_up import HOUR, MODEL, RECORDING, write_labels, write_model
+from benchmarks.prediction_memory import print_memory
 from clapboard.labels.unlabelled import write_sample
-from clapboard.learning.showing import draw_overlay
-from clapboard.learning.timeline import write_timeline
 from clapboard.settings.config import load
-from clapboard.settings.model_checks import SMALLEST
 from clapboard.video.decoding import decode_frames
 from clapboard.video.groups import split_frames
-from clapboard.video.index import Chapter, RecordingIndex
+from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
 
 SECONDS, CHAPTERS = 60, 2
 LIMIT = 1.25
 DECODERS = ("ours", "the FFmpeg program")
 """What decoding alone is measured with; the limit is held against the first, which is faster."""
-HOUR = 107_892
-"""Frames of an hour at 30000/1001 a second."""
 HOUR_CHAPTERS = 7
 """As many files a GoPro makes of it."""
 SIZES = (224, 128)
 """Pixels: the default of `frames.size`, and one that suits a small backbone."""
 
-LENGTHS = {"1 hour": HOUR, "3 hours": HOUR * 3}
-DECODERS_OF_TIMELINES = ("none", "median", "viterbi")
-STEP = 1001 / 30000
-SEGMENT = 5.0
-"""Seconds between two changes of the procedure, where answers are made up."""
-
-MEBIBYTE = 2**20
 CORES = len(os.sched_getaffinity(0))
-CLASSES, FEATURES = 28, 576
-RECORDING = "S1C1"
 PIXELS = {"fit": "stretch", "quality": 2}
-MODEL = {"architecture": "lstm", "backbone": "MobileNetV3Small", "weights": "none"}
-
-Result = TypeVar("Result")
 
 
 def main() -> None:
@@ -85,7 +60,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="peak memory instead of time")
     chosen = parser.parse_args()
     if chosen.memory:
-        _print_memory()
+        print_memory()
         return
     chapters = clips.gopro(chosen.chapters, SECONDS)
     ratios = [_measured(chapters, size, chosen.rounds) for size in chosen.sizes]
@@ -166,7 +141,7 @@ class _Work:
         write_sample(self._at("index.parquet"), every, self._at("sample.parquet"))
         self.index = RecordingIndex.read(self._at("index.parquet"))
         write_labels(self._at("labels.csv"))
-        _apart(write_model, self.settings, self._at("model.keras"))
+        apart(write_model, self.settings, self._at("model.keras"))
 
     def run(self) -> dict[str, NDArray[np.float64]]:
         """Seconds of every job."""
@@ -216,184 +191,6 @@ class _Work:
 
     def _at(self, name: str) -> Path:
         return self.folder / name
-
-
-def _print_memory() -> None:
-    """A line for each job: its peaks, and what a frame more takes."""
-    give_back_memory()  # as the scripts of the workflow do
-    short, long = LENGTHS.values()
-    peaks = [_peaks(count) for count in (short, long)]
-    columns = ["job", *(f"{name} ({LENGTHS[name]} frames), peak MB" for name in LENGTHS)]
-    rows = [
-        [job, *(each[job] for each in peaks), _more(peaks[0][job], peaks[1][job], long - short)]
-        for job in peaks[0]
-    ]
-    print(table([*columns, "bytes a frame"], rows))
-
-
-def _more(less: float, more: float, frames: int) -> float:
-    """Bytes for each of so many frames more."""
-    return (more - less) * MEBIBYTE / frames
-
-
-def _peaks(count: int) -> dict[str, float]:
-    """Most megabytes of every job with so many frames."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_labels(folder / "labels.csv")
-        return {**_peaks_recognising(count, folder), **_peaks_showing(count, folder)}
-
-
-def _peaks_recognising(count: int, folder: Path) -> dict[str, float]:
-    """Megabytes of compute_features, and of predict_recording from what it wrote.
-
-    Every frame's picture is the same small one.
-    """
-    settings = load({"models": {"lstm": {**MODEL, "units": 8}}}).section("models")["lstm"]
-    numbers = np.arange(1, count + 1)
-    picture = np.full((SMALLEST, SMALLEST, 3), 128, np.uint8)
-    (folder / "grey.jpg").write_bytes(simplejpeg.encode_jpeg(picture))
-    files = ["grey.jpg"] * count
-    stored = pa.table({"frame": numbers, "seconds": (numbers - 1) * STEP, "file": files})
-    manifest, features = folder / "stored.parquet", folder / "features.npy"
-    artifacts.write_parquet(manifest, stored)
-    labels, model, answers = (
-        folder / name for name in ("labels.csv", "m.keras", "answers.parquet")
-    )
-    _apart(write_model, settings, model)
-    given = (RECORDING, [manifest], labels, model, settings, answers, features)
-    return {
-        "compute_features": _apart(peak_of, features_of, [manifest], settings, features),
-        "predict_recording": _apart(peak_of, recognise, *given),
-    }
-
-
-def _peaks_showing(count: int, folder: Path) -> dict[str, float]:
-    """Megabytes of write_timeline, and of draw_overlay with the FFmpeg that it starts.
-
-    The video has two frames a second: what a job has to keep of it does not grow with their number.
-    """
-    answers, index = folder / "probabilities.parquet", folder / "index.parquet"
-    write_answers(answers, count)
-    write_clock(index, count)
-    write_training(folder / "manifest.parquet")
-    config = load({"prediction": {"overlay": "full"}})
-    settings = config.section("prediction")
-    inputs = (answers, index, folder / "manifest.parquet", folder / "labels.csv")
-    names = ("predictions.parquet", "timeline.csv", "subtitles.srt", "review.csv")
-    written = [folder / name for name in names]
-    other = {"probabilities": str(answers), "index": str(index), "clap": "0"}
-    ways: list[tuple[str, str, list[dict[str, str]]]] = [
-        (f"write_timeline, {decoder}", decoder, []) for decoder in DECODERS_OF_TIMELINES
-    ]
-    ways.append(("write_timeline, viterbi, two cameras", "viterbi", [other]))
-    peaks = {}
-    for name, decoder, others in ways:
-        given = (*inputs, settings | {"decoder": decoder}, config.section("annotations"), *written)
-        sync = (config.section("sync"), "0", others)
-        peaks[name] = _apart(peak_of, write_timeline, *given, *sync)
-    video = folder / "video.mp4"
-    source = f"testsrc2=size=640x360:rate=2:duration={count * STEP}"
-    command = [clips.FFMPEG, "-v", "error", "-f", "lavfi", "-i", source]
-    subprocess.run([*command, "-preset", "ultrafast", video], check=True, stdin=subprocess.DEVNULL)
-    shown = (video, written[0], index, settings, "bundled", folder / "overlay.mp4")
-    return peaks | {"draw_overlay": _apart(peak_of, draw_overlay, *shown)}
-
-
-def write_answers(file: Path, count: int) -> None:
-    """Made-up probabilities: another procedure every few seconds."""
-    classes = [f"P{number:02d}" for number in range(CLASSES)]
-    parts = (_made_up(range(start, min(start + ROWS, count)), classes)
-             for start in range(0, count, ROWS))  # fmt: skip
-    artifacts.write_parquet_parts(file, parts, {"classes": classes})
-
-
-def _made_up(frames: range, classes: list[str]) -> pa.Table:
-    """Some of the answers."""
-    numbers = np.array(frames)
-    true = numbers // round(SEGMENT / STEP) % CLASSES
-    shares = np.full((len(frames), CLASSES), 0.1 / (CLASSES - 1), np.float32)
-    shares[np.arange(len(frames)), true] = 0.9
-    return pa.table(
-        {
-            "recording": [RECORDING] * len(frames),
-            "frame": numbers + 1,
-            "seconds": numbers * STEP,
-            "predicted": np.array(classes)[true],
-            "probabilities": lists(shares),
-        }
-    )
-
-
-def write_clock(file: Path, count: int) -> None:
-    """The index of a recording in one chapter."""
-    rate, ticks = Fraction(30000, 1001), np.arange(count) * 1001
-    unit = 1 / Fraction(30000)
-    chapter = Chapter(1, "GH010001.MP4", "video", unit, count, "h264", 1920, 1080, count / rate)
-    ones = np.ones(count, np.int16)
-    clock = RecordingIndex(RECORDING, unit, ticks, (chapter,), rate, ones, ones > 0, ticks)
-    clock.write(file)
-
-
-def write_training(file: Path) -> None:
-    """A labelled recording that shows every procedure once."""
-    count = CLASSES * 100
-    names = ["path", "split", "label", "recording", "subject", "session", "camera"]
-    rows = [
-        ("", "Training", f"P{number // 100:02d}", "S2C1", "S2", "", "C1") for number in range(count)
-    ]
-    table = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-    numbers = np.arange(1, count + 1)
-    for name, values in (("frame", numbers), ("seconds", (numbers - 1) * STEP)):
-        table = table.append_column(name, pa.array(values))
-    artifacts.write_parquet(file, table)
-
-
-def write_labels(file: Path) -> None:
-    """Classes without a meaning."""
-    names = [f"P{number:02d}" for number in range(CLASSES)]
-    rows = [(number, name, name) for number, name in enumerate(names)]
-    artifacts.write_csv(file, ["index", "label", "folder"], rows)
-
-
-def write_model(settings: dict[str, Any], file: Path) -> None:
-    """Save the network with random weights."""
-    from clapboard.learning import architectures
-
-    network = architectures.make_model((None, FEATURES), CLASSES, settings).plain
-    architectures.with_probabilities(network).save(file)
-
-
-def features_of(manifests: list[Path], settings: dict[str, Any], features: Path) -> None:
-    """The job compute_features."""
-    from clapboard.learning.features import compute_features
-
-    compute_features(manifests, settings, features)
-
-
-def recognise(*known: Any) -> None:
-    """The job predict_recording."""
-    from clapboard.learning.prediction import predict
-
-    predict(*known)
-
-
-def peak_of(job: Callable[..., object], *given: Any) -> float:
-    """Run a job; the most memory that this process or a program it started had, in MB.
-
-    That of this process as the kernel keeps it for its own pages: `getrusage` would count those of
-    the process that started it, too.
-    """
-    job(*given)
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    own = int(status.partition("VmHWM:")[2].split()[0])
-    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
-
-
-def _apart(job: Callable[..., Result], *given: Any) -> Result:
-    """Run a job in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(job, *given).result()
 
 
 def _lap(job: Callable[[], object]) -> NDArray[np.float64]:
