@@ -52,6 +52,7 @@ LOOK = {
     "epochs": 18,
     "patience": 18,
     "keep": "last",
+    "teach_validation": True,
 }
 # Sequences start from what `cnn` of the same fold and seed has learnt to see.
 SEQUENCE = {

@@ -70,7 +70,8 @@ def learning_curves(
     """Draw loss and accuracy over the epochs, the kept epoch marked.
 
     Args:
-        history: one mapping per epoch with loss, accuracy, val_loss and val_accuracy.
+        history: one mapping per epoch with loss, accuracy, and, where frames were held out,
+            val_loss and val_accuracy.
         best_epoch: index from 0 of the epoch whose weights were kept.
         path: the PNG to write.
     """
@@ -81,8 +82,9 @@ def learning_curves(
             (measure, "Training", BLUE, "-"),
             (f"val_{measure}", "Validation", VERMILLION, "--"),
         ):
-            values = [row[key] for row in history]
-            axes.plot(epochs, values, style, color=colour, label=name, marker=".", markersize=4)
+            if key in history[0]:
+                values = [row[key] for row in history]
+                axes.plot(epochs, values, style, color=colour, label=name, marker=".", markersize=4)
         axes.axvline(best_epoch + 1, color=GREY, linewidth=1, linestyle=":", label="kept")
         axes.set_xlabel("epoch")
         axes.set_ylabel(measure)

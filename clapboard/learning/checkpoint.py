@@ -28,7 +28,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     Attributes:
         folder: of the state.
-        history: one mapping per finished epoch: loss, accuracy, val_loss, val_accuracy.
+        history: one mapping per finished epoch: loss, accuracy, and val_loss, val_accuracy where
+            frames are held out.
     """
 
     def __init__(
@@ -62,8 +63,12 @@ class Checkpoint(keras.callbacks.Callback):
 
     @property
     def best_epoch(self) -> int:
-        """Index from 0 of the epoch with the lowest validation loss, the first of equals."""
-        return int(np.argmin([row[MONITOR] for row in self.history])) if self.history else 0
+        """Index from 0 of the epoch with the lowest validation loss, the first of equals.
+
+        The last where nothing is held out.
+        """
+        losses = [row[MONITOR] for row in self.history if MONITOR in row]
+        return int(np.argmin(losses)) if losses else max(self.epoch - 1, 0)
 
     @property
     def kept_epoch(self) -> int:

@@ -11,6 +11,7 @@ import pandas as pd
 from clapboard import artifacts
 from clapboard.learning import devices
 from clapboard.learning.answers import answer_table, judge
+from clapboard.learning.folds import teach_validation
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import of_split, read_classes, read_examples
 from clapboard.learning.pictures import draw
@@ -65,6 +66,8 @@ def evaluate(
     examples = read_examples(
         manifest, labels, data_folder, test_subject=test_subject, shards=shards
     )
+    if settings["teach_validation"]:
+        examples["split"] = teach_validation(examples["split"])  # baselines know them, too
     test, training = of_split(examples, "Test"), of_split(examples, "Training")
     problems = _check(test, training, str(manifest))
     if test_subject is None or test.empty:

@@ -79,6 +79,11 @@ def leave_out(examples: pd.DataFrame, test_subject: str) -> NDArray[np.str_]:
     )
 
 
+def teach_validation(splits: pd.Series) -> pd.Series:
+    """The split of every frame when those who would validate teach, too."""
+    return splits.replace("Validation", "Training")
+
+
 def lend_validation(examples: pd.DataFrame) -> pd.Series:
     """The split of every frame when a Training subject validates because nobody else does.
 

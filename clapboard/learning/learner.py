@@ -92,11 +92,11 @@ def make_learner(
 def fit(
     learner: keras.Model,
     seen: Inputs,
-    held_out: Inputs,
+    held_out: Inputs | None,
     settings: Settings,
     record: Checkpoint,
 ) -> None:
-    """Run the epochs that are still to do."""
+    """Run the epochs that are still to do, each judged by what is held out, if anything is."""
     record.restore_last(learner)
     batch_size = settings["batch_size"]
     callbacks: list[keras.callbacks.Callback] = [record]
@@ -109,13 +109,13 @@ def fit(
     batches = data.training_batches(
         seen.source, seen.items, seen.targets, batch_size, settings["seed"], record.epoch, shares
     )
-    judged = data.ordered_batches(
+    judged = held_out and data.ordered_batches(
         held_out.source, held_out.items, held_out.targets, batch_size, shares
     )
     if shares > 1:
         nodes.build(learner, seen.items.ndim)
     if nodes.workers() > 1:
-        batches, judged = nodes.shared(batches), nodes.shared(judged)
+        batches, judged = nodes.shared(batches), judged and nodes.shared(judged)
     learner.fit(
         batches,
         steps_per_epoch=seen.batches,

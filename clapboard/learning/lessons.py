@@ -36,7 +36,7 @@ def without(left_out: int | None, examples: pd.DataFrame) -> pd.DataFrame:
 
 def hindrances(
     training: pd.DataFrame,
-    validation: pd.DataFrame,
+    validation: pd.DataFrame | None,
     classes: tuple[str, ...],
     manifest: str,
     test_subject: str | None,
@@ -49,7 +49,7 @@ def hindrances(
 
     Args:
         training: examples of the Training split.
-        validation: of the Validation split.
+        validation: of the Validation split; None where nothing is judged by it.
         classes: labels by index.
         manifest: the file that they are from.
         test_subject: who is left out; None: nobody.
@@ -78,7 +78,7 @@ def hindrances(
             )
         )
     learnt = set(training["label"]) - {ignored}
-    if not validation["label"].isin(learnt).any():
+    if validation is not None and not validation["label"].isin(learnt).any():
         problems.append(
             Problem(
                 "no-validation-frame",

@@ -17,7 +17,7 @@ from clapboard.learning.architectures import Networks
 from clapboard.learning.backbones import make_backbone
 from clapboard.learning.checkpoint import Checkpoint, identity
 from clapboard.learning.each_frame import take_over
-from clapboard.learning.folds import lend_validation, natural_order
+from clapboard.learning.folds import lend_validation, natural_order, teach_validation
 from clapboard.learning.learner import fit, make_learner, summary_of
 from clapboard.learning.lessons import hindrances, taught, without
 from clapboard.learning.manifest import class_counts, of_split, read_classes, read_examples
@@ -47,6 +47,8 @@ def train(
     ignored: str = "",
 ) -> None:
     """Train on the Training split, stop by the Validation split, keep the best or last weights.
+
+    With the setting `teach_validation` there is no Validation split: it is part of Training.
 
     A run that was killed goes on after its last whole epoch, with the same result.
 
@@ -80,17 +82,19 @@ def train(
     )
     if lend:
         examples["split"] = lend_validation(examples)
+    if settings["teach_validation"]:
+        examples["split"] = teach_validation(examples["split"])
     training = of_split(examples, "Training")
-    validation = of_split(examples, "Validation")
+    validation = None if settings["teach_validation"] else of_split(examples, "Validation")
     refuse(hindrances(training, validation, classes, str(manifest), test_subject, ignored))
-    stops = ", ".join(natural_order(validation["subject"]))
-    print(f"Validation decides when to stop: {stops}", flush=True)  # noqa: T201 - the job's log
+    print(_chosen_by(validation), flush=True)  # noqa: T201 - the job's log
 
     left_out = classes.index(ignored) if ignored in classes else None
     learnt = len(classes) - (left_out is not None)
-    validation = taught(validation, training)
-    sets = (without(left_out, training), without(left_out, validation))
-    work = _Work(Path(model).parent, *sets, learnt, threads, features, start)
+    if validation is not None:
+        validation = without(left_out, taught(validation, training))
+    training = without(left_out, training)
+    work = _Work(Path(model).parent, training, validation, learnt, threads, features, start)
     read = [manifest, labels, *([start] if start else [])]
     known = identity({**settings, "test_subject": test_subject, "ignored": ignored}, read)
     keras.config.set_dtype_policy(devices.precision(settings["mixed_precision"]))
@@ -114,13 +118,20 @@ def train(
         record.remove()
 
 
+def _chosen_by(validation: pd.DataFrame | None) -> str:
+    """Who decides what is kept, for the log."""
+    if validation is None:
+        return "Nobody validates, all teach: the last epoch is kept"
+    return f"Validation decides when to stop: {', '.join(natural_order(validation['subject']))}"
+
+
 @dataclass(frozen=True)
 class _Work:
     """What every phase of a training needs."""
 
     folder: Path
     training: pd.DataFrame
-    validation: pd.DataFrame
+    validation: pd.DataFrame | None
     classes: int
     threads: int
     features: Mapping[str, str] | None
@@ -173,16 +184,17 @@ def _phase(
     record = Checkpoint(
         work.folder / name, known, settings["patience"], settings["seed"], settings["keep"]
     )
-    seen = inputs.make_inputs(work.training, settings, work.threads, work.features)
-    held_out = inputs.make_inputs(work.validation, settings, work.threads, work.features)
+    sets = [work.training, *([] if work.validation is None else [work.validation])]
+    made = (inputs.make_inputs(each, settings, work.threads, work.features) for each in sets)
     # Beside the state, not in it: on a network file system what is open cannot be deleted.
-    seen, held_out = (each.kept(settings["cache_mb"], work.folder) for each in (seen, held_out))
-    with failures.explained(settings["batch_size"], seen.source, held_out.source):
+    seen, *held_out = (each.kept(settings["cache_mb"], work.folder) for each in made)
+    sources = (each.source for each in (seen, *held_out))
+    with failures.explained(settings["batch_size"], *sources):
         with devices.strategy().scope():
             networks = make(seen.shape)
             counts = class_counts(work.training, work.classes)
             learner = make_learner(networks.learning, settings, counts, seen.batches)
         if not record.finished(settings["epochs"]):
-            fit(learner, seen, held_out, settings, record)
+            fit(learner, seen, next(iter(held_out), None), settings, record)
         record.restore_kept(learner)
     return networks.plain, [record]

@@ -76,6 +76,7 @@ def setting_problems(
             *_start(model, models),
             *_ignored(model, background),
             *_skipping(model),
+            *_choosing(model),
         )
     ]
 
@@ -149,6 +150,20 @@ def _skipping(model: Model) -> Iterator[Problem]:
         message = f"frames between two sequences of {model.window} would teach nothing"
         remedy = f"Set stride to at most {model.window}, or window to at least {model.stride}."
         yield Problem("skipped-frames", message, remedy, column=".stride", value=f"{model.stride}")
+
+
+def _choosing(model: Model) -> Iterator[Problem]:
+    """An epoch chosen by frames that were taught."""
+    if not model.teach_validation:
+        return
+    message = "the Validation subjects teach (teach_validation), so they cannot choose an epoch"
+    if model.keep != "last":
+        remedy = "Set keep to last, or remove teach_validation."
+        yield Problem("taught-validation", message, remedy, column=".keep", value=model.keep)
+    if model.patience < model.epochs:
+        remedy = f"Set patience to {model.epochs}, or remove teach_validation."
+        value = f"{model.patience}"
+        yield Problem("taught-validation", message, remedy, column=".patience", value=value)
 
 
 def _size(model: Model, frame_size: int) -> Iterator[Problem]:

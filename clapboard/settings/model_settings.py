@@ -56,6 +56,11 @@ class Learning(Section):
         description="Weights of which epoch are kept: `best` by validation loss, or `last`, the "
         "better choice with `schedule: cosine` and few people to validate on.",
     )
+    teach_validation: Flag = Field(
+        default=False,
+        description="The Validation subjects teach, too: worth it with few people. Nothing is then "
+        "chosen by them, so it takes `keep: last` and `patience` of at least `epochs`.",
+    )
     batch_size: Annotated[int, Field(ge=1, le=65_536), NotBoolean] = Field(
         default=32,
         description="Frames (or sequences) per step, over all GPUs together. Lower it when memory "

@@ -59,7 +59,7 @@ def without(data: Path, label: str, *subjects: str) -> Path:
 PICTURES = ("confusion", "ribbons", "bars", "calibration", "mistakes")
 
 
-def evaluate(data: Path, out: Path, test_subject: str | None = None) -> dict:
+def evaluate(data: Path, out: Path, test_subject: str | None = None, **settings) -> dict:
     from clapboard.learning.evaluation import evaluate
 
     evaluate(
@@ -67,7 +67,7 @@ def evaluate(data: Path, out: Path, test_subject: str | None = None) -> dict:
         data / "manifest.parquet",
         data / "labels.csv",
         data,
-        SETTINGS,
+        SETTINGS | settings,
         out / "predictions.parquet",
         out / "metrics.json",
         out / "confusion.png",
@@ -211,6 +211,37 @@ def test_keeps_the_last_epoch_on_request(data, tmp_path):
     artifacts.write_json(tmp_path / "state.json", {"identity": "i", "history": history})
     kept = [Checkpoint(tmp_path, "i", 5, 1, keep).kept_epoch for keep in ("best", "last")]
     assert kept == [1, 2]
+
+
+def test_who_validates_teaches_on_request_and_judges_nothing(tmp_path):
+    taught = {"teach_validation": True, "keep": "last", "patience": 3}
+    data = without(make_labelled_set(tmp_path), "SWAB", "S1", "S2")
+    with pytest.raises(InputError) as error:
+        train(data, tmp_path / "apart")
+    assert [problem.check for problem in error.value.problems] == ["class-without-training-frame"]
+    out = train(data, tmp_path / "taught", **taught)
+    history = pd.read_csv(out / "history.csv")
+    assert history.columns.tolist() == ["epoch", "accuracy", "loss"]
+    assert len(history) == 3
+    # Baselines have learnt from the same people as the model.
+    assert evaluate(data, out, **taught)["untrainable"] == {}
+
+
+def test_a_training_with_nobody_held_out_goes_on_as_if_undisturbed(data, tmp_path):
+    taught = {"teach_validation": True, "keep": "last", "patience": 3}
+    whole = train(data, tmp_path / "whole", **taught)
+
+    class Killed(Checkpoint):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clapboard.learning.training.Checkpoint", Killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(data, tmp_path / "killed", **taught)
+    again = train(data, tmp_path / "killed", **taught)
+    assert (again / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
 
 
 def test_keeps_the_best_epoch_and_stops_early(data, tmp_path):

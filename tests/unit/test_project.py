@@ -101,6 +101,22 @@ def model(**settings):
         ({"architecture": "lstm", "window": 16}, 96, []),
         ({"architecture": "lstm", "window": 10}, 96, [("skipped-frames", "models.m.stride")]),
         (
+            {"architecture": "cnn", "teach_validation": True},
+            96,
+            [("taught-validation", "models.m.keep"), ("taught-validation", "models.m.patience")],
+        ),
+        (
+            {
+                "architecture": "cnn",
+                "teach_validation": True,
+                "keep": "last",
+                "epochs": 4,
+                "patience": 4,
+            },
+            96,
+            [],
+        ),
+        (
             {"architecture": "transfer", "backbone": "EfficientNetB0"},
             96,
             [("unknown-backbone", "models.m.backbone")],
