@@ -8,10 +8,13 @@ full range for formats that imply it (``yuvj420p``, grey), else limited.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from av.filter import Graph
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -28,13 +31,13 @@ MATRICES = {
 }
 UNSPECIFIED = (0, 2)
 
-# Red and blue weights of the matrices (ITU-R BT.601-7, BT.709-6, BT.2020-2, SMPTE 240M, FCC).
-WEIGHTS = {
-    Colorspace.ITU601: (0.299, 0.114),
-    Colorspace.ITU709: (0.2126, 0.0722),
-    Colorspace.BT2020: (0.2627, 0.0593),
-    Colorspace.SMPTE240M: (0.212, 0.087),
-    Colorspace.FCC: (0.30, 0.11),
+# What FFmpeg's filter `colorspace` calls them.
+NAMES = {
+    Colorspace.ITU601: "bt470bg",
+    Colorspace.ITU709: "bt709",
+    Colorspace.BT2020: "bt2020nc",
+    Colorspace.SMPTE240M: "smpte240m",
+    Colorspace.FCC: "fcc",
 }
 
 # Without accurate rounding grey turns 3 levels pink; without full chroma interpolation a change of
@@ -80,43 +83,55 @@ def convert(frame: VideoFrame, pixel_format: str, scaler: VideoReformatter) -> V
     )
 
 
-def shrink(frame: VideoFrame, width: int, height: int, scaler: VideoReformatter) -> VideoFrame:
-    """Scale a picture by area averaging to ``yuvj444p`` in JPEG colour.
+class Shrinker:
+    """Scales pictures by area averaging to ``yuvj444p`` in JPEG colour; one per thread.
 
     The scaler would change the matrix by way of RGB at the size of the source: twice the time, and
-    two dB lost to rounding. So it keeps the matrix, and the small picture is changed exactly.
+    two dB lost to rounding. So it keeps the matrix, and FFmpeg's filter for it changes the small
+    picture.
     """
-    own = matrix(frame)
-    small = _reformat(frame, width, height, "yuvj444p", scaler, own, own)
-    if own == Colorspace.ITU601:
-        return small
-    luma, *chroma = planes(small)
-    u, v = (plane.astype(np.float32) - 128 for plane in chroma)
-    changed = []
-    for base, (of_u, of_v) in zip((luma, 128, 128), _change(own), strict=True):
-        plane = of_u * u
-        plane += of_v * v
-        plane += base
-        changed.append(np.clip(np.rint(plane, out=plane), 0, 255, out=plane))
-    return from_planes(changed)
+
+    def __init__(self) -> None:
+        """Begin without tables; those of the last kind of picture are kept."""
+        self._scaler = VideoReformatter()
+        self._kind: tuple[int, int, Colorspace] | None = None
+        self._filter: Graph | None = None
+
+    def __call__(self, frame: VideoFrame, width: int, height: int) -> VideoFrame:
+        """The picture in `width` x `height` pixels."""
+        own = matrix(frame)
+        small = _reformat(frame, width, height, "yuvj444p", self._scaler, own, own)
+        if own == Colorspace.ITU601:
+            return small
+        kind = (width, height, own)
+        if self._filter is None or self._kind != kind:
+            self._kind, self._filter = kind, _matrix_filter(*kind)
+        small.pts = 0
+        self._filter.vpush(small)
+        changed = self._filter.vpull()
+        changed.colorspace, changed.color_range = Colorspace.ITU601, ColorRange.JPEG
+        return changed
 
 
-@cache
-def _change(source: Colorspace) -> NDArray[np.float32]:
-    """How much of the source's U and V is in Y, U and V of BT.601, shape (3, 2).
-
-    Y itself stays in Y and does not get into the others, since grey is grey in both.
-    """
-    there, here = _from_rgb(*WEIGHTS[source]), _from_rgb(*WEIGHTS[Colorspace.ITU601])
-    return (here @ np.linalg.inv(there))[:, 1:].astype(np.float32)
-
-
-def _from_rgb(red: float, blue: float) -> NDArray[np.float64]:
-    """RGB to Y, U = (B - Y) / (2 - 2 blue) and V = (R - Y) / (2 - 2 red), as all those norms do."""
-    luma = np.array([red, 1 - red - blue, blue])
-    u = (np.array([0, 0, 1]) - luma) / (2 - 2 * blue)
-    v = (np.array([1, 0, 0]) - luma) / (2 - 2 * red)
-    return np.stack([luma, u, v])
+def _matrix_filter(width: int, height: int, own: Colorspace) -> Graph:
+    """FFmpeg's filter from a matrix to that of JPEG, which changes neither gamma nor primaries."""
+    graph = Graph()
+    graph.threads = 1
+    kind = VideoFormat("yuvj444p", width, height)
+    source = graph.add_buffer(width=width, height=height, format=kind, time_base=Fraction(1, 1000))
+    options = {
+        **{"ispace": NAMES[own], "space": NAMES[Colorspace.ITU601], "irange": "pc", "range": "pc"},
+        **{"iprimaries": "bt709", "primaries": "bt709", "itrc": "bt709", "trc": "bt709"},
+    }
+    chain = [("colorspace", ":".join(f"{key}={name}" for key, name in options.items()))]
+    if width % 2 or height % 2:  # it takes no others
+        even = f"{width + width % 2}:{height + height % 2}"
+        chain = [("pad", even), *chain, ("crop", f"{width}:{height}:0:0:exact=1")]
+    links = [source, *(graph.add(*each) for each in chain), graph.add("buffersink")]
+    for one, other in pairwise(links):
+        one.link_to(other)
+    graph.configure()
+    return graph
 
 
 def _reformat(

@@ -21,11 +21,11 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from clapboard.video.colour import convert, from_planes, planes, shrink
+from clapboard.video.colour import Shrinker, convert, from_planes, planes
 
 # Raised by hand whenever the same settings would give other pixels: stored frames are then
 # decoded anew.
-PIXEL_VERSION = 2
+PIXEL_VERSION = 3
 
 # Quantiser scale of FFmpeg's JPEG encoder. With full chroma, 2 is the smallest file with at least
 # 39 dB against exact planes (docs/performance.md); libjpeg-turbo needs 40 % more for the same.
@@ -91,13 +91,13 @@ class Resizer:
     def __init__(self, settings: PixelSettings, pixel_aspect: Fraction = Fraction(1)) -> None:
         self.settings = settings
         self.pixel_aspect = pixel_aspect
-        self._scaler = VideoReformatter()
+        self._shrink = Shrinker()
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
         """A picture as ``yuvj444p`` of size x size; turned upright if its metadata says so."""
         turns = quarter_turns(frame)
         place = placement(frame.width, frame.height, self.pixel_aspect, self.settings)
-        scaled = shrink(frame, place.width, place.height, self._scaler)
+        scaled = self._shrink(frame, place.width, place.height)
         size = self.settings.size
         if not turns and (place.width, place.height) == (size, size):
             return scaled

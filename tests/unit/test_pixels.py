@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from clapboard.video.colour import Shrinker, from_planes, planes
 from clapboard.video.pixels import PixelSettings, encode_jpeg, resize
 from tests.exact import psnr, reference, to_yuv
 
@@ -59,6 +60,38 @@ def test_colours_survive(matrix, full, pixel_format, tag, size):
         shown = decoded(picture, PixelSettings(size=32))
         assert np.abs(shown.mean(axis=(0, 1)) - colour).max() < 2.5
         assert shown.std(axis=(0, 1)).max() < 1
+
+
+@pytest.mark.parametrize(
+    ("tag", "red", "blue"),
+    [(1, 0.2126, 0.0722), (4, 0.30, 0.11), (7, 0.212, 0.087), (9, 0.2627, 0.0593)],
+)
+@pytest.mark.parametrize("size", [(45, 31), (224, 224), (7, 3)])
+def test_every_matrix_is_changed_to_the_level(tag, red, blue, size):
+    """Against the definitions of ITU-R BT.709, FCC, SMPTE 240M and BT.2020, in real numbers."""
+
+    def from_rgb(red, blue):
+        luma = np.array([red, 1 - red - blue, blue])
+        return np.stack(
+            [
+                luma,
+                (np.array([0, 0, 1]) - luma) / (2 - 2 * blue),
+                (np.array([1, 0, 0]) - luma) / (2 - 2 * red),
+            ]
+        )
+
+    width, height = size
+    levels = np.random.default_rng(1).integers(60, 190, (3, height, width))
+    picture = from_planes(levels)
+    picture.colorspace = tag
+    found = np.stack(planes(Shrinker()(picture, width, height)))
+    grey = np.array([0, 128, 128]).reshape(3, 1)
+    exact = from_rgb(0.299, 0.114) @ np.linalg.inv(from_rgb(red, blue))
+    exact = (exact @ (levels.reshape(3, -1) - grey) + grey).clip(0, 255).reshape(levels.shape)
+    assert np.abs(found - exact).max() <= 1
+    assert np.abs(found - exact).mean() < 0.3
+    assert (picture.width, picture.height) == size
+    assert np.array_equal(np.stack(planes(picture)), levels), "the source is left as it is"
 
 
 def test_rgb_source_keeps_its_colours():
