@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 import clapboard.settings.config
 from clapboard import fingerprint
+from clapboard.planning.cores import cores_of_each
 from clapboard.settings import model_checks
 from clapboard.problems import InputError, refuse
 from clapboard.sessions.project import examine, known_at_start
@@ -241,8 +242,16 @@ def all_cores(wildcards):
 
 
 def cores_per_chapter(wildcards):
-    """One core, more only where there are fewer chapters than cores."""
-    return max(1, workflow.cores // len(ALL_MANIFESTS))
+    """The cores of one extraction."""
+    predicted = recordings[wildcards.recording].split == "Predict"
+    return cores_of_each(chapters_of(predicted), workflow.cores)
+
+
+@cache
+def chapters_of(predicted):
+    """How many chapters are to be predicted, or are in the dataset."""
+    members = recordings.values()
+    return sum(len(one.chapters) for one in members if (one.split == "Predict") == predicted)
 
 
 # -- what there is to make ------------------------------------------------------------------------
