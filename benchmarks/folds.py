@@ -79,12 +79,13 @@ def _run_fold(
 
     folder = study.fold(model, settings["seed"], subject)
     done = folder / "done.json"
-    if done.exists() and artifacts.read_json(done)["settings"] == settings:
+    start = settings.get("start_from")
+    begun = study.fold(start, settings["seed"], subject) / "model.keras" if start else None
+    made_of = {"settings": settings, "start": artifacts.digest_file(begun) if begun else None}
+    if done.exists() and artifacts.read_json(done)["made_of"] == made_of:
         return
     folder.mkdir(parents=True, exist_ok=True)
     started = time.process_time()
-    start = settings.get("start_from")
-    begun = study.fold(start, settings["seed"], subject) / "model.keras" if start else None
     data = {
         "manifest": study.data / "manifest.parquet",
         "labels": study.data / "labels.csv",
@@ -106,7 +107,7 @@ def _run_fold(
     )
     figures = artifacts.read_json(folder / "metrics.json")["model"]
     seconds = round(time.process_time() - started, 1)
-    artifacts.write_json(done, {"settings": settings, "cpu_seconds": seconds})
+    artifacts.write_json(done, {"made_of": made_of, "cpu_seconds": seconds})
     print(
         model, settings["seed"], subject, f"{figures['accuracy']:.4f}", f"{seconds} s", flush=True
     )

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -88,8 +88,12 @@ def check_inputs(
     sound = {path: sheet for path, sheet in sheets.items() if path not in faulty}
     problems += _empty_sheets(sound, recordings, bool(annotations["background"]))
     if models is not None:
-        labels = _labels_by_split(sheets, recordings, annotations)
-        problems += _too_few_labels(labels, unsure, protocol)
+        by_split = _labels_by("split", sheets, recordings, annotations)
+        problems += _too_few_labels(by_split, unsure, protocol)
+        if protocol == "loso" and annotations["unseen"] == "drop" and not unsure:
+            learnt = [entry for entry in recordings if entry.split in SPLITS]
+            by_subject = _labels_by("subject", sheets, learnt, annotations)
+            problems += _without_frames(by_subject, by_split["Training"])
     return problems
 
 
@@ -170,18 +174,22 @@ def _empty_sheets(
     return list(problems)
 
 
-def _labels_by_split(
-    sheets: Mapping[str, Sheet], recordings: Sequence[Recording], annotations: Mapping[str, Any]
+def _labels_by(
+    column: Literal["split", "subject"],
+    sheets: Mapping[str, Sheet],
+    recordings: Sequence[Recording],
+    annotations: Mapping[str, Any],
 ) -> dict[str, set[str]]:
-    """The labels that the recordings of each split have, the background being one."""
+    """The labels that the recordings of each split or subject have, the background being one."""
     ignored = {normalise(label) for label in annotations["ignore"]}
     labels = defaultdict[str, set[str]](set)
     for recording in recordings:
         if recording.annotations:
             sheet = sheets[recording.annotations]
             part = rows_of(sheet, recording.chapters, recording.subject)
-            labels[recording.split] |= {entry.label for entry in part.annotations} - ignored
-            labels[recording.split] |= {normalise(annotations["background"])} - {""}
+            held = labels[getattr(recording, column)]
+            held |= {entry.label for entry in part.annotations} - ignored
+            held |= {normalise(annotations["background"])} - {""}
     return labels
 
 
@@ -207,6 +215,21 @@ def _too_few_labels(
             message = f"{split} has no label that Training has, so no figure means anything"
             remedy = "Move a subject, or give the labels the same names with aliases."
             yield Problem("no-common-label", message, remedy, column="split", value=split)
+
+
+def _without_frames(labels: Mapping[str, set[str]], learnt: set[str]) -> Iterator[Problem]:
+    """Subjects to be left out once who have no frame in the set: `unseen: drop` takes all away.
+
+    Args:
+        labels: by subject.
+        learnt: labels of Training, whatever the subjects are in the fold.
+    """
+    for subject, shown in labels.items():
+        if shown and not shown & learnt:
+            message = f"{subject} shows no label that Training has, so that no frame is left"
+            remedy = "Give them the split Training, too, or take them out of the table."
+            value = ", ".join(sorted(shown))
+            yield Problem("no-common-label", message, remedy, column="split", value=value)
 
 
 def write_report(problems: Sequence[Problem], path: str | os.PathLike[str]) -> None:

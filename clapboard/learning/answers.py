@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,8 @@ def read_answers(predictions: Sequence[str | Path]) -> Judged:
         raise ValueError("the predictions are of different classes")
     (classes,) = orders
     frames = pd.concat(tables).sort_values(["recording", "frame"], ignore_index=True)
-    refuse(_check(frames))
+    if not frames["trainable"].any():
+        refuse([nothing_learnable(frames["subject"])])
     frames["split"] = "Test"
     index = {label: number for number, label in enumerate(classes)}
 
@@ -135,19 +136,12 @@ def read_answers(predictions: Sequence[str | Path]) -> Judged:
     )
 
 
-def _check(frames: pd.DataFrame) -> list[Problem]:
-    """What makes every figure undefined."""
-    if frames["trainable"].any():
-        return []
-    return [
-        Problem(
-            "no-learnable-frame",
-            "nobody shows a procedure that Training shows without them, so nothing can be said",
-            "Add somebody who shows the same procedures.",
-            column="label",
-            value=", ".join(natural_order(frames["subject"])),
-        )
-    ]
+def nothing_learnable(subjects: Iterable[str], manifest: str = "") -> Problem:
+    """Test subjects without a frame that could have been learnt: every figure is undefined."""
+    named = ", ".join(natural_order(subjects))
+    message = f"Training shows none of the procedures of {named}, so nothing can be said"
+    remedy = "Leave these recordings out, or add somebody who shows the same procedures."
+    return Problem("no-learnable-frame", message, remedy, file=manifest, column="label")
 
 
 def _without_probabilities(

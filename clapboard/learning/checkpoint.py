@@ -53,6 +53,9 @@ class Checkpoint(keras.callbacks.Callback):
             state = artifacts.read_json(self._state)
             if state["identity"] == identity:
                 self.history = state["history"]
+        # Of a finished training, a kill may have left the state and taken weights.
+        if not all(self._weights(epoch).exists() for epoch in self._needed()):
+            self.history = []
         if not self.history:
             self.remove()
 
@@ -111,11 +114,15 @@ class Checkpoint(keras.callbacks.Callback):
         with artifacts.replacing(self._weights(epoch)) as temporary:
             self.model.save_weights(temporary)
         artifacts.write_json(self._state, {"identity": self._identity, "history": self.history})
-        needed = {self._weights(epoch), self._weights(self.best_epoch)}
+        needed = {self._weights(epoch) for epoch in self._needed()}
         for path in set(self.folder.glob(WEIGHTS.format("*"))) - needed:
             path.unlink()
         if self._exhausted():
             self.model.stop_training = True
+
+    def _needed(self) -> set[int]:
+        """Indices of the epochs whose weights may be asked for."""
+        return {self.epoch - 1, self.best_epoch} if self.history else set()
 
     def _exhausted(self) -> bool:
         return bool(self.history) and self.epoch - 1 - self.best_epoch >= self._patience

@@ -28,6 +28,8 @@ def compare_models(
 ) -> None:
     """Compare models on the same frames, pair by pair, and each with its baselines.
 
+    Frames that one of them could not have learnt count for none.
+
     Args:
         predictions: the ``predictions.parquet`` of every model (several where subjects are left
             out), by the model's name.
@@ -43,8 +45,11 @@ def compare_models(
     Raises:
         ValueError: two models were not measured on the same frames.
     """
-    judged = {name: read_answers(files).learnable() for name, files in predictions.items()}
+    judged = {name: read_answers(files) for name, files in predictions.items()}
     _same_frames(judged)
+    # With leave one subject out, who validates may have taught some of the models and not others.
+    learnable = np.logical_and.reduce([one.trainable for one in judged.values()])
+    judged = {name: one.chosen(learnable) for name, one in judged.items()}
     first = next(iter(judged.values()))
     classes, unit = first.classes, reporting.resampled(first)
     found = {

@@ -10,7 +10,7 @@ import pandas as pd
 
 from clapboard import artifacts
 from clapboard.learning import devices
-from clapboard.learning.answers import answer_table, judge
+from clapboard.learning.answers import answer_table, judge, nothing_learnable
 from clapboard.learning.folds import teach_validation
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.manifest import of_split, read_classes, read_examples
@@ -91,10 +91,7 @@ def _check(test: pd.DataFrame, training: pd.DataFrame, manifest: str) -> list[Pr
     if test["label"].isin(training["label"]).any():
         return []
     if not test.empty:
-        named = ", ".join(sorted(test["subject"].unique()))
-        message = f"Training shows none of the procedures of {named}, so nothing can be said"
-        remedy = "Leave these recordings out, or add somebody who shows the same procedures."
-        return [Problem("no-learnable-frame", message, remedy, file=manifest, column="label")]
+        return [nothing_learnable(test["subject"], manifest)]
     return [
         Problem(
             "no-test-frame",

@@ -23,6 +23,8 @@ from clapboard.learning.recognition import load_whole
 TOLERANCE = 1e-4
 """Largest difference of a probability between a form and the model."""
 
+PICTURE_DIMENSIONS = 3
+
 FRAMES = 32
 """Frames in a sequence of the forms that need to know their number beforehand."""
 
@@ -54,7 +56,9 @@ def export(model: str | Path, labels: str | Path, folder: str | Path, seed: int 
     shutil.copyfile(model, root / "model.keras")
     network = load_whole(model)
     shape = _fixed(network.input_shape)
-    items = np.random.default_rng(seed).uniform(0, 255, shape).astype(np.float32)
+    # Features of the size of pixels would make a network sure of one class whatever it computes.
+    largest = 255 if len(shape) > PICTURE_DIMENSIONS else 1
+    items = np.random.default_rng(seed).uniform(0, largest, shape).astype(np.float32)
     wanted = network(items, training=False).numpy()
 
     forms: dict[str, Any] = {}

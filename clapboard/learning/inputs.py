@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 from clapboard.learning.sources import Features, Pictures, Source, kept_within
 from clapboard.learning.stored import StoredFeatures, StoredFrames
 from clapboard.learning.windows import NONE, Items, Singly, Windows, stretches, unbroken
+from clapboard.parts import Rows
 from clapboard.problems import InputError, Problem
 
 OVERLAP = 2
 """Every frame is recognised in about so many windows, whose probabilities are averaged."""
 
 Settings = Mapping[str, Any]
+Files = TypeVar("Files")
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,8 @@ def make_inputs(
     Raises:
         InputError: a frame cannot be read or has no features.
     """
-    source: Source
-    if sees_frames(settings):
-        source = Pictures(examples["file"].tolist(), threads)
-    elif features is None:
-        raise _no_features(settings)
-    else:
-        source = Features(examples, features)
+    files = examples["file"].to_numpy()
+    source = _source(settings, files, threads, features, partial(Features, examples))
     items = _items(len(examples), lambda gap: stretches(examples, gap), settings, covering)
     targets = examples["class_index"].to_numpy()
     if not covering:
@@ -114,15 +112,25 @@ def inputs_of_recording(
     Raises:
         InputError: there is no frame, the first cannot be read, or it has no features.
     """
-    source: Source
-    if sees_frames(settings):
-        source = Pictures(stored.files, threads)
-    elif features is None:
-        raise _no_features(settings)
-    else:
-        source = StoredFeatures(features, stored.frames)
+    known = partial(StoredFeatures, stored.frames)
+    source = _source(settings, stored.files, threads, features, known)
     items = _items(len(stored), lambda gap: unbroken(stored.seconds, gap), settings, True)
     return _inputs(source, items, np.broadcast_to(np.int64(0), len(stored)), settings)
+
+
+def _source(
+    settings: Settings,
+    files: Rows,
+    threads: int,
+    features: Files | None,
+    known: Callable[[Files], Source],
+) -> Source:
+    """Pictures, or what is `known` from features, whichever the model learns from."""
+    if sees_frames(settings):
+        return Pictures(files, threads)
+    if features is None:
+        raise _no_features(settings)
+    return known(features)
 
 
 def _items(

@@ -83,13 +83,13 @@ class StoredFeatures:
     counts as memory.
     """
 
-    def __init__(self, file: str | Path, frames: Blocks) -> None:
+    def __init__(self, frames: Blocks, file: str | Path) -> None:
         """Take the shape from the file.
 
         Args:
+            frames: of the recording.
             file: float16 of shape (frames, size); beside it an index as
                 `clapboard.learning.features` writes it.
-            frames: of the recording.
 
         Raises:
             InputError: the features are of other frames.

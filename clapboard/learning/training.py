@@ -96,7 +96,10 @@ def train(
     training = without(left_out, training)
     work = _Work(Path(model).parent, training, validation, learnt, threads, features, start)
     read = [manifest, labels, *([start] if start else [])]
-    known = identity({**settings, "test_subject": test_subject, "ignored": ignored}, read)
+    # The folder of the features is called after all that they depend on.
+    of = sorted({Path(file).parent.name for file in (features or {}).values()})
+    more = {"test_subject": test_subject, "ignored": ignored, "features": of}
+    known = identity({**settings, **more}, read)
     keras.config.set_dtype_policy(devices.precision(settings["mixed_precision"]))
     if settings["architecture"] == "transfer":
         network, records = _transfer(work, settings, known)

@@ -87,7 +87,8 @@ def known_at_start(
     problems = setting_problems(config.models, config.frames.size, background)
     if not errors(table_problems):
         protocol, table = config.evaluation.protocol, config.recordings
-        problems += split_problems(recordings, bool(config.models), protocol, table)
+        held_out = not all(model.teach_validation for model in config.models.values())
+        problems += split_problems(recordings, bool(config.models), protocol, table, held_out)
     return problems
 
 

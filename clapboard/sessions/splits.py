@@ -18,7 +18,11 @@ OUTCOMES = {
 
 
 def split_problems(
-    recordings: Sequence[Recording], with_models: bool, protocol: str = "splits", table: str = ""
+    recordings: Sequence[Recording],
+    with_models: bool,
+    protocol: str = "splits",
+    table: str = "",
+    held_out: bool = True,
 ) -> list[Problem]:
     """What is wrong with who is in which split.
 
@@ -27,6 +31,7 @@ def split_problems(
         with_models: whether the configuration has models; without any, only frames are made.
         protocol: key `evaluation.protocol`; `loso` makes its own Validation and Test.
         table: the table of recordings, for messages.
+        held_out: whether Validation judges any model (`teach_validation` is not set for all).
     """
     filled = {recording.split for recording in recordings}
     if not with_models and filled <= {"Predict"}:
@@ -45,7 +50,8 @@ def split_problems(
             value=split,
         )
         for split, outcome in OUTCOMES.items()
-        if split not in filled and (judged or split == "Training")
+        if split not in filled
+        and (split == "Training" or (judged and (held_out or split != "Validation")))
     ]
     subjects = {recording.subject for recording in recordings if recording.split != "Predict"}
     if with_models and protocol == "loso" and len(subjects) < FEWEST_SUBJECTS:

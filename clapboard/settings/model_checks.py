@@ -76,7 +76,7 @@ def setting_problems(
             *_start(model, models),
             *_ignored(model, background),
             *_skipping(model),
-            *_choosing(model),
+            *_choosing(model, models),
         )
     ]
 
@@ -152,9 +152,10 @@ def _skipping(model: Model) -> Iterator[Problem]:
         yield Problem("skipped-frames", message, remedy, column=".stride", value=f"{model.stride}")
 
 
-def _choosing(model: Model) -> Iterator[Problem]:
-    """An epoch chosen by frames that were taught."""
-    if not model.teach_validation:
+def _choosing(model: Model, models: Mapping[str, Model]) -> Iterator[Problem]:
+    """An epoch chosen by frames that were taught to the model, or to the one it starts from."""
+    start = models.get(getattr(model, "start_from", ""))
+    if not model.teach_validation and not (start and start.teach_validation):
         return
     message = "the Validation subjects teach (teach_validation), so they cannot choose an epoch"
     if model.keep != "last":

@@ -59,7 +59,7 @@ class Lab:
         }
         self.recordings.append(Recording(**(values | more)))
 
-    def check(self, models=None, ffmpeg="bundled", incomplete=False, **settings):
+    def check(self, models=None, ffmpeg="bundled", incomplete=False, protocol="splits", **settings):
         return check_inputs(
             ANNOTATIONS | settings,
             self.recordings,
@@ -67,6 +67,7 @@ class Lab:
             models=models,
             ffmpeg=ffmpeg,
             incomplete=incomplete,
+            protocol=protocol,
         )
 
 
@@ -147,6 +148,16 @@ def test_nothing_to_tell_apart_and_nothing_in_common(lab):
     assert checks == {"one-class", "no-common-label"}
     assert errors(lab.check(models={}, unseen="drop", background="REST")) == []
     assert errors(lab.check(unseen="drop")) == []
+
+
+def test_of_a_subject_left_out_some_frame_has_to_be_in_the_set(lab):
+    lab.add("S4", "Test", [("BANDAGE", 0.5, 1.5)])
+    (problem,) = errors(lab.check(models={}, unseen="drop", protocol="loso"))
+    assert (problem.check, problem.value) == ("no-common-label", "BANDAGE")
+    assert "S4" in problem.message
+    assert errors(lab.check(models={}, unseen="drop")) == []
+    lab.add("S5", "Training", [("BANDAGE", 0.5, 1.5)])
+    assert errors(lab.check(models={}, unseen="drop", protocol="loso")) == []
 
 
 def test_a_sheet_without_annotations_is_an_error(lab):

@@ -307,6 +307,22 @@ def test_comparison_leaves_out_what_nothing_could_have_learnt(tmp_path, folds):
     assert found == pytest.approx(mean - 1)
 
 
+def test_a_frame_that_one_of_the_models_could_not_have_learnt_counts_for_none(tmp_path, folds):
+    taught = []
+    for number, file in enumerate(folds["good"].values()):
+        table, metadata = artifacts.read_parquet(file)
+        place = table.column_names.index("trainable")
+        everything = pa.array([True] * len(table))
+        taught.append(tmp_path / f"{number}.parquet")
+        artifacts.write_parquet(
+            taught[-1], table.set_column(place, "trainable", everything), metadata
+        )
+    files = {"good": list(folds["good"].values()), "bad": list(folds["bad"].values())}
+    compare_models(files, tmp_path / "c.csv", tmp_path / "boxes.png", seed=1)
+    compare_models(files | {"good": taught}, tmp_path / "d.csv", tmp_path / "boxes.png", seed=1)
+    assert (tmp_path / "c.csv").read_bytes() == (tmp_path / "d.csv").read_bytes()
+
+
 def test_one_subject_is_compared_recording_by_recording(tmp_path):
     both = [timeline("S1", 4).assign(recording=f"S1C{n}", camera=f"C{n}") for n in (1, 2)]
     frames = pd.concat(both, ignore_index=True).assign(frame=[1, 2, 3, 4] * 2)

@@ -209,8 +209,28 @@ def test_what_is_kept_of_pictures_has_no_name_and_hinders_nobody(data, tmp_path)
 def test_keeps_the_last_epoch_on_request(data, tmp_path):
     history = [{"val_loss": loss} for loss in (3.0, 1.0, 2.0)]
     artifacts.write_json(tmp_path / "state.json", {"identity": "i", "history": history})
+    for epoch in (2, 3):
+        (tmp_path / f"epoch-{epoch:04d}.weights.h5").touch()
     kept = [Checkpoint(tmp_path, "i", 5, 1, keep).kept_epoch for keep in ("best", "last")]
     assert kept == [1, 2]
+
+
+def test_a_state_whose_weights_are_gone_is_begun_anew(data, tmp_path):
+    whole = train(data, tmp_path / "whole")
+
+    class Killed(Checkpoint):
+        def remove(self):
+            if self.history:
+                next(self.folder.glob("*.h5")).unlink()
+                raise KeyboardInterrupt
+            super().remove()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clapboard.learning.training.Checkpoint", Killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(data, tmp_path / "killed")
+    again = train(data, tmp_path / "killed")
+    assert (again / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
 
 
 def test_who_validates_teaches_on_request_and_judges_nothing(tmp_path):

@@ -37,6 +37,19 @@ def test_every_split_is_needed_to_make_models():
     assert found({}, ["Predict"]) == [("empty-split", split) for split in SPLITS]
 
 
+def test_nobody_has_to_validate_where_all_models_learn_from_everybody():
+    taught = {
+        "architecture": "cnn",
+        "teach_validation": True,
+        "keep": "last",
+        "epochs": 4,
+        "patience": 4,
+    }
+    assert found(model(**taught), ["Training", "Test"]) == []
+    mixed = {"models": {"m": taught, "n": {"architecture": "cnn"}}}
+    assert found(mixed, ["Training", "Test"]) == [("empty-split", "Validation")]
+
+
 def test_frames_alone_need_only_training():
     assert found({"models": {}}, ["Training"]) == []
     assert found({"models": {}}, ["Predict"]) == []
@@ -141,6 +154,21 @@ def test_a_model_starts_from_a_cnn_of_the_same_convolutions(settings, expected):
     asked = {"architecture": "lstm", "input": "frames", "start_from": "cnn"} | settings
     models = {"cnn": {"architecture": "cnn", "filters": [8]}, "m": asked}
     assert found({"models": models, "frames": {"size": 96}}) == expected
+
+
+def test_no_epoch_is_chosen_by_those_who_taught_the_model_it_starts_from():
+    taught = {
+        "architecture": "cnn",
+        "teach_validation": True,
+        "keep": "last",
+        "epochs": 4,
+        "patience": 4,
+    }
+    asked = {"architecture": "lstm", "input": "frames", "start_from": "cnn", "epochs": 4}
+    models = {"cnn": taught, "m": asked | {"patience": 4}}
+    assert found({"models": models}) == [("taught-validation", "models.m.keep")]
+    models["m"] = asked | {"patience": 4, "keep": "last"}
+    assert found({"models": models}) == []
 
 
 def weights(monkeypatch, tmp_path, server, **settings):

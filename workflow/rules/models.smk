@@ -53,7 +53,7 @@ rule check_leakage:
 
 
 rule train_model:
-    """Train on Training, stop by Validation, keep the best weights."""
+    """Train on Training, stop by Validation, keep the best weights or the last."""
     input:
         **DATASET,
         leakage=rules.check_leakage.output.report,
