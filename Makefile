@@ -36,7 +36,7 @@ test: env  ## the whole test suite
 	$(BIN)/pytest -n 2
 
 test-slurm: env  ## a run through a real Slurm equals one without (root, slurm-wlm, munge; else says why not)
-	$(BIN)/pytest -rs tests/infra/test_slurm.py -k test_same_results_as_on_one_machine
+	$(BIN)/pytest -rs tests/infra/test_slurm.py -k "test_same_results_as_on_one_machine or test_a_cancelled_job_and_a_dead_node"
 
 test-infra: env  ## the tests against real servers: S3, Slurm, ssh, an empty machine (most of an hour, not in `make test`)
 	@envs/sync.sh infra
