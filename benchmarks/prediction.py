@@ -1,11 +1,13 @@
 """What recognising a recording costs beside decoding its frames: python -m benchmarks.prediction.
 
 Every frame (the default sampling) of a GoPro-like recording goes through what takes the time in
-`snakemake predict`, each job in a process of its own on all cores: extract_frames per chapter,
-compute_features with a small backbone (MobileNetV3Small), predict_recording with an LSTM. Beside it
-the same frames decoded and thrown away, in the way of extract_frames and by the FFmpeg program.
-What an hour takes is computed from what a job needs to start and what each frame adds.
-Wall-clock seconds: nothing else may run meanwhile.
+`snakemake predict`, each job in a process of its own on all cores: extract_frames, compute_features
+with a small backbone (MobileNetV3Small), predict_recording with an LSTM. Beside it the same frames
+decoded and thrown away, in the way of extract_frames and by the FFmpeg program.
+
+extract_frames and decoding are measured on a file of two minutes and multiplied to an hour in
+`HOUR_CHAPTERS` files; the other two go through an hour of pictures, for which those of the file are
+listed again and again. Wall-clock seconds: nothing else may run meanwhile.
 
 ``--memory`` measures instead what memory the jobs need (benchmarks.prediction_memory).
 """
@@ -18,34 +20,45 @@ import resource
 import subprocess
 import tempfile
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks import clips, prediction_jobs
 from benchmarks.measure import apart, machine, table
-from benchmarks.prediction_made_up import HOUR, MODEL, RECORDING, write_labels, write_model
+from benchmarks.prediction_made_up import (
+    HOUR,
+    MODEL,
+    RECORDING,
+    STEP,
+    write_labels,
+    write_model,
+)
 from benchmarks.prediction_memory import print_memory
+from clapboard.artifacts import write_parquet
 from clapboard.labels.unlabelled import write_sample
+from clapboard.pictures.frames import read_manifest
 from clapboard.settings.config import load
 from clapboard.video.decoding import decode_frames
 from clapboard.video.groups import split_frames
 from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
 
-SECONDS, CHAPTERS = 60, 2
+HALF_MINUTES = 4
 LIMIT = 1.25
-DECODERS = ("ours", "the FFmpeg program")
+RECOGNISING = ("compute_features", "predict_recording")
+START = "extract_frames, one frame"
+DECODERS = ("decode", "decode_by_ffmpeg")
 """What decoding alone is measured with; the limit is held against the first, which is faster."""
 HOUR_CHAPTERS = 7
 """As many files a GoPro makes of it."""
-SIZES = (224, 128)
-"""Pixels: the default of `frames.size`, and one that suits a small backbone."""
+SIZES = (224,)
+"""Pixels: the default of `frames.size`."""
 
 CORES = len(os.sched_getaffinity(0))
 PIXELS = {"fit": "stretch", "quality": 2}
@@ -54,7 +67,7 @@ PIXELS = {"fit": "stretch", "quality": 2}
 def main() -> None:
     """Measure and print; fails where the promise is not kept."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--chapters", type=int, default=CHAPTERS, help="of a minute each")
+    parser.add_argument("--half-minutes", type=int, default=HALF_MINUTES, help="of video")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="of frames, pixels")
     parser.add_argument("--memory", action="store_true", help="peak memory instead of time")
@@ -62,132 +75,110 @@ def main() -> None:
     if chosen.memory:
         print_memory()
         return
-    chapters = clips.gopro(chosen.chapters, SECONDS)
-    ratios = [_measured(chapters, size, chosen.rounds) for size in chosen.sizes]
+    chapter = clips.long_chapter(chosen.half_minutes)
+    ratios = [_measured(chapter, size, chosen.rounds) for size in chosen.sizes]
     print(machine())
     if max(ratios) > LIMIT:
         raise SystemExit(1)
 
 
-def _measured(chapters: list[str], size: int, rounds: int) -> float:
+def _measured(chapter: str, size: int, rounds: int) -> float:
     """Print the costs with frames of one size; wall seconds of an hour over those of decoding."""
-    ratios, jobs = [], []
-    alone: dict[str, list[NDArray[np.float64]]] = {name: [] for name in DECODERS}
-    with tempfile.TemporaryDirectory() as folder:
-        few = _Work(chapters[:1], Path(folder) / "few", HOUR, size)
-        few.run()  # libraries come from the disk only once
-        start = few.run()
+    laps = defaultdict[str, list[NDArray[np.float64]]](list)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _Work(chapter, folder / "first", HOUR, size).extract_frames()  # libraries from disk
         for number in range(rounds):
-            whole = _Work(chapters, Path(folder) / str(number), "all", size)
-            for name, decode in zip(DECODERS, (whole.decode, whole.decode_by_ffmpeg), strict=True):
-                alone[name].append(_lap(decode))
-            jobs.append(whole.run())
-            ratios.append(
-                [
-                    _of_an_hour(jobs[-1], start, len(chapters), len(whole.index), times[-1])
-                    for times in alone.values()
-                ]
-            )
+            whole = _Work(chapter, folder / f"whole{number}", "all", size)
+            one = _Work(chapter, folder / f"one{number}", HOUR, size)
+            for step in DECODERS:
+                laps[step].append(_lap(getattr(whole, step)))
+            laps["extract_frames"].append(_lap(whole.extract_frames))
+            laps[START].append(_lap(one.extract_frames))
+            whole.prepare_an_hour()
+            for step in RECOGNISING:
+                laps[step].append(_lap(getattr(whole, step)))
     frames = len(whole.index)
-    middle = {name: np.median([each[name] for each in jobs], axis=0) for name in start}
-    measured: list[tuple[str, Any, Any]] = [(name, middle[name], start[name]) for name in start]
-    measured += [("all three", sum(middle.values()), sum(start.values()))]
-    measured += [
-        (f"decoding alone, {name}", np.median(times, axis=0), None) for name, times in alone.items()
-    ]
-    columns = ["step", f"{frames} frames: seconds", "of processor", "one frame", "of processor"]
+    of = {START: 1, **dict.fromkeys(RECOGNISING, HOUR)}
     rows = [
-        [name, *seconds.tolist(), *(("", "") if one is None else one.tolist())]
-        for name, seconds, one in measured
+        [step, of.get(step, frames), *np.median(times, axis=0).tolist()]
+        for step, times in laps.items()
     ]
-    print(table(columns, rows))
-    medians = np.median(ratios, axis=0)
-    for place, (name, (wall, processor)) in enumerate(zip(DECODERS, medians, strict=True)):
-        of_rounds = (each[place] for each in ratios)
-        rounded = ", ".join(f"{one[0]:.2f} ({one[1]:.2f})" for one in of_rounds)
+    print(table(["step", "frames", "seconds", "of processor"], rows))
+    seconds = {step: np.array(times) for step, times in laps.items()}
+    growing = seconds["extract_frames"] - seconds[START]
+    hour = HOUR_CHAPTERS * seconds[START] + growing * HOUR / frames
+    hour += sum(seconds[step] for step in RECOGNISING)
+    ratios = {step: hour / (seconds[step] * HOUR / frames) for step in DECODERS}
+    for step, each in ratios.items():
+        wall, processor = np.median(each, axis=0)
+        of_rounds = ", ".join(f"{one[0]:.3f} ({one[1]:.3f})" for one in each)
         print(
-            f"{size} pixels: an hour at this pace takes {wall:.2f} x decoding alone by {name} "
-            f"({processor:.2f} of processor seconds), limit {LIMIT}; rounds: {rounded}",
+            f"{size} pixels: an hour takes {wall:.3f} x {step} ({processor:.3f} of processor "
+            f"seconds), limit {LIMIT}; rounds: {of_rounds}",
             flush=True,
         )
-    return float(medians[0, 0])
-
-
-def _of_an_hour(
-    jobs: dict[str, NDArray[np.float64]],
-    start: dict[str, NDArray[np.float64]],
-    chapters: int,
-    frames: int,
-    alone: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Seconds (clock, processor) of all jobs over those of decoding, if there were an hour."""
-
-    def starting(files: int) -> NDArray[np.float64]:
-        return sum(start.values()) + (files - 1) * start["extract_frames"]
-
-    growing = sum(jobs.values()) - starting(chapters)
-    return (starting(HOUR_CHAPTERS) + growing * HOUR / frames) / (alone * HOUR / frames)
+    return float(np.median(ratios[DECODERS[0]][:, 0]))
 
 
 class _Work:
     """A recording to recognise with a network that has learnt nothing."""
 
-    def __init__(self, chapters: list[str], folder: Path, every: int | str, size: int) -> None:
-        """Index it, choose its frames, make the network."""
-        self.chapters, self.folder = chapters, folder
+    def __init__(self, chapter: str, folder: Path, every: int | str, size: int) -> None:
+        """Index it, choose its frames."""
+        self.chapter, self.folder = chapter, folder
         self.pixels = {**PIXELS, "size": size}
         self.settings = load({"models": {"lstm": MODEL}}).section("models")["lstm"]
-        write_index(RECORDING, chapters, "video", "", self._at("index.parquet"), self._at("a.json"))
+        write_index(
+            RECORDING, [chapter], "video", "", self._at("index.parquet"), self._at("a.json")
+        )
         write_sample(self._at("index.parquet"), every, self._at("sample.parquet"))
         self.index = RecordingIndex.read(self._at("index.parquet"))
+
+    def extract_frames(self) -> None:
+        """Of the chapter."""
+        index, sample = self._at("index.parquet"), self._at("sample.parquet")
+        known = (RECORDING, 1, self.chapter, "video", index, sample, self.pixels)
+        prediction_jobs.run("extract_frames", *known, self._at("resized/manifest.parquet"))
+
+    def prepare_an_hour(self) -> None:
+        """A manifest of so many frames, their pictures the extracted ones in turn; the network."""
+        files = read_manifest(self._at("resized/manifest.parquet"))["file"].to_numpy()
+        numbers = np.arange(HOUR)
+        listed = {"frame": numbers + 1, "seconds": numbers * STEP}
+        listed |= {"file": files[numbers % len(files)]}
+        write_parquet(self._at("resized/hour.parquet"), pa.table(listed))
         write_labels(self._at("labels.csv"))
         apart(write_model, self.settings, self._at("model.keras"))
 
-    def run(self) -> dict[str, NDArray[np.float64]]:
-        """Seconds of every job."""
-        manifests = [
-            self._at(f"resized/{number:02d}/manifest.parquet")
-            for number in range(1, len(self.chapters) + 1)
-        ]
-        index, sample = self._at("index.parquet"), self._at("sample.parquet")
+    def compute_features(self) -> None:
+        """Of an hour."""
+        given = ([self._at("resized/hour.parquet")], self.settings, self._at("features.npy"))
+        prediction_jobs.run("compute_features", *given)
 
-        def extract() -> None:
-            for number, chapter in enumerate(self.chapters, 1):
-                place = manifests[number - 1]
-                known = (RECORDING, number, chapter, "video", index, sample, self.pixels)
-                prediction_jobs.run("extract_frames", *known, place)
-
-        labels, model, features = (
-            self._at(name) for name in ("labels.csv", "model.keras", "features.npy")
-        )
+    def predict_recording(self) -> None:
+        """Of an hour."""
+        manifests, features = [self._at("resized/hour.parquet")], self._at("features.npy")
+        labels, model = self._at("labels.csv"), self._at("model.keras")
         answers = self._at("probabilities.parquet")
         known = (RECORDING, manifests, labels, model, self.settings, answers, features)
-        return {
-            "extract_frames": _lap(extract),
-            "compute_features": _lap(
-                lambda: prediction_jobs.run("compute_features", manifests, self.settings, features)
-            ),
-            "predict_recording": _lap(lambda: prediction_jobs.run("predict_recording", *known)),
-        }
+        prediction_jobs.run("predict_recording", *known)
 
     def decode(self) -> None:
         """Decode every frame on all cores, as extract_frames does, and throw it away."""
-        for number, chapter in enumerate(self.chapters, 1):
-            members = self.index.chapter_frames(number)
-            parts = split_frames(self.index, number, np.array(members), CORES)
-            threads = max(1, CORES // len(parts))
+        parts = split_frames(self.index, 1, np.array(self.index.chapter_frames(1)), CORES)
+        threads = max(1, CORES // len(parts))
 
-            def run(part: Any, file: str = chapter, place: int = number, n: int = threads) -> None:
-                deque(decode_frames(file, self.index, place, part, n), maxlen=0)
+        def run(part: NDArray[np.int64]) -> None:
+            deque(decode_frames(self.chapter, self.index, 1, part, threads), maxlen=0)
 
-            with ThreadPoolExecutor(CORES) as pool:
-                list(pool.map(run, parts))
+        with ThreadPoolExecutor(CORES) as pool:
+            list(pool.map(run, parts))
 
     def decode_by_ffmpeg(self) -> None:
         """Decode every frame with the FFmpeg program, its threads as it likes."""
-        for chapter in self.chapters:
-            command = [clips.FFMPEG, "-v", "error", "-i", chapter, "-an", "-f", "null", "-"]
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        command = [clips.FFMPEG, "-v", "error", "-i", self.chapter, "-an", "-f", "null", "-"]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
     def _at(self, name: str) -> Path:
         return self.folder / name
