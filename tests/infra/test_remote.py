@@ -133,6 +133,21 @@ def test_a_run_is_sent_watched_and_fetched(laptop):
     assert (laptop.folder / "results/resized/S1C1/01/S1C1000001.jpg").exists()
 
 
+def test_what_is_in_s3_the_machine_fetches_itself(laptop, mortal):
+    store, bucket = mortal
+    bucket.write("raw/GH010001.MP4", b"video")
+    bucket.write("sheets/S2.csv", b"sheet")
+    place = f"s3://{bucket.name}"
+    with (laptop.folder / "config" / "recordings.tsv").open("a") as table:
+        table.write(f"S2\tC1\tTest\t{place}/sheets/S2.csv\t{place}/raw\n")
+    with (laptop.folder / "config" / "config.yaml").open("a") as config:
+        config.write(f"s3: {{endpoint: '{store.endpoint}'}}\n")
+    status, screen = laptop.call(*work(1))
+    assert status == 0, screen
+    assert (laptop.folder / "results" / "sources" / bucket.name / "sheets" / "S2.csv").exists()
+    assert not (laptop.there / "results" / "sources").exists()
+
+
 def test_a_failure_there_is_a_failure_here(laptop):
     status, screen = laptop.call(*work(1, ends="badly"))
     assert status == 1, screen
