@@ -16,6 +16,7 @@ from pathlib import Path
 
 from clapboard.cloud.node import node_words
 from clapboard.cloud.ssh import LOST, Machine
+from clapboard.fingerprint import files_of
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.sessions.project import add_config_argument, local_inputs, read_config, read_project
 
@@ -111,8 +112,9 @@ def _start(
 def project_files(config_file: str, say: Callable[[str], None]) -> list[str]:
     """What a run needs, relative to the working directory: tracked files, configuration, inputs.
 
-    Inputs elsewhere are not sent; which, is said. What is in S3 the machine fetches itself. Nothing
-    else of the folder is ever sent, so that no credentials leave by accident.
+    Inputs elsewhere are not sent; which, is said. What is in S3 the machine fetches itself. Of a
+    folder that is an input the pictures and clips are sent. Nothing else is ever sent, so that no
+    credentials leave by accident.
 
     Raises:
         InputError: this is no checkout, or table and configuration have errors.
@@ -134,7 +136,8 @@ def project_files(config_file: str, say: Callable[[str], None]) -> list[str]:
     here = {path for path in inputs if _is_below(path)}
     for path in sorted(inputs - here):
         say(f"not sent, must be there already: {path}")
-    return sorted(tracked | here)
+    # Of a list of names rsync would take a folder for itself alone.
+    return sorted(tracked.union(*map(files_of, here)))
 
 
 def _is_below(path: str) -> bool:

@@ -133,6 +133,26 @@ def test_a_run_is_sent_watched_and_fetched(laptop):
     assert (laptop.folder / "results/resized/S1C1/01/S1C1000001.jpg").exists()
 
 
+def test_folders_of_pictures_and_clips_are_sent_with_what_is_read_of_them(laptop):
+    read = {"pictures/S2/S2C1000001.jpg", "pictures/S2/S2C1000002.jpg", "clips/CPR/a `b`.mp4"}
+    for name in [*read, "pictures/S2/credentials", "clips/CPR/key"]:
+        (laptop.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (laptop.folder / name).write_text(name)
+    (laptop.folder / "config" / "recordings.tsv").write_text(
+        "subject\tcamera\tsplit\tannotations\tvideos\trate\n"
+        "S2\tC1\tTraining\tclips\t./pictures/S2/\t25\n"
+    )
+    status, screen = laptop.call(*work(1))
+    assert status == 0, screen
+    sent = [path for name in ("pictures", "clips") for path in (laptop.there / name).rglob("*")]
+    sent = {path.relative_to(laptop.there): path for path in sent if path.is_file()}
+    assert {str(name): path.read_text() for name, path in sent.items()} == {x: x for x in read}
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=laptop.folder, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert f"sending {len(tracked.stdout.splitlines()) + len(read)} files" in screen
+
+
 def test_what_is_in_s3_the_machine_fetches_itself(laptop, mortal):
     store, bucket = mortal
     bucket.write("raw/GH010001.MP4", b"video")
