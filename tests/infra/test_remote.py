@@ -270,6 +270,19 @@ def test_a_machine_that_falls_silent_is_given_up(server, tmp_path, capfd):
     assert "not responding" in capfd.readouterr().err
 
 
+def test_no_name_is_too_strange_to_be_sent(server, tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    names = ["#1.mp4", ";2/x.mp4", "-e.mp4", "a\nb", "./c:d.mp4", os.fsdecode(b"\xff.mp4")]
+    for name in names:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(name, errors="surrogateescape")
+    there.mkdir()
+    monkeypatch.chdir(here)
+    machine_of(server, str(there)).send(names, screen=False)
+    for name in names:
+        assert (there / name).read_bytes() == (here / name).read_bytes()
+
+
 def test_a_step_that_does_not_end_is_ended_and_said(server):
     begun = time.monotonic()
     with pytest.raises(InputError, match="did not end within 3 seconds"):
