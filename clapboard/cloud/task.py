@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def count_needs(
     config: Config, recordings: Sequence[Recording], say: Callable[[str], None]
 ) -> Needs:
-    """What the run needs; nothing is measured when the disk is configured.
+    """What the run needs, by the plan or by the size of the videos.
 
     Args:
         config: the configuration.
@@ -95,8 +95,6 @@ def count_needs(
     Raises:
         InputError: there is nothing to count, or no GPU has the memory that a model needs.
     """
-    if config.cloud.disk:
-        return needs_of(config)
     size, here = 0, True
     for recording in recordings:
         if recording.kind == "video":
@@ -105,10 +103,9 @@ def count_needs(
                 size += origin.bytes if origin else Path(file).stat().st_size
                 here = here and Path(file).exists()
     if not here:
-        say(
-            f"videos are in S3 only ({size / 1e9:.1f} GB), so no frame was counted: the disk has "
-            "room for pictures as large as the videos; cloud.disk sets another"
-        )
+        room = "the disk has room for pictures as large as the videos; cloud.disk sets another"
+        taken = "cores are for decoding all of it" if config.cloud.disk else room
+        say(f"videos are in S3 only ({size / 1e9:.1f} GB), so no frame was counted: {taken}")
         return needs_of(config, price_of_bytes(size, config.frames.size), size)
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
     return needs_of(config, None if plan.table.empty else plan.price, size)
