@@ -195,3 +195,47 @@ def test_without_recordings_the_size_must_be_said(tmp_path, monkeypatch, capsys)
     assert written["resources"]["disk_size"] == 300
     assert written["run"].split()[-2:] == ["models", "check"]
     assert "node --configfile config.yaml -- " in written["run"]
+
+
+def test_inputs_that_the_machine_will_not_have_are_named(tmp_path, monkeypatch, capsys):
+    here = tmp_path / "here"
+    files = {
+        "sheets/S1.csv": "label,start,stop\nCUFF,0,1\n",
+        "videos/:(a) 1.mp4": "",
+        "videos/b.MOV": "",
+        "made/c.mp4": "",
+        "made/e.mp4": "",
+        "pictures/S2/1.jpg": "",
+        "thumbs/S3/1.png": "",
+        ".gitignore": "*.MOV\n/made/\n/thumbs/*/*.png\n/*.tsv\n",
+    }
+    for name, text in files.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(text)
+    (tmp_path / "d.mp4").touch()
+    (here / "videos" / "e.mp4").symlink_to(here / "made" / "e.mp4")
+    rows = ["videos/:(a) 1.mp4\t", "videos/b.MOV\t", "made/c.mp4\t", f"{tmp_path}/d.mp4\t"]
+    rows += ["videos/e.mp4\t", "pictures/S2\t25", "thumbs/S3\t25"]
+    table = ["subject\tcamera\tsplit\tannotations\tvideos\trate"]
+    table += [f"S{n}\tC1\tPredict\tsheets/S1.csv\t{row}" for n, row in enumerate(rows)]
+    (here / "table.tsv").write_text("\n".join(table) + "\n")
+    settings = {"recordings": "table.tsv", "cloud": {"keep_disk": True, "disk": 300}}
+    (here / "config.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.chdir(here)
+
+    def named():
+        assert main(["cloud", "--configfile", "config.yaml"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        said = [line.partition(": ") for line in lines if " not " in f" {line}"]
+        return {path: words for words, _, path in said}
+
+    why = "fatal: not a git repository (or any of the parent directories): .git"
+    outside = {f"{tmp_path}/d.mp4": "not sent, put it into the bucket"}
+    unknown = {why: "which inputs SkyPilot leaves out is not known, for git does not say it"}
+    assert named() == outside | unknown
+    subprocess.run(["git", "init", "-q"], check=True)
+    ignored = {"videos/b.MOV", "made/c.mp4", "videos/e.mp4", "thumbs/S3"}
+    because = "not sent because git ignores it, put it into the bucket"
+    assert named() == outside | dict.fromkeys(ignored, because)
+    subprocess.run(["git", "add", "--force", "."], check=True)
+    assert named() == outside | dict.fromkeys(ignored, because)
