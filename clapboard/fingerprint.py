@@ -115,6 +115,17 @@ def source(path: str | os.PathLike[str], memory: str | os.PathLike[str] | None =
     return _folder(Path(path), memory) if Path(path).is_dir() else _file(os.fspath(path))
 
 
+def files_of(path: str | os.PathLike[str]) -> list[str]:
+    """The files that count of a source: itself, or of a folder what anybody reads of it.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    if not Path(path).is_dir():
+        return [os.fspath(path)]
+    return sorted(str(Path(path, name)) for name, _ in _members(Path(path)))
+
+
 def _file(path: str) -> str:
     """Digest of a file's size and of its content or samples of it."""
     descriptor = os.open(path, os.O_RDONLY)

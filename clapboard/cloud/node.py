@@ -55,7 +55,10 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     words = [sys.executable, "-m", "snakemake", *arguments.snakemake]
     if arguments.configfile != CONFIG_FILE:
         words += ["--configfile", arguments.configfile]  # last: it would take targets for files
-    return Node(words, keeper, SpotNotice(), say).run()
+    notice = SpotNotice()
+    if notice.silence:
+        say(f"no notice of a spot interruption will be seen: {notice.silence}")
+    return Node(words, keeper, notice, say).run()
 
 
 class Node:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from clapboard.cloud.node import node_words
 from clapboard.cloud.ssh import LOST, Machine
+from clapboard.fingerprint import files_of
 from clapboard.problems import InputError, Problem, refuse
-from clapboard.sessions.project import add_config_argument, read_config, read_project
+from clapboard.sessions.project import add_config_argument, local_inputs, read_config, read_project
 
 FOLDER = "clapboard"
 TRIES = 8
@@ -111,8 +112,9 @@ def _start(
 def project_files(config_file: str, say: Callable[[str], None]) -> list[str]:
     """What a run needs, relative to the working directory: tracked files, configuration, inputs.
 
-    Inputs elsewhere are not sent; which, is said. Nothing else of the folder is ever sent, so that
-    no credentials leave by accident.
+    Inputs elsewhere are not sent; which, is said. What is in S3 the machine fetches itself. Of a
+    folder that is an input the pictures and clips are sent. Nothing else is ever sent, so that no
+    credentials leave by accident.
 
     Raises:
         InputError: this is no checkout, or table and configuration have errors.
@@ -130,12 +132,12 @@ def project_files(config_file: str, say: Callable[[str], None]) -> list[str]:
     project = read_project(config_file)
     refuse(project.problems)
     inputs = {config_file, project.config.recordings}
-    for recording in project.recordings:
-        inputs.update(filter(None, [recording.annotations, *recording.chapters]))
+    inputs |= local_inputs(project.config, project.recordings)
     here = {path for path in inputs if _is_below(path)}
     for path in sorted(inputs - here):
         say(f"not sent, must be there already: {path}")
-    return sorted(tracked | here)
+    # Of a list of names rsync would take a folder for itself alone.
+    return sorted(tracked.union(*map(files_of, here)))
 
 
 def _is_below(path: str) -> bool:

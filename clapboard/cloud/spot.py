@@ -17,18 +17,25 @@ PATIENCE_SECONDS = 2.0
 
 
 class SpotNotice:
-    """Asks for the notice; away from EC2 it says once that nobody answers, and asks no more."""
+    """Asks for the notice; where nobody answers at the start, as away from EC2, it asks no more.
+
+    Attributes:
+        silence: why no notice will be seen; empty when there is somebody who gives it.
+    """
 
     def __init__(self) -> None:
         self.endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", ENDPOINT).rstrip("/")
         disabled = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
         # The service is on the machine itself: a proxy must not be asked.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        self.answers = not disabled and self._token() is not None
+        if disabled:
+            self.silence = "AWS_EC2_METADATA_DISABLED is true"
+        else:
+            self.silence = "" if self._token() else f"nobody answers at {self.endpoint}"
 
     def given(self) -> str:
         """What will happen and when, such as ``terminate at 2026-11-23T09:00:00Z``; else empty."""
-        token = self._token() if self.answers else None
+        token = None if self.silence else self._token()
         if token is None:
             return ""
         headers = {"X-aws-ec2-metadata-token": token}

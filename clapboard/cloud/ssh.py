@@ -124,7 +124,8 @@ class Machine:
         Raises:
             InputError: there is no connection, or a file could not be sent.
         """
-        names = "\0".join(files).encode("utf-8", "surrogateescape")
+        # In a list rsync takes a name that begins with # or ; for a comment.
+        names = "\0".join(f"./{file}" for file in files).encode("utf-8", "surrogateescape")
         words = [*self._rsync(screen), "--copy-links", "--from0", "--files-from=-", "./"]
         self._check(subprocess.run([*words, self._remote(self.folder)], input=names))
 

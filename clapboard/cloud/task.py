@@ -21,9 +21,10 @@ import yaml
 from clapboard import artifacts
 from clapboard.cloud.needs import Needs, needs_of, price_of_bytes
 from clapboard.cloud.node import node_words
+from clapboard.fingerprint import files_of
 from clapboard.planning.plan import make_plan
 from clapboard.problems import InputError, Problem, refuse
-from clapboard.sessions.project import add_config_argument, read_project
+from clapboard.sessions.project import Project, add_config_argument, local_inputs, read_project
 from clapboard.sessions.recordings import Recording
 from clapboard.settings.config import CONFIG_FILE, Config
 
@@ -31,6 +32,7 @@ TASK_FILE = "train.sky.yaml"
 SKY = Path(".sky/bin/sky")
 NAME = "clapboard"
 MEMORY_GB = 16
+GIT_SECONDS = 300
 WATCHED_DAYS = 30
 """So long does a launch show the log; the end of the watching is not that of the run."""
 
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     artifacts.write_text(
         arguments.output, task_text(project.config, needs, arguments.targets, arguments.configfile)
     )
-    _tell_unsent(project.recordings, say)
+    _tell_unsent(project, say)
     say(f"disk   {needs.disk} GB")
     say(f"gpu    {', or '.join(f'{count} x {name}' for name, count in needs.gpus.items())}")
     say(f"cores  at least {needs.cores}")
@@ -85,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def count_needs(
     config: Config, recordings: Sequence[Recording], say: Callable[[str], None]
 ) -> Needs:
-    """What the run needs; nothing is measured when the disk is configured.
+    """What the run needs, by the plan or by the size of the videos.
 
     Args:
         config: the configuration.
@@ -95,8 +97,6 @@ def count_needs(
     Raises:
         InputError: there is nothing to count, or no GPU has the memory that a model needs.
     """
-    if config.cloud.disk:
-        return needs_of(config)
     size, here = 0, True
     for recording in recordings:
         if recording.kind == "video":
@@ -105,22 +105,43 @@ def count_needs(
                 size += origin.bytes if origin else Path(file).stat().st_size
                 here = here and Path(file).exists()
     if not here:
-        say(
-            f"videos are in S3 only ({size / 1e9:.1f} GB), so no frame was counted: the disk has "
-            "room for pictures as large as the videos; cloud.disk sets another"
-        )
+        room = "the disk has room for pictures as large as the videos; cloud.disk sets another"
+        taken = "cores are for decoding all of it" if config.cloud.disk else room
+        say(f"videos are in S3 only ({size / 1e9:.1f} GB), so no frame was counted: {taken}")
         return needs_of(config, price_of_bytes(size, config.frames.size), size)
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
     return needs_of(config, None if plan.table.empty else plan.price, size)
 
 
-def _tell_unsent(recordings: Sequence[Recording], say: Callable[[str], None]) -> None:
-    """Say which inputs the machine will not have: SkyPilot sends this folder."""
-    here = Path.cwd()
-    sources = {path for one in recordings for path in (one.annotations, *one.chapters) if path}
-    for path in sorted(sources):
-        if "://" not in path and not Path(path).resolve().is_relative_to(here):
+def _tell_unsent(project: Project, say: Callable[[str], None]) -> None:
+    """Say which inputs the machine will not have: SkyPilot sends what git keeps of this folder."""
+    here, inside = Path.cwd(), dict[str, set[Path]]()
+    for path in sorted(local_inputs(project.config, project.recordings)):
+        files = {Path(file).resolve() for file in (path, *files_of(path))}
+        if all(file.is_relative_to(here) for file in files):
+            inside[path] = files
+        else:
             say(f"not sent, put it into the bucket: {path}")
+    ignored = _ignored(set[Path]().union(*inside.values()), say)
+    for path, files in inside.items():
+        if not files.isdisjoint(ignored):
+            say(f"not sent because git ignores it, put it into the bucket: {path}")
+
+
+def _ignored(files: set[Path], say: Callable[[str], None]) -> set[Path]:
+    """Those of the files, named from the root and without links, that git ignores.
+
+    Where git does not know, as outside of a repository, SkyPilot has a rule of its own; that is
+    said.
+    """
+    # --no-index: SkyPilot's rsync leaves out what is ignored even when it is tracked.
+    words = ["git", "check-ignore", "--no-index", "-z", "--stdin"]
+    names = b"\0".join(map(os.fsencode, files))
+    done = subprocess.run(words, input=names, capture_output=True, check=False, timeout=GIT_SECONDS)
+    if done.returncode not in (0, 1):
+        why = os.fsdecode(done.stderr).strip()
+        say(f"which inputs SkyPilot leaves out is not known, for git does not say it: {why}")
+    return {Path(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name}
 
 
 def task_text(

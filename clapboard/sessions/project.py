@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,24 @@ def examine(config: Config, fresh: bool = True) -> tuple[list[Recording], list[P
     def in_s3() -> Remote:
         from clapboard.s3.sources import Sources  # takes a second; most tables name no bucket
 
-        return Sources(config.section("s3"), f"{config.results}/sources", fresh)
+        return Sources(config.section("s3"), _copies(config), fresh)
 
     return examine_recordings(config.recordings, in_s3)
+
+
+def local_inputs(config: Config, recordings: Sequence[Recording]) -> set[str]:
+    """Sheets, videos and folders of recordings, but for what any machine fetches from S3 itself.
+
+    Args:
+        config: the configuration.
+        recordings: the usable rows of the table.
+    """
+    inputs = {one.annotations for one in recordings if one.annotations}
+    inputs = {sheet for sheet in inputs if not Path(sheet).is_relative_to(_copies(config))}
+    for one in recordings:
+        origins = zip_longest(one.chapters, one.origins)
+        inputs.update(file for file, origin in origins if origin is None)
+    return inputs
 
 
 def known_at_start(
@@ -90,6 +106,11 @@ def known_at_start(
         held_out = not all(model.teach_validation for model in config.models.values())
         problems += split_problems(recordings, bool(config.models), protocol, table, held_out)
     return problems
+
+
+def _copies(config: Config) -> str:
+    """Where copies of what is in S3 are."""
+    return f"{config.results}/sources"
 
 
 def _read_yaml(path: str) -> Mapping[str, Any]:

@@ -164,6 +164,24 @@ def test_the_next_machine_goes_on(tmp_path, server, as_writer, keep, event):
     assert find(three, server.endpoint).fetch() == []
 
 
+def test_that_no_notice_will_be_seen_is_said(tmp_path, server, as_writer, keep):
+    said = "no notice of a spot interruption will be seen: "
+    environments = {"AWS_EC2_METADATA_DISABLED is true": {}}
+    with imds.Service() as service:
+        environments[""] = service.environment
+        gone = imds.Service()
+        gone.server.server_close()
+        endpoint = gone.environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"].rstrip("/")
+        environments[f"nobody answers at {endpoint}"] = gone.environment
+        for number, (why, environment) in enumerate(environments.items()):
+            machine = Machine(tmp_path / str(number), keep, server.endpoint)
+            process = start(machine.folder, "--version", **environment)
+            assert process.wait(timeout=60) == 0, machine.screen
+            assert [line for line in machine.screen.splitlines() if said in line] == (
+                [said + why] if why else []
+            )
+
+
 def weights(machine):
     """Of the model; beside them its file has the time and addresses of objects."""
     with zipfile.ZipFile(machine.results / "models" / "cnn" / "model.keras") as model:

@@ -133,6 +133,41 @@ def test_a_run_is_sent_watched_and_fetched(laptop):
     assert (laptop.folder / "results/resized/S1C1/01/S1C1000001.jpg").exists()
 
 
+def test_folders_of_pictures_and_clips_are_sent_with_what_is_read_of_them(laptop):
+    read = {"pictures/S2/S2C1000001.jpg", "pictures/S2/S2C1000002.jpg", "clips/CPR/a `b`.mp4"}
+    for name in [*read, "pictures/S2/credentials", "clips/CPR/key"]:
+        (laptop.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (laptop.folder / name).write_text(name)
+    (laptop.folder / "config" / "recordings.tsv").write_text(
+        "subject\tcamera\tsplit\tannotations\tvideos\trate\n"
+        "S2\tC1\tTraining\tclips\t./pictures/S2/\t25\n"
+    )
+    status, screen = laptop.call(*work(1))
+    assert status == 0, screen
+    sent = [path for name in ("pictures", "clips") for path in (laptop.there / name).rglob("*")]
+    sent = {path.relative_to(laptop.there): path for path in sent if path.is_file()}
+    assert {str(name): path.read_text() for name, path in sent.items()} == {x: x for x in read}
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=laptop.folder, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert f"sending {len(tracked.stdout.splitlines()) + len(read)} files" in screen
+
+
+def test_what_is_in_s3_the_machine_fetches_itself(laptop, mortal):
+    store, bucket = mortal
+    bucket.write("raw/GH010001.MP4", b"video")
+    bucket.write("sheets/S2.csv", b"sheet")
+    place = f"s3://{bucket.name}"
+    with (laptop.folder / "config" / "recordings.tsv").open("a") as table:
+        table.write(f"S2\tC1\tTest\t{place}/sheets/S2.csv\t{place}/raw\n")
+    with (laptop.folder / "config" / "config.yaml").open("a") as config:
+        config.write(f"s3: {{endpoint: '{store.endpoint}'}}\n")
+    status, screen = laptop.call(*work(1))
+    assert status == 0, screen
+    assert (laptop.folder / "results" / "sources" / bucket.name / "sheets" / "S2.csv").exists()
+    assert not (laptop.there / "results" / "sources").exists()
+
+
 def test_a_failure_there_is_a_failure_here(laptop):
     status, screen = laptop.call(*work(1, ends="badly"))
     assert status == 1, screen
@@ -233,6 +268,19 @@ def test_a_machine_that_falls_silent_is_given_up(server, tmp_path, capfd):
     assert stopped
     assert time.monotonic() - begun < 150
     assert "not responding" in capfd.readouterr().err
+
+
+def test_no_name_is_too_strange_to_be_sent(server, tmp_path, monkeypatch):
+    here, there = tmp_path / "here", tmp_path / "there"
+    names = ["#1.mp4", ";2/x.mp4", "-e.mp4", "a\nb", "./c:d.mp4", os.fsdecode(b"\xff.mp4")]
+    for name in names:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(name, errors="surrogateescape")
+    there.mkdir()
+    monkeypatch.chdir(here)
+    machine_of(server, str(there)).send(names, screen=False)
+    for name in names:
+        assert (there / name).read_bytes() == (here / name).read_bytes()
 
 
 def test_a_step_that_does_not_end_is_ended_and_said(server):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from filming import Camera, film
 
 from clapboard.cli import main
 from clapboard.cloud.needs import (
@@ -78,30 +80,40 @@ def test_more_to_store_is_a_larger_disk_and_more_to_decode_are_more_cores():
     assert disk_of(load({"cloud": {"disk": 321}}), None, 0) == 321
 
 
-def test_videos_that_are_in_a_bucket_only_count_by_the_size_of_their_objects():
-    def disk(gigabytes):
-        origin = Origin("s3://lab/raw/x.MP4", gigabytes * 10**9, "etag")
-        recording = Recording(
-            id="S1C1",
-            subject="S1",
-            session="",
-            camera="C1",
-            split="Training",
-            annotations="s.csv",
-            chapters=("1.MP4", "2.MP4"),
-            kind="video",
-            clap="",
-            rate="",
-            row=2,
-            origins=(origin, origin),
-        )
-        said = list[str]()
-        needs = count_needs(EXAMPLE, [recording], said.append)
-        assert f"{2 * gigabytes}.0 GB" in said[0]
-        return needs.disk
+def recording(sheet: str, *chapters: str, **changes) -> Recording:
+    values = {"session": "", "kind": "video", "clap": "0", "rate": "", "row": 2} | changes
+    return Recording(
+        "S1C1", "S1", camera="C1", split="Training", annotations=sheet, chapters=chapters, **values
+    )
 
-    assert disk(1) == needs_of(EXAMPLE, Price(bytes=2 * 10**9), 2 * 10**9).disk
-    assert disk(500) > 1000 + 2 * 1000, "videos, and pictures both as files and packed"
+
+def test_videos_that_are_in_a_bucket_only_count_by_the_size_of_their_objects():
+    def needs(gigabytes, config=EXAMPLE):
+        origin = Origin("s3://lab/raw/x.MP4", gigabytes * 10**9, "etag")
+        there = recording("s.csv", "1.MP4", "2.MP4", origins=(origin, origin))
+        said = list[str]()
+        needs = count_needs(config, [there], said.append)
+        assert f"{2 * gigabytes}.0 GB" in said[0]
+        assert ("cloud.disk" in said[0]) == (config is EXAMPLE)
+        return needs
+
+    assert needs(1).disk == needs_of(EXAMPLE, Price(bytes=2 * 10**9), 2 * 10**9).disk
+    assert needs(500).disk > 1000 + 2 * 1000, "videos, and pictures both as files and packed"
+    disk_is_set = load({"cloud": {"disk": 300}})
+    assert needs(500, disk_is_set) == replace(needs(500), disk=300)
+    assert needs(500).cores > needs(1).cores
+
+
+def test_a_disk_that_is_set_leaves_the_cores_to_the_plan(tmp_path, monkeypatch):
+    film(tmp_path / "1.mp4", Camera(size=(64, 48)), 60)
+    sheet = tmp_path / "s.csv"
+    sheet.write_text("label,start,stop\nCUFF,0,2\n")
+    here = [recording(str(sheet), str(tmp_path / "1.mp4"))]
+    config = load({"cloud": {"disk": 300}})
+    assert count_needs(config, here, print) == Needs(gpus_of(config), 300, 4)
+    monkeypatch.setattr("clapboard.cloud.needs.HOURS", 1e-9)  # so that two seconds are too much
+    assert count_needs(config, here, print).cores == 32
+    assert count_needs(config, [], print).cores == 4
 
 
 def test_videos_of_which_only_the_size_is_known_have_room_for_pictures_as_large():
@@ -183,3 +195,47 @@ def test_without_recordings_the_size_must_be_said(tmp_path, monkeypatch, capsys)
     assert written["resources"]["disk_size"] == 300
     assert written["run"].split()[-2:] == ["models", "check"]
     assert "node --configfile config.yaml -- " in written["run"]
+
+
+def test_inputs_that_the_machine_will_not_have_are_named(tmp_path, monkeypatch, capsys):
+    here = tmp_path / "here"
+    files = {
+        "sheets/S1.csv": "label,start,stop\nCUFF,0,1\n",
+        "videos/:(a) 1.mp4": "",
+        "videos/b.MOV": "",
+        "made/c.mp4": "",
+        "made/e.mp4": "",
+        "pictures/S2/1.jpg": "",
+        "thumbs/S3/1.png": "",
+        ".gitignore": "*.MOV\n/made/\n/thumbs/*/*.png\n/*.tsv\n",
+    }
+    for name, text in files.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(text)
+    (tmp_path / "d.mp4").touch()
+    (here / "videos" / "e.mp4").symlink_to(here / "made" / "e.mp4")
+    rows = ["videos/:(a) 1.mp4\t", "videos/b.MOV\t", "made/c.mp4\t", f"{tmp_path}/d.mp4\t"]
+    rows += ["videos/e.mp4\t", "pictures/S2\t25", "thumbs/S3\t25"]
+    table = ["subject\tcamera\tsplit\tannotations\tvideos\trate"]
+    table += [f"S{n}\tC1\tPredict\tsheets/S1.csv\t{row}" for n, row in enumerate(rows)]
+    (here / "table.tsv").write_text("\n".join(table) + "\n")
+    settings = {"recordings": "table.tsv", "cloud": {"keep_disk": True, "disk": 300}}
+    (here / "config.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.chdir(here)
+
+    def named():
+        assert main(["cloud", "--configfile", "config.yaml"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        said = [line.partition(": ") for line in lines if " not " in f" {line}"]
+        return {path: words for words, _, path in said}
+
+    why = "fatal: not a git repository (or any of the parent directories): .git"
+    outside = {f"{tmp_path}/d.mp4": "not sent, put it into the bucket"}
+    unknown = {why: "which inputs SkyPilot leaves out is not known, for git does not say it"}
+    assert named() == outside | unknown
+    subprocess.run(["git", "init", "-q"], check=True)
+    ignored = {"videos/b.MOV", "made/c.mp4", "videos/e.mp4", "thumbs/S3"}
+    because = "not sent because git ignores it, put it into the bucket"
+    assert named() == outside | dict.fromkeys(ignored, because)
+    subprocess.run(["git", "add", "--force", "."], check=True)
+    assert named() == outside | dict.fromkeys(ignored, because)

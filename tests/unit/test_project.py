@@ -1,10 +1,12 @@
 """What is known to be wrong before a file is read: who is in which split, settings of models."""
 
+from dataclasses import replace
+
 import pytest
 
 from clapboard.problems import Problem
-from clapboard.sessions.project import known_at_start
-from clapboard.sessions.recordings import Recording
+from clapboard.sessions.project import known_at_start, local_inputs
+from clapboard.sessions.recordings import Origin, Recording
 from clapboard.settings import model_checks
 from clapboard.settings.config import load
 from clapboard.settings.model_checks import pretrained, weights_problems
@@ -64,6 +66,23 @@ def test_leaving_one_out_needs_three_subjects():
 
 def test_a_table_with_errors_may_lack_the_recordings_of_a_split():
     assert found({}, ["Training"], [Problem("unknown-split", "no", "Do.", row=3)]) == []
+
+
+def test_inputs_here_are_those_that_are_not_fetched_from_s3():
+    [here] = recordings("Training")
+    origin = Origin("s3://lab/raw/2.MP4", 5, "etag")
+    copies = "made/sources/lab/raw/2.MP4", "made/sources/lab/sheets/2.csv"
+    there = replace(here, annotations=copies[1], chapters=copies[:1], origins=(origin,))
+    own_sheet = replace(there, annotations="made/sheet.csv")
+    own_video = replace(there, chapters=("2.mp4",), origins=(None,))
+    pictures = replace(here, annotations="", chapters=("pictures",), kind="images", rate="25")
+
+    def inputs(*rows):
+        return local_inputs(load({"results": "made"}), rows)
+
+    assert inputs(here, there) == {"s.csv", "1.mp4"}
+    assert inputs(own_sheet, own_video) == {"made/sheet.csv", "2.mp4"}
+    assert inputs(pictures) == {"pictures"}
 
 
 def model(**settings):
