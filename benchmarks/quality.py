@@ -21,7 +21,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 from benchmarks import clips
 from benchmarks.measure import publish, table
-from clapboard.video.colour import AREA, colour_range, matrix, planes
+from clapboard.video.colour import AREA, colour_range, from_planes, matrix, planes
 from clapboard.video.pixels import DEFAULT_QUALITY, PixelSettings, Resizer, encode_jpeg
 from tests.exact import psnr, reference, to_rgb
 
@@ -90,7 +90,8 @@ def chosen(pixel_format: str) -> Scale:
     resize, own = Resizer(PixelSettings()), VideoReformatter()
 
     def scale(picture: VideoFrame) -> VideoFrame:
-        small = resize(picture)
+        # Without what the video says of where its chroma lies, which a JPEG's does not.
+        small = from_planes(planes(resize(picture)))
         return own.reformat(
             small,
             format=pixel_format,
