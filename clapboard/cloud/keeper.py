@@ -48,8 +48,10 @@ class Keeper:
         try:
             self._unfinished.send()
             if everything and self._results.exists():
+                # Asked before: a training that ends during the push has a model that is not up.
+                finished = self._unfinished.finished()
                 results.push(self._settings, self._results)
-                self._unfinished.forget()
+                self._unfinished.forget(finished)
         except (InputError, Boto3Error, OSError) as error:
             sys.stderr.write(f"clapboard node: not kept, will try again: {error}\n")
             return False

@@ -12,7 +12,7 @@ import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +93,16 @@ class Unfinished:
                 )
             self._sent[name] = state
 
-    def forget(self) -> None:
-        """Remove the states of trainings that are finished; for when their models are up.
+    def finished(self) -> set[str]:
+        """The folders whose states the bucket has, and whose trainings have ended here by now."""
+        return self._sent.keys() - set(self._names())
+
+    def forget(self, finished: Collection[str]) -> None:
+        """Remove the states of trainings that were `finished` before their models went up.
 
         Raises:
             InputError: the bucket refuses.
         """
-        finished = self._sent.keys() - set(self._names())
         self.bucket.delete([self.place.key(name + SUFFIX) for name in finished])
         for name in finished:
             del self._sent[name]

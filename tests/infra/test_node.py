@@ -18,9 +18,12 @@ import imds
 import pytest
 import yaml
 from comparing import tables
+from faults import Proxy
 from travelling import jobs
 
+from clapboard.cloud.keeper import Keeper
 from clapboard.cloud.unfinished import Unfinished
+from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.settings.config import load
 from tests.workflow.project import REPOSITORY
@@ -254,6 +257,39 @@ def test_nothing_is_written_elsewhere_than_in_folders_of_trainings(
     assert written == set(state)
 
 
+def test_a_training_that_ends_during_a_push_is_kept_until_its_model_is_up(
+    tmp_path, server, as_writer, keep, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    machine = Machine(tmp_path / "one", keep, server.endpoint)
+    unfinished = find(machine, server.endpoint)
+    model = machine.folder / "results" / "models" / "m" / "model.keras"
+    state = model.parent / "training" / "state.json"
+    report = machine.folder / "results" / "check" / "report.csv"
+    for path in (state, report):
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+
+    def ends(method, path):
+        """When this is sent, the push has listed what there is."""
+        if method == "PUT" and "report.csv" in path:
+            model.write_text("trained")
+            state.unlink()
+
+    def in_bucket_now():
+        kept = {one.key for one in unfinished.bucket.objects(unfinished.place.prefix)}
+        known, _ = read_manifest(unfinished.bucket, Location.parse(keep))
+        return len(kept), "models/m/model.keras" in known
+
+    with Proxy(server.endpoint, ends) as proxy:
+        keeper = Keeper(load(in_bucket(keep, proxy.endpoint)))
+        assert keeper.keep(everything=True)
+        assert not state.exists()
+        assert in_bucket_now() == (1, False)
+        assert keeper.keep(everything=True)
+    assert in_bucket_now() == (0, True)
+
+
 def test_a_disk_that_was_kept_is_newer_than_the_bucket(
     tmp_path, server, as_writer, keep, monkeypatch
 ):
@@ -271,5 +307,5 @@ def test_a_disk_that_was_kept_is_newer_than_the_bucket(
     assert unfinished.fetch() == ["models/a/training"]
     assert state.read_text() == "new"
     state.unlink()
-    unfinished.forget()
+    unfinished.forget(unfinished.finished())
     assert unfinished.fetch() == []
