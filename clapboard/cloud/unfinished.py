@@ -19,6 +19,7 @@ from typing import Any
 from clapboard import artifacts
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.failures import explained
+from clapboard.s3.fetching import fetch
 from clapboard.s3.location import Location
 
 STATE = "state.json"
@@ -62,10 +63,10 @@ class Unfinished:
                 continue
             self._sent[name] = b""
             if not (folder / STATE).exists():
-                with tempfile.TemporaryFile() as file, explained(self.bucket.name):
-                    self.bucket.control.download_fileobj(self.bucket.name, found.key, file)
-                    file.seek(0)
-                    _unpack(file, folder)
+                with tempfile.TemporaryDirectory() as here:
+                    tar = Path(here, f"{FOLDER}{SUFFIX}")
+                    fetch(self.bucket, found, tar)
+                    _unpack(tar, folder)
                 fetched.append(name)
                 self._sent[name] = (folder / STATE).read_bytes()
         return fetched
@@ -139,9 +140,9 @@ def _pack(folder: Path) -> tuple[bytes, bytes] | None:
     return (state, buffer.getvalue()) if unchanged else None
 
 
-def _unpack(file: Any, folder: Path) -> None:
+def _unpack(path: Path, folder: Path) -> None:
     """Write the files of a state, the one that names the others last."""
-    with tarfile.open(fileobj=file) as tar:
+    with tarfile.open(path) as tar:
         members = [member for member in tar if member.isfile() and MEMBER.fullmatch(member.name)]
         for member in sorted(members, key=lambda member: member.name == STATE):
             content = tar.extractfile(member)

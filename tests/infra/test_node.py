@@ -23,6 +23,7 @@ from travelling import jobs
 
 from clapboard.cloud.keeper import Keeper
 from clapboard.cloud.unfinished import Unfinished
+from clapboard.problems import InputError
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.settings.config import load
@@ -225,10 +226,10 @@ def test_a_real_training_that_was_interrupted_ends_as_an_undisturbed_one(site, a
     assert weights(two) == weights(whole)
 
 
-def find(machine, endpoint):
+def find(machine, endpoint, tries=10):
     """What is unfinished in the folder of a machine, which becomes the working directory."""
     os.chdir(machine.folder)
-    settings = load({"s3": {"endpoint": endpoint}}).section("s3")
+    settings = load({"s3": {"endpoint": endpoint, "tries": tries}}).section("s3")
     return Unfinished(Location.parse(machine.keep), settings, Path("results"))
 
 
@@ -255,6 +256,33 @@ def test_nothing_is_written_elsewhere_than_in_folders_of_trainings(
     assert unfinished.fetch() == ["models/a/training"]
     written = {path.name for path in (machine.folder / "results").rglob("*") if path.is_file()}
     assert written == set(state)
+
+
+def test_a_state_that_is_cut_is_tried_as_often_as_the_configuration_says(
+    tmp_path, server, as_writer, keep, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    machine = Machine(tmp_path / "one", keep, server.endpoint)
+    put(find(machine, server.endpoint), "models/a/training.tar", {"state.json": "{}"})
+    asked = []
+
+    def always(method, path):
+        asked.extend([path] if method == "GET" and "training.tar" in path else [])
+        return "cut" if asked else None
+
+    with Proxy(server.endpoint, always) as proxy:
+        broken = find(machine, proxy.endpoint, tries=2)
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            broken.fetch()
+    assert len(asked) == 3
+    assert not (machine.folder / "results").exists()
+    left = iter(["cut", "drop"])
+
+    def twice(method, path):
+        return next(left, None) if method == "GET" and "training.tar" in path else None
+
+    with Proxy(server.endpoint, twice) as proxy:
+        assert find(machine, proxy.endpoint, tries=2).fetch() == ["models/a/training"]
 
 
 def test_a_training_that_ends_during_a_push_is_kept_until_its_model_is_up(
