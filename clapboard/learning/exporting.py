@@ -40,9 +40,10 @@ def export(model: str | Path, labels: str | Path, folder: str | Path, seed: int 
     Args:
         model: ``model.keras``.
         labels: ``Data/labels.csv``; copied, so that the folder says what its numbers mean.
-        folder: made: ``model.keras``, ``saved_model/``, ``model.tflite``, perhaps ``model.onnx``,
-            ``labels.csv``, and ``forms.json``: shape of the input (the first number is the batch,
-            null: any), and by form the largest difference of a probability, or why it is missing.
+        folder: made, and there only when whole: ``model.keras``, ``saved_model/``,
+            ``model.tflite``, perhaps ``model.onnx``, ``labels.csv``, and ``forms.json``: shape of
+            the input (the first number is the batch, null: any), and by form the largest
+            difference of a probability, or why it is missing.
         seed: of the random input.
 
     Raises:
@@ -50,8 +51,15 @@ def export(model: str | Path, labels: str | Path, folder: str | Path, seed: int 
     """
     devices.prepare(seed)
     read_classes(labels)
-    root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
+    with artifacts.workshop(folder) as place:
+        whole = place / "export"
+        whole.mkdir()
+        _write(model, labels, whole, seed)
+        whole.rename(folder)
+
+
+def _write(model: str | Path, labels: str | Path, root: Path, seed: int) -> None:
+    """Write every form of a model into a folder, and what is to be known of them."""
     shutil.copyfile(labels, root / "labels.csv")
     shutil.copyfile(model, root / "model.keras")
     network = load_whole(model)

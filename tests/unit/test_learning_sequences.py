@@ -364,6 +364,28 @@ def test_form_that_says_something_else_is_refused(still, features, tmp_path, mon
     monkeypatch.setattr(exporting, "FORMS", wrong)
     with pytest.raises(RuntimeError, match="wrong: probabilities differ"):
         exporting.export(model, still / "labels.csv", tmp_path / "export")
+    assert not (tmp_path / "export").exists()
+
+
+def test_an_export_that_is_not_whole_is_not_there_and_does_not_travel(
+    still, features, tmp_path, monkeypatch
+):
+    from clapboard.learning import exporting
+    from clapboard.s3.inventory import local_artifacts
+
+    results, seen = tmp_path / "results", []
+    model = train(still, tmp_path / "model", "gru", features, epochs=1) / "model.keras"
+
+    def look(network, root, shape):
+        assert (root / "model.keras").exists()
+        seen.append(local_artifacts(results))
+        return "only a look"
+
+    monkeypatch.setattr(exporting, "FORMS", {"look": look})
+    exporting.export(model, still / "labels.csv", results / "models" / "m" / "export")
+    assert seen == [{}]
+    whole = {f"models/m/export/{name}" for name in ("labels.csv", "model.keras", "forms.json")}
+    assert set(local_artifacts(results)) == whole
 
 
 def weights(folder):
