@@ -11,7 +11,7 @@ push costs work, and never makes a wrong result.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from pathlib import Path
 import obstore
 
 from clapboard import artifacts
-from clapboard.problems import InputError, Problem
+from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency, provenance
 from clapboard.s3.bucket import Bucket, Object
 from clapboard.s3.failures import explained
@@ -168,7 +168,42 @@ def pull(
         else:
             todo.append(there)
             taken.append(name)
-    large = [one for one in todo if one.bytes > PART_BYTES]
+    _bring(bucket, source, results, todo)
+    provenance.write_records(results, records, taken)
+    return _moved(todo, kept, newer)
+
+
+def pull_shards(
+    bucket: Bucket, source: Location, results: Path, recordings: Collection[str]
+) -> Moved:
+    """Bring down shards that are not here and nothing else: for a run that is planned already.
+
+    Args:
+        bucket: of the location.
+        source: where the results are.
+        results: the folder, as the configuration names it.
+        recordings: whose shards; their manifests ``shards/{id}.parquet`` are here.
+
+    Raises:
+        InputError: the bucket's shard is not the one that a manifest here lists; or as `pull`.
+    """
+    known, _ = read_manifest(bucket, source)
+    todo, problems = list[Artifact](), list[Problem]()
+    for recording in sorted(recordings):
+        shard, manifest = (f"shards/{recording}{suffix}" for suffix in (".tar", ".parquet"))
+        listed = known.get(manifest)
+        same = listed and listed.digest == artifacts.digest_file(results / manifest)
+        if same and shard in known:
+            todo.append(known[shard])
+        else:
+            problems.append(_another_shard(shard, results / manifest, source))
+    refuse(problems)
+    _bring(bucket, source, results, todo)
+    return _moved(todo)
+
+
+def _bring(bucket: Bucket, source: Location, results: Path, todo: Sequence[Artifact]) -> None:
+    """Bring down artifacts, with their time stamps."""
 
     async def bring(one: Artifact) -> None:
         answer = await obstore.get_async(bucket.store, source.key(one.path))
@@ -182,14 +217,23 @@ def pull(
         small = [one for one in todo if one.bytes <= PART_BYTES]
         connections = bucket.settings["connections"]
         concurrency.run(small, bring, connections, "pulling", lambda one: one.bytes)
-    for one in large:
+    for one in (one for one in todo if one.bytes > PART_BYTES):
         path = results / one.path
         moment = next(bucket.objects(source.key(one.path))).modified
         fetch(bucket, Object(source.key(one.path), one.bytes, one.etag, moment), path)
         os.utime(path, ns=(one.mtime_ns, one.mtime_ns))
-    provenance.write_records(results, records, taken)
-    moved = tuple(one.path for one in todo)
-    return Moved(moved, sum(one.bytes for one in todo), kept, tuple(newer))
+
+
+def _moved(some: Sequence[Artifact], kept: int = 0, newer: Sequence[str] = ()) -> Moved:
+    return Moved(
+        tuple(one.path for one in some), sum(one.bytes for one in some), kept, tuple(newer)
+    )
+
+
+def _another_shard(name: str, manifest: Path, location: Location) -> Problem:
+    message = f"{name} is not in the bucket as {manifest} lists it"
+    remedy = f"Run `clapboard pull`; if that is of no help, delete {manifest}: it is packed anew."
+    return Problem("s3-changed", message, remedy, location.url)
 
 
 def _not_as_listed(name: str, location: Location) -> Problem:

@@ -62,15 +62,13 @@ def take_shards(settings: Settings, results: Path, manifests: Collection[str]) -
     """Fetch the shards that some manifests ``shards/{id}.parquet`` list and that are not here.
 
     Raises:
-        InputError: as `push`.
+        InputError: as `push`, or the bucket has another shard than a manifest lists.
     """
-    names = {f"shards/{Path(manifest).stem}.tar" for manifest in manifests}
-    missing = {name for name in names if not (results / name).exists()}
+    recordings = {Path(manifest).stem for manifest in manifests}
+    missing = {id for id in recordings if not (results / "shards" / f"{id}.tar").exists()}
     if missing:
         place = _place(settings)
-        moved = mirror.pull(
-            Bucket(place.bucket, settings), place, results, lambda name: name in missing
-        )
+        moved = mirror.pull_shards(Bucket(place.bucket, settings), place, results, missing)
         sys.stderr.write(f"from {place.url}: {moved}\n")
 
 

@@ -17,6 +17,7 @@ from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES
 from clapboard.s3.receipt import NAME, Receipt, read_receipt, write_receipt
+from clapboard.s3.results import take_shards
 
 
 def test_a_dry_run_downloads_no_video_and_the_run_leaves_the_bucket_as_it_was(site):
@@ -172,6 +173,48 @@ def test_of_two_versions_the_later_stays(bucket, place, results, tmp_path):
     (results / "check" / "report.csv").write_bytes(b"latest\n")
     assert mirror.pull(bucket, place, results).newer == ("check/report.csv",)
     assert (results / "check" / "report.csv").read_bytes() == b"latest\n"
+
+
+def taking_shards(bucket, place, folder):
+    settings = bucket.settings | {"results": place.url}
+    take_shards(settings, folder, [f"{folder}/shards/S1C1.parquet"])
+
+
+def test_a_shard_that_a_run_reads_comes_alone(bucket, place, results, tmp_path):
+    """The run is planned by what is here: what another machine has made since waits for a pull."""
+    other = tmp_path / "other"
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, other)
+    here = content(other)
+    for name in ("check/report.csv", "models/cnn/model.keras", "Data/labels.csv"):
+        (results / name).write_bytes(b"later")
+    (results / "check" / "new.csv").write_bytes(b"new")
+    mirror.push(bucket, place, results)
+    taking_shards(bucket, place, other)
+    assert content(other) == here | {"shards/S1C1.tar": content(results)["shards/S1C1.tar"]}
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_shard_of_another_manifest_is_not_taken(bucket, place, results, tmp_path, gone):
+    other = tmp_path / "other"
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, other)
+    here = content(other)
+    if gone:
+        bucket.delete([place.key("shards/S1C1.tar")])
+    else:
+        (results / "shards" / "S1C1.tar").write_bytes(b"other pictures")
+        (results / "shards" / "S1C1.parquet").write_bytes(b"listed anew")
+        mirror.push(bucket, place, results)
+    with pytest.raises(InputError, match="Run `clapboard pull`"):
+        taking_shards(bucket, place, other)
+    assert content(other) == here
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, other)
+    taking_shards(bucket, place, other)
+    assert (other / "shards" / "S1C1.tar").read_bytes() == (
+        results / "shards" / "S1C1.tar"
+    ).read_bytes()
 
 
 def test_a_truncated_object_is_not_believed(bucket, place, results, tmp_path):
