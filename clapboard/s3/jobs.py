@@ -105,10 +105,11 @@ class SyncFrames:
 
     Args:
         settings: section `s3` of the configuration; `sync` says which way.
-        recordings: ids of those that are downloaded.
+        recordings: ids of those that are downloaded and must have frames there.
         manifests: of the folders that are uploaded, ``{store}/{recording}/{chapter}/...``; those of
             the store ``frames`` go to the key `frames`, those of ``resized`` to `resized`.
         folder: gets a folder per downloaded recording.
+        others: ids of those of which is downloaded what there is.
     """
 
     def __init__(
@@ -117,9 +118,10 @@ class SyncFrames:
         recordings: Sequence[str],
         manifests: Sequence[str],
         folder: str | os.PathLike[str],
+        others: Sequence[str],
     ) -> None:
         self.settings = settings
-        self.recordings, self.folder = recordings, Path(folder)
+        self.recordings, self.others, self.folder = recordings, others, Path(folder)
         self.up = settings["sync"] == "upload"
         folders = dict[str, list[Path]]()
         store = "frames"
@@ -136,7 +138,7 @@ class SyncFrames:
         if self.up:
             remove_stale = self.settings["remove_stale"]
             return plan_upload(self.bucket, self.files, self.place, remove_stale)
-        return plan_download(self.bucket, self.place, self.recordings, self.folder)
+        return plan_download(self.bucket, self.place, self.recordings, self.folder, self.others)
 
     def run(self, plan: Plan) -> Receipt | None:
         """Do it."""

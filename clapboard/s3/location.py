@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from clapboard.problems import Problem
@@ -91,6 +92,20 @@ def misplaced(frames: Location, made: Location, column: str) -> list[Problem]:
         remedy = "Choose a folder of its own, such as s3://bucket/Data."
         problems.append(Problem("overlap", message, remedy, column=column, value=made.url))
     return problems
+
+
+def frameless(frames: Location, recordings: Collection[str]) -> list[Problem]:
+    """What is wrong when some recordings have no folder with pictures at `frames`."""
+    remedy = "Correct s3.frames, upload them (sync_frames), or take the recording out of the table."
+    return [
+        Problem(
+            "missing-frames",
+            f"there are no frames of {recording}",
+            remedy,
+            file=frames.folder(recording).url,
+        )
+        for recording in recordings
+    ]
 
 
 def _check_parts(name: str) -> None:

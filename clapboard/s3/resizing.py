@@ -21,7 +21,7 @@ from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
-from clapboard.s3.location import Location, misplaced
+from clapboard.s3.location import Location, frameless, misplaced
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
 from clapboard.sessions.suffixes import is_jpeg
@@ -75,16 +75,14 @@ def find_frames(
         InputError: the locations overlap, or a recording has no frames there.
     """
     refuse(misplaced(frames, resized, "s3.resized"))
-    sources, problems, before = list[Object](), list[Problem](), bucket.listings
+    sources, missing, before = list[Object](), list[str](), bucket.listings
     for recording in recordings:
-        folder = frames.folder(recording)
-        found = [one for one in bucket.objects(folder.prefix) if is_jpeg(one.key)]
+        prefix = frames.folder(recording).prefix
+        found = [one for one in bucket.objects(prefix) if is_jpeg(one.key)]
         sources += found
         if not found:
-            message = f"there are no frames of {recording}"
-            remedy = "Upload them (sync_frames), or take the recording out of the table."
-            problems.append(Problem("missing-frames", message, remedy, file=folder.url))
-    refuse(problems)
+            missing.append(recording)
+    refuse(frameless(frames, missing))
     pixels, listings = PixelSettings.of(settings), bucket.listings - before
     return Resizing(frames, resized, pixels, tuple(sources), listings)
 

@@ -16,7 +16,7 @@ from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
-from clapboard.s3.location import Location
+from clapboard.s3.location import Location, frameless
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Made, Receipt, begin, settle
 from clapboard.sessions.suffixes import is_jpeg
@@ -119,12 +119,31 @@ def upload(bucket: Bucket, files: Mapping[str, Path], target: Location, plan: Pl
 
 
 def plan_download(
-    bucket: Bucket, source: Location, recordings: Sequence[str], folder: Path
+    bucket: Bucket,
+    source: Location,
+    recordings: Sequence[str],
+    folder: Path,
+    others: Sequence[str] = (),
 ) -> Plan:
-    """What has to be downloaded to ``{folder}/{recording}/``."""
+    """What has to be downloaded to ``{folder}/{recording}/``.
+
+    Args:
+        bucket: of the location.
+        source: of the frames, ``{source}/{recording}/*.jpg``.
+        recordings: ids of those that must have frames there.
+        folder: on this machine.
+        others: ids of those that may have some.
+
+    Raises:
+        InputError: a recording has no frames there, or nothing at all is there.
+    """
     before = bucket.listings
-    there = _below(bucket, source, set(recordings))
+    there = _below(bucket, source, {*recordings, *others})
     listings = bucket.listings - before
+    found = {name.partition("/")[0] for name in there}
+    expected = recordings if found else (*recordings, *others)
+    missing = [recording for recording in expected if recording not in found]
+    refuse(frameless(source, missing))
     todo = [
         Transfer(found.key, str(folder / name), found.bytes, found.etag)
         for name, found in sorted(there.items())

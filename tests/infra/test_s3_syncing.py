@@ -120,6 +120,21 @@ def test_a_download_that_fails_leaves_no_half_file(bucket, folders, target, serv
             assert path.read_bytes() == content(int(path.stem[4:]))
 
 
+def test_recordings_without_frames_are_said_and_not_taken_for_done(
+    bucket, folders, target, tmp_path
+):
+    send(bucket, {"S1C1": folders["S1C1"]}, target)
+    with pytest.raises(InputError) as caught:
+        plan_download(bucket, target, ["S1C1", "S1C2", "S1C3"], tmp_path / "down")
+    said = [(problem.check, problem.file) for problem in caught.value.problems]
+    assert said == [("missing-frames", f"{target.url}{id}/") for id in ("S1C2", "S1C3")]
+    # Of split Predict no frames go up.
+    plan = plan_download(bucket, target, ["S1C1"], tmp_path / "down", others=["P1C1"])
+    assert len(plan.todo) == 30
+    with pytest.raises(InputError, match=r"Correct s3\.frames"):
+        plan_download(bucket, target.folder("misspelt"), [], tmp_path / "down", others=["P1C1"])
+
+
 def test_two_pictures_of_one_name_are_refused(folders, bucket, target):
     twin = folders["S1C2"][1] / "S1C2000001.jpg"
     twin.write_bytes(b"other")

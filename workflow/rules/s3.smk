@@ -74,7 +74,8 @@ rule sync_frames:
         runtime=growing(720),
     params:
         settings=section("s3"),
-        recordings=list(recordings),
+        recordings=IN_DATASET,
+        others=OUTSIDE_DATASET,
         plan=sync_plan,
         code=fingerprint.code("sync_frames"),
     message:

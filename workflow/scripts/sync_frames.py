@@ -12,5 +12,6 @@ if __name__ == "__main__":
             recordings=snakemake.params.recordings,
             manifests=snakemake.input.manifests,
             folder=Path(snakemake.output.done).parents[1] / "framedata",
+            others=snakemake.params.others,
         )
         perform(job, snakemake.output.done)
