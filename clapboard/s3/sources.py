@@ -34,14 +34,24 @@ class Sources:
     Args:
         settings: section ``s3`` of the configuration.
         folder: for the copies.
-        fresh: ask the bucket; else believe the memory, as the jobs of a run do.
+        fresh: ask the bucket, once about each place; else believe the memory, as the jobs of a run
+            do. What has been found out is remembered at the end of the ``with`` block.
     """
 
     def __init__(self, settings: Mapping[str, Any], folder: str, fresh: bool = True) -> None:
         self._settings, self._folder, self._fresh = settings, folder, fresh
         self._buckets: dict[str, Bucket] = {}
         self._memory = _read_memory()
+        self._asked = set[str]()
+        self._learnt = False
         self._origins: dict[str, Origin] = {}
+
+    def __enter__(self) -> Sources:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._learnt:
+            _write_memory(self._memory)
 
     def chapters(self, url: str) -> Chapters:
         """The chapters behind ``s3://bucket/`` and a file, a folder or a glob."""
@@ -84,7 +94,7 @@ class Sources:
 
                 fetch(self._bucket(bucket), _as_object(key, found), here)
                 self._memory["sheets"][str(here)] = found.etag
-                _write_memory(self._memory)
+                _write_memory(self._memory)  # at once: a copy is never taken for an older version
         except (InputError, ValueError) as error:
             return "", list(_failed(error).problems)
         return str(here), []
@@ -96,10 +106,12 @@ class Sources:
     def _listed(self, bucket: str, prefix: str) -> list[tuple[str, Origin]]:
         """Keys below a prefix with their origins, from the bucket or the memory of it."""
         place = f"s3://{bucket}/{prefix}"
-        if self._fresh or place not in self._memory["listed"]:
+        known = place in self._asked or not self._fresh
+        if not known or place not in self._memory["listed"]:
             objects = self._bucket(bucket).objects(prefix)
             self._memory["listed"][place] = [[one.key, one.bytes, one.etag] for one in objects]
-            _write_memory(self._memory)
+            self._asked.add(place)
+            self._learnt = True
         return [
             (key, Origin(f"s3://{bucket}/{key}", size, etag))
             for key, size, etag in self._memory["listed"][place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -64,13 +65,15 @@ def examine(config: Config, fresh: bool = True) -> tuple[list[Recording], list[P
         config: the configuration.
         fresh: ask the bucket what is there; else what was there when it was asked last.
     """
+    with ExitStack() as stack:
 
-    def in_s3() -> Remote:
-        from clapboard.s3.sources import Sources  # takes a second; most tables name no bucket
+        def in_s3() -> Remote:
+            from clapboard.s3.sources import Sources  # takes a second; most tables name no bucket
 
-        return Sources(config.section("s3"), _copies(config), fresh)
+            sources = Sources(config.section("s3"), _copies(config), fresh)
+            return stack.enter_context(sources)
 
-    return examine_recordings(config.recordings, in_s3)
+        return examine_recordings(config.recordings, in_s3)
 
 
 def local_inputs(config: Config, recordings: Sequence[Recording]) -> set[str]:

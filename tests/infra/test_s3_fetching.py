@@ -1,6 +1,7 @@
 """One large object to a file, against a real server."""
 
 import random
+from pathlib import Path
 
 import obstore
 import pytest
@@ -211,15 +212,43 @@ def test_chapters_are_found_by_file_folder_and_glob(bucket, request, tmp_path, m
     prefix = request.node.name
     for name in ("GH010123.MP4", "GH020123.MP4", "GL010123.LRV", "old/GH010123.MP4"):
         bucket.write(f"{prefix}/S1C2/{name}", name.encode())
-    sources = Sources(bucket.settings, "results/sources")
     place = f"s3://{bucket.name}/{prefix}/S1C2"
     here = f"results/sources/{bucket.name}/{prefix}/S1C2"
     both = (f"{here}/GH010123.MP4", f"{here}/GH020123.MP4")
-    assert sources.chapters(place).files == sources.chapters(f"{place}/").files == both
-    assert sources.chapters(f"{place}/G*0123.MP4").files == both
-    assert sources.chapters(f"{place}/GH020123.MP4").files == both[1:]
-    (first, *_) = bucket.objects(f"{prefix}/S1C2/GH01")
-    assert sources.origin(both[0]) == Origin(f"{place}/GH010123.MP4", first.bytes, first.etag)
-    assert sources.chapters(f"{place}/none/").problems[0].check == "missing-video"
+    with Sources(bucket.settings, "results/sources") as sources:
+        assert sources.chapters(place).files == sources.chapters(f"{place}/").files == both
+        assert sources.chapters(f"{place}/G*0123.MP4").files == both
+        assert sources.chapters(f"{place}/GH020123.MP4").files == both[1:]
+        (first, *_) = bucket.objects(f"{prefix}/S1C2/GH01")
+        assert sources.origin(both[0]) == Origin(f"{place}/GH010123.MP4", first.bytes, first.etag)
+        assert sources.chapters(f"{place}/none/").problems[0].check == "missing-video"
     asking_nobody = Sources({}, "results/sources", fresh=False)
     assert asking_nobody.chapters(f"{place}/").files == both
+
+
+def test_a_start_lists_a_place_once_and_the_next_one_again(
+    bucket, server, request, tmp_path, monkeypatch
+):
+    """A sheet is that of every camera of its subject."""
+    monkeypatch.chdir(tmp_path)
+    place = f"s3://{bucket.name}/{request.node.name}"
+    names = ("S1C1/GH010123.MP4", "S1C2/GH010123.MP4", "sheets/S1.csv")
+    for name in names:
+        bucket.write(f"{request.node.name}/{name}", b"before")
+
+    def start(endpoint, fresh=True):
+        with Sources(bucket.settings | {"endpoint": endpoint}, "sources", fresh) as sources:
+            for camera in ("S1C1", "S1C2"):
+                assert sources.chapters(f"{place}/{camera}/").problems == ()
+                sheet, problems = sources.sheet(f"{place}/sheets/S1.csv")
+                assert problems == []
+        return Path(sheet).read_bytes()
+
+    with Proxy(server.endpoint, lambda method, path: None) as proxy:
+        assert start(proxy.endpoint) == b"before"
+        assert sum("list-type=2" in path for _, path in proxy.requests) == len(names)
+    bucket.write(f"{request.node.name}/sheets/S1.csv", b"after")
+    with Proxy(server.endpoint, lambda method, path: None) as proxy:
+        assert start(proxy.endpoint, fresh=False) == b"before"
+        assert proxy.requests == []
+        assert start(proxy.endpoint) == b"after"
