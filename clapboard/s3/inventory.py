@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -30,6 +30,7 @@ STATES = ("training", "fine-tuning")
 """Folders of trainings that go on: files that belong together, see `clapboard.cloud.unfinished`."""
 
 DIRECTORY_STAMP = ".snakemake_timestamp"
+"""In a folder that is one result, which Snakemake takes for made when it is there."""
 
 PROVENANCE = "provenance.json"
 
@@ -95,16 +96,36 @@ def read_manifest(
     if receipt is None:
         return {}, {}
     there = {location.name(one.key): one for one in bucket.objects(location.prefix)}
-    rows = dict[str, Artifact]()
+    rows, lost = dict[str, Artifact](), list[str]()
     for row in receipt.table.to_pylist():
         one = Artifact(row["path"], row["bytes"], row["source_etag"], row["etag"], row["mtime_ns"])
         found = there.get(one.path)
         whole = found is not None and (found.bytes, found.etag) == (one.bytes, one.etag)
-        if whole and (travels(one.path) or one.path == PROVENANCE):
+        if not whole:
+            lost.append(one.path)
+        elif travels(one.path) or one.path == PROVENANCE:
             rows[one.path] = one
+    rows = without_halves(rows, lost)
     if rows.pop(PROVENANCE, None) is None:
         return rows, {}
     return rows, json.loads(bucket.read(location.key(PROVENANCE)) or b"{}")
+
+
+def without_halves(rows: Mapping[str, Artifact], lost: Collection[str]) -> dict[str, Artifact]:
+    """Rows without those of a folder that is one result, if any of its files is lost.
+
+    Args:
+        rows: of what the bucket has, by name.
+        lost: names of what it has not, or not as it should be.
+    """
+    places = {parent for name in lost for parent in PurePosixPath(name).parents}
+    known = {*rows, *lost}
+    halves = {place for place in places if f"{place}/{DIRECTORY_STAMP}" in known}
+    return {
+        name: row
+        for name, row in rows.items()
+        if not (halves and halves & {*PurePosixPath(name).parents})
+    }
 
 
 def write_manifest(

@@ -4,8 +4,9 @@
 empty machine finds everything as it was left and does what is missing. Folders of pictures never
 travel: training reads the shards. A shard itself comes only when a job is going to read it.
 
-The manifest is written last, and before an artifact is replaced its row is taken out. So a killed
-push costs work, and never makes a wrong result.
+The manifest is written last, and before an artifact is replaced its row is taken out, with those of
+the whole folder where that is one result. So a killed push costs work, and never makes a wrong
+result.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from clapboard.s3.inventory import (
     is_shard,
     local_artifacts,
     read_manifest,
+    without_halves,
     write_manifest,
 )
 from clapboard.s3.location import Location
@@ -98,7 +100,7 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
     if replaced:
         for name in replaced:
             rows.pop(name)
-        write_manifest(bucket, target, rows, records)
+        write_manifest(bucket, target, without_halves(rows, replaced), records)
     sent = list[Artifact]()
 
     def note(one: Artifact, etag: str) -> None:
@@ -125,7 +127,8 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
             with suppress(FileNotFoundError):
                 note(one, send_file(bucket, results / one.path, target.key(one.path)))
     rows |= {one.path: one for one in sent}
-    write_manifest(bucket, target, rows, merged)
+    lost = {one.path for one in todo} - set(rows)
+    write_manifest(bucket, target, without_halves(rows, lost), merged)
     moved = tuple(one.path for one in sent)
     size = sum(one.bytes for one in sent)
     return Moved(moved, size, len(local) - len(todo) - len(newer), tuple(newer))

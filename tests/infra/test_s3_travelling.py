@@ -226,6 +226,43 @@ def test_a_truncated_object_is_not_believed(bucket, place, results, tmp_path):
     assert mirror.push(bucket, place, results).moved == ("models/cnn/model.keras",)
 
 
+def test_a_folder_that_is_one_result_travels_whole_or_not_at_all(
+    bucket, place, results, tmp_path, server
+):
+    """Snakemake takes an export for made when its folder is there."""
+    export = results / "models" / "cnn" / "export"
+    names = (".snakemake_timestamp", "forms.json", "saved_model/variables/weights")
+
+    def write(text):
+        for name in names:
+            (export / name).parent.mkdir(parents=True, exist_ok=True)
+            (export / name).write_text("" if name == names[0] else text)
+
+    def pulled(name):
+        mirror.pull(bucket, place, tmp_path / name)
+        assert (tmp_path / name / "models" / "cnn" / "model.keras").exists()
+        found = content(tmp_path / name / "models" / "cnn" / "export")
+        return {path: data.decode() for path, (data, _) in found.items()}
+
+    write("first")
+    mirror.push(bucket, place, results)
+    assert pulled("one") == dict(zip(names, ("", "first", "first"), strict=True))
+    write("second")
+
+    def fault(method, path):
+        return "drop" if method == "PUT" and path.endswith("weights") else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        broken = connect(bucket.name, proxy.endpoint, tries=0, connections=1)
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            mirror.push(broken, place, results)
+    assert pulled("two") == {}
+    mirror.push(bucket, place, results)
+    assert pulled("three") == dict(zip(names, ("", "second", "second"), strict=True))
+    bucket.write(place.key("models/cnn/export/forms.json"), b"cut")
+    assert pulled("four") == {}
+
+
 def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp_path, server):
     mirror.push(bucket, place, results)
     for path in results.rglob("*.*"):
