@@ -143,6 +143,11 @@ def test_every_dry_run_shows_a_plan_or_what_it_waits_for(bench, server):
     assert f"requests  {count:,} GET, at least " in shown
     assert not (bench.project.results / "framedata").exists()
 
+    bench.configure(sync="download", frames=f"{bench.s3['frames']}-misspelt")
+    assert "there are no frames of S1C1" in bench.snakemake("--dry-run", "sync_frames")
+    said = bench.snakemake("--show-failed-logs", "sync_frames", ends=1)
+    assert "[missing-frames]" in said
+
 
 def local_size(bench, path):
     """Size of the full-size frame behind a name such as Training/BAGGING/S1C1000003.jpg."""
