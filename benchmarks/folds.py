@@ -82,7 +82,7 @@ def _run_fold(
     start = settings.get("start_from")
     begun = study.fold(start, settings["seed"], subject) / "model.keras" if start else None
     made_of = {"settings": settings, "start": artifacts.digest_file(begun) if begun else None}
-    if done.exists() and artifacts.read_json(done)["made_of"] == made_of:
+    if done.exists() and artifacts.read_json(done).get("made_of") == made_of:
         return
     folder.mkdir(parents=True, exist_ok=True)
     started = time.process_time()

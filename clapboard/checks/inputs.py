@@ -32,7 +32,6 @@ from clapboard.video.ffmpeg_program import ffmpeg_problems
 from clapboard.video.footage import read_images
 from clapboard.video.media import MediaInfo, open_video, probe, unreadable
 
-JUDGED_SPLITS = ("Validation", "Test")
 REPORT_COLUMNS = tuple(field.name for field in fields(Problem))
 
 
@@ -44,6 +43,7 @@ def check_inputs(
     protocol: str = "splits",
     ffmpeg: str = "bundled",
     incomplete: bool = False,
+    held_out: bool = True,
 ) -> list[Problem]:
     """Every problem of sheets and chapters, of both together, and of what the work needs besides.
 
@@ -57,6 +57,7 @@ def check_inputs(
         protocol: key ``evaluation.protocol``.
         ffmpeg: key ``video.ffmpeg``.
         incomplete: whether the table has rows that are no recordings for errors told elsewhere.
+        held_out: what `model_checks.held_out` says of the models.
 
     Returns:
         Problems of programs and weights, of the chapters, then of the sheets; nothing is raised for
@@ -89,7 +90,8 @@ def check_inputs(
     problems += _empty_sheets(sound, recordings, bool(annotations["background"]))
     if models is not None:
         by_split = _labels_by("split", sheets, recordings, annotations)
-        problems += _too_few_labels(by_split, unsure, protocol)
+        judging = ["Validation", "Test"] if held_out else ["Test"]
+        problems += _too_few_labels(by_split, unsure, judging if protocol == "splits" else [])
         if protocol == "loso" and annotations["unseen"] == "drop" and not unsure:
             learnt = [entry for entry in recordings if entry.split in SPLITS]
             by_subject = _labels_by("subject", sheets, learnt, annotations)
@@ -194,14 +196,14 @@ def _labels_by(
 
 
 def _too_few_labels(
-    labels: Mapping[str, set[str]], unsure: Collection[str], protocol: str
+    labels: Mapping[str, set[str]], unsure: Collection[str], judging: Collection[str]
 ) -> Iterator[Problem]:
     """Splits with recordings, but without labels to learn or to judge.
 
     Args:
         labels: by split.
         unsure: splits that may lack labels for reasons told elsewhere.
-        protocol: key ``evaluation.protocol``; ``loso`` makes its own Validation and Test.
+        judging: splits whose frames judge models.
     """
     learnt = labels.get("Training", set())
     if "Training" in unsure or not labels.get("Training"):
@@ -210,7 +212,7 @@ def _too_few_labels(
         message = "Training has only one label, so there is nothing to tell apart"
         remedy = "Annotate another, or set annotations.background to the name of the rest."
         yield Problem("one-class", message, remedy, column="split", value=", ".join(learnt))
-    for split in JUDGED_SPLITS if protocol == "splits" else ():
+    for split in judging:
         if labels.get(split) and split not in unsure and not labels[split] & learnt:
             message = f"{split} has no label that Training has, so no figure means anything"
             remedy = "Move a subject, or give the labels the same names with aliases."

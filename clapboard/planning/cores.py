@@ -7,6 +7,9 @@ from math import ceil
 USED = 0.97
 """Of every core after the first, what extract_frames makes of it (measured on two cores)."""
 
+SAME = 1.01
+"""Ends so near each other are the same: fewer cores for each job are safer then."""
+
 
 def cores_of_each(jobs: int, cores: int) -> int:
     """Cores for each of some jobs of about equal length, so that the last of them ends soonest.
@@ -20,6 +23,7 @@ def cores_of_each(jobs: int, cores: int) -> int:
     """
 
     def end(each: int) -> float:
-        return ceil(jobs / (cores // each)) / (each * USED ** (each - 1))
+        return ceil(jobs / (cores // each)) / (1 + USED * (each - 1))
 
-    return min(range(1, cores + 1), key=end)
+    soonest = min(map(end, range(1, cores + 1)))
+    return next(each for each in range(1, cores + 1) if end(each) <= SAME * soonest)

@@ -128,6 +128,21 @@ def without_halves(rows: Mapping[str, Artifact], lost: Collection[str]) -> dict[
     }
 
 
+def outlived(older: Mapping[str, int], newer: Mapping[str, int]) -> set[str]:
+    """What only the older side has of a folder that is one result and was made anew on the other.
+
+    Args:
+        older: time stamps by name.
+        newer: of the other side.
+    """
+    anew = {
+        PurePosixPath(name).parent
+        for name, moment in newer.items()
+        if PurePosixPath(name).name == DIRECTORY_STAMP and older.get(name, moment) < moment
+    }
+    return {name for name in older.keys() - newer.keys() if anew & {*PurePosixPath(name).parents}}
+
+
 def write_manifest(
     bucket: Bucket, target: Location, rows: Mapping[str, Artifact], records: Records
 ) -> None:

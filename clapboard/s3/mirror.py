@@ -29,6 +29,7 @@ from clapboard.s3.inventory import (
     Artifact,
     is_shard,
     local_artifacts,
+    outlived,
     read_manifest,
     without_halves,
     write_manifest,
@@ -67,6 +68,8 @@ class Moved:
 def push(bucket: Bucket, target: Location, results: Path) -> Moved:
     """Bring up what is new here; nothing is deleted, nothing newer is replaced.
 
+    What a folder that is one result and was made anew has no more is not listed any more.
+
     May run while a run goes on: a file that changes meanwhile is left for the next push.
 
     Raises:
@@ -74,7 +77,10 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
     """
     known, records = read_manifest(bucket, target)
     local = local_artifacts(results)
-    rows, todo, newer = dict(known), list[Artifact](), list[str]()
+    times = {name: status.st_mtime_ns for name, status in local.items()}
+    gone = outlived({name: row.mtime_ns for name, row in known.items()}, times)
+    rows = {name: row for name, row in known.items() if name not in gone}
+    todo, newer = list[Artifact](), list[str]()
     for name, status in local.items():
         there = known.get(name)
         if there and (there.bytes, there.mtime_ns) == (status.st_size, status.st_mtime_ns):
@@ -142,6 +148,8 @@ def pull(
 ) -> Moved:
     """Bring down what is not here or older, with its time stamp and provenance.
 
+    A folder that is one result and is replaced keeps no file that the newer one has not.
+
     Args:
         bucket: of the location.
         source: where the results are.
@@ -152,6 +160,8 @@ def pull(
         InputError: a request failed for good, or an object is not what the manifest says.
     """
     known, records = read_manifest(bucket, source)
+    times = {name: status.st_mtime_ns for name, status in local_artifacts(results).items()}
+    gone = outlived(times, {name: row.mtime_ns for name, row in known.items()})
     todo, newer, kept, taken = list[Artifact](), list[str](), 0, list[str]()
     for name, there in known.items():
         path = results / name
@@ -172,6 +182,8 @@ def pull(
             todo.append(there)
             taken.append(name)
     _bring(bucket, source, results, todo)
+    for name in gone:
+        (results / name).unlink()
     provenance.write_records(results, records, taken)
     return _moved(todo, kept, newer)
 

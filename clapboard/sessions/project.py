@@ -16,7 +16,7 @@ from clapboard.problems import InputError, Problem, errors
 from clapboard.sessions.recordings import Recording, Remote, examine_recordings
 from clapboard.sessions.splits import split_problems
 from clapboard.settings.config import CONFIG_FILE, Config, load
-from clapboard.settings.model_checks import setting_problems
+from clapboard.settings.model_checks import held_out, setting_problems
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def known_at_start(
     problems = setting_problems(config.models, config.frames.size, background)
     if not errors(table_problems):
         protocol, table = config.evaluation.protocol, config.recordings
-        held_out = not all(model.teach_validation for model in config.models.values())
-        problems += split_problems(recordings, bool(config.models), protocol, table, held_out)
+        judging = held_out(config.models)
+        problems += split_problems(recordings, bool(config.models), protocol, table, judging)
     return problems
 
 

@@ -56,6 +56,11 @@ def pretrained(models: Mapping[str, Model]) -> dict[str, dict[str, str]]:
     }
 
 
+def held_out(models: Mapping[str, Model]) -> bool:
+    """Whether Validation judges any of the models, and does not teach all of them."""
+    return not all(model.teach_validation for model in models.values())
+
+
 def setting_problems(
     models: Mapping[str, Model], frame_size: int, background: str = ""
 ) -> list[Problem]:

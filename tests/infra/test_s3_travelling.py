@@ -259,8 +259,13 @@ def test_a_folder_that_is_one_result_travels_whole_or_not_at_all(
     assert pulled("two") == {}
     mirror.push(bucket, place, results)
     assert pulled("three") == dict(zip(names, ("", "second", "second"), strict=True))
+    (export / names[2]).unlink()
+    os.utime(export / names[0])  # as Snakemake does when it was made anew
+    mirror.push(bucket, place, results)
+    for name in ("three", "four"):
+        assert pulled(name) == dict(zip(names[:2], ("", "second"), strict=True))
     bucket.write(place.key("models/cnn/export/forms.json"), b"cut")
-    assert pulled("four") == {}
+    assert pulled("five") == {}
 
 
 def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp_path, server):

@@ -205,6 +205,7 @@ def test_inputs_that_the_machine_will_not_have_are_named(tmp_path, monkeypatch, 
         "videos/b.MOV": "",
         "made/c.mp4": "",
         "made/e.mp4": "",
+        "raw/f": "",
         "pictures/S2/1.jpg": "",
         "thumbs/S3/1.png": "",
         ".gitignore": "*.MOV\n/made/\n/thumbs/*/*.png\n/*.tsv\n",
@@ -214,8 +215,9 @@ def test_inputs_that_the_machine_will_not_have_are_named(tmp_path, monkeypatch, 
         (here / name).write_text(text)
     (tmp_path / "d.mp4").touch()
     (here / "videos" / "e.mp4").symlink_to(here / "made" / "e.mp4")
+    (here / "videos" / "f.MOV").symlink_to(here / "raw" / "f")
     rows = ["videos/:(a) 1.mp4\t", "videos/b.MOV\t", "made/c.mp4\t", f"{tmp_path}/d.mp4\t"]
-    rows += ["videos/e.mp4\t", "pictures/S2\t25", "thumbs/S3\t25"]
+    rows += ["videos/e.mp4\t", "videos/f.MOV\t", "pictures/S2\t25", "thumbs/S3\t25"]
     table = ["subject\tcamera\tsplit\tannotations\tvideos\trate"]
     table += [f"S{n}\tC1\tPredict\tsheets/S1.csv\t{row}" for n, row in enumerate(rows)]
     (here / "table.tsv").write_text("\n".join(table) + "\n")
@@ -231,11 +233,14 @@ def test_inputs_that_the_machine_will_not_have_are_named(tmp_path, monkeypatch, 
 
     why = "fatal: not a git repository (or any of the parent directories): .git"
     outside = {f"{tmp_path}/d.mp4": "not sent, put it into the bucket"}
-    unknown = {why: "which inputs SkyPilot leaves out is not known, for git does not say it"}
+    unknown = {why: "which inputs SkyPilot leaves out is not known"}
     assert named() == outside | unknown
     subprocess.run(["git", "init", "-q"], check=True)
-    ignored = {"videos/b.MOV", "made/c.mp4", "videos/e.mp4", "thumbs/S3"}
+    ignored = {"videos/b.MOV", "made/c.mp4", "videos/e.mp4", "videos/f.MOV", "thumbs/S3"}
     because = "not sent because git ignores it, put it into the bucket"
     assert named() == outside | dict.fromkeys(ignored, because)
     subprocess.run(["git", "add", "--force", "."], check=True)
     assert named() == outside | dict.fromkeys(ignored, because)
+    (here / ".skyignore").touch()
+    (unasked,) = unknown.values()
+    assert named() == outside | {".skyignore decides it": unasked}

@@ -59,7 +59,15 @@ class Lab:
         }
         self.recordings.append(Recording(**(values | more)))
 
-    def check(self, models=None, ffmpeg="bundled", incomplete=False, protocol="splits", **settings):
+    def check(
+        self,
+        models=None,
+        ffmpeg="bundled",
+        incomplete=False,
+        protocol="splits",
+        held_out=True,
+        **settings,
+    ):
         return check_inputs(
             ANNOTATIONS | settings,
             self.recordings,
@@ -68,6 +76,7 @@ class Lab:
             ffmpeg=ffmpeg,
             incomplete=incomplete,
             protocol=protocol,
+            held_out=held_out,
         )
 
 
@@ -148,6 +157,14 @@ def test_nothing_to_tell_apart_and_nothing_in_common(lab):
     assert checks == {"one-class", "no-common-label"}
     assert errors(lab.check(models={}, unseen="drop", background="REST")) == []
     assert errors(lab.check(unseen="drop")) == []
+
+
+def test_those_who_teach_need_not_share_a_label(lab):
+    lab.recordings = [entry for entry in lab.recordings if entry.split != "Validation"]
+    lab.add("S4", "Validation", [("BANDAGE", 0.5, 1.5)])
+    (problem,) = errors(lab.check(models={}, unseen="drop"))
+    assert (problem.check, problem.value) == ("no-common-label", "Validation")
+    assert errors(lab.check(models={}, unseen="drop", held_out=False)) == []
 
 
 def test_of_a_subject_left_out_some_frame_has_to_be_in_the_set(lab):

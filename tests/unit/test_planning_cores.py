@@ -17,7 +17,8 @@ from clapboard.planning.cores import cores_of_each
         (14, 2, 1),
         (4, 8, 2),
         (70, 8, 1),
-        (17, 8, 4),
+        (17, 8, 8),
+        (1, 64, 64),
     ],
 )
 def test_the_last_job_ends_soonest(jobs, cores, each):

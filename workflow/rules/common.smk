@@ -175,6 +175,7 @@ def check_settings(wildcards=None):
         "annotations": section("annotations"),
         "models": model_checks.pretrained(settings.models) if settings.models else None,
         "protocol": settings.evaluation.protocol,
+        "held_out": model_checks.held_out(settings.models),
         "ffmpeg": settings.video.ffmpeg,
     }
 
@@ -244,14 +245,7 @@ def all_cores(wildcards):
 def cores_per_chapter(wildcards):
     """The cores of one extraction."""
     predicted = recordings[wildcards.recording].split == "Predict"
-    return cores_of_each(chapters_of(predicted), workflow.cores)
-
-
-@cache
-def chapters_of(predicted):
-    """How many chapters are to be predicted, or are in the dataset."""
-    members = recordings.values()
-    return sum(len(one.chapters) for one in members if (one.split == "Predict") == predicted)
+    return cores_of_each(len(PREDICTED_MANIFESTS if predicted else ALL_MANIFESTS), workflow.cores)
 
 
 # -- what there is to make ------------------------------------------------------------------------
@@ -259,6 +253,7 @@ def chapters_of(predicted):
 ANNOTATED = [id for id, recording in recordings.items() if recording.annotations]
 FILMED = [id for id, recording in recordings.items() if recording.kind == "video"]
 IN_DATASET = [id for id in ANNOTATED if recordings[id].split != "Predict"]
+PREDICTED = [id for id, recording in recordings.items() if recording.split == "Predict"]
 # Recordings of the dataset by subject; asked once a recording, of which there may be thousands.
 OF_SUBJECT = {}
 for member in IN_DATASET:
@@ -288,4 +283,5 @@ DATASET = {
     "shards": SHARDS if SHARDED else [],
 }
 ALL_MANIFESTS = manifests("resized", IN_DATASET)
+PREDICTED_MANIFESTS = manifests("resized", PREDICTED)
 ALL_FULL_SIZE = manifests("frames", IN_DATASET) if settings.frames.full_size else []

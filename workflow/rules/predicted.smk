@@ -1,6 +1,5 @@
 """Which recordings are recognised, and what their cameras share."""
 
-PREDICTED = [id for id, recording in recordings.items() if recording.split == "Predict"]
 PREDICTING = list(settings.prediction.models or settings.models)
 
 

@@ -75,7 +75,7 @@ rule sync_frames:
     params:
         settings=section("s3"),
         recordings=IN_DATASET,
-        others=OUTSIDE_DATASET,
+        others=PREDICTED,  # whose frames nobody brings up
         plan=sync_plan,
         code=fingerprint.code("sync_frames"),
     message:

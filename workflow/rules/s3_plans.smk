@@ -5,9 +5,6 @@ A plan is a parameter only to be shown: Snakemake does not record objects of own
 plan that differs runs nothing. The imports stay inside, since they take a second.
 """
 
-# `sync_frames` never brings up frames of these, so that on the way down there may be none.
-OUTSIDE_DATASET = [id for id, recording in recordings.items() if recording.split == "Predict"]
-
 
 def label_plan(wildcards, input):
     """What `label_on_s3` would do."""
@@ -42,7 +39,7 @@ def sync_plan(wildcards, input):
         recordings=IN_DATASET,
         manifests=input.manifests,
         folder=f"{settings.results}/framedata",
-        others=OUTSIDE_DATASET,
+        others=PREDICTED,
     )
 
 
