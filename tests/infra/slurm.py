@@ -6,6 +6,7 @@ jobs; a machine that has one of its own there is left alone.
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -198,15 +199,21 @@ class Cluster:
         """Let a node die with everything that runs on it.
 
         All is stopped before anything is killed: what outlives the job by a moment, above all the
-        step's own process, would tell the controller that the job has failed.
+        step's own process, would tell the controller that the job has failed. What is started
+        meanwhile, by a daemon that has just taken a job, is found when looked for again.
         """
         daemon = self.daemons[name]
-        doomed = [daemon.pid, *descendants(daemon.pid), *jobs_of(name)]
-        doomed += [step for step in steps() if set(descendants(step)) & set(doomed)]
-        for signal_number in (signal.SIGSTOP, signal.SIGKILL):
-            for process in doomed:
+        squeue = ["squeue", "-h", "-t", "R", "-w", name, "-o", "%A"]
+        listed = subprocess.run(squeue, check=True, capture_output=True, text=True, timeout=60)
+        numbers, doomed = set(listed.stdout.split()), set[int]()
+        while found := processes_on(name, daemon.pid, numbers) - doomed:
+            for process in found:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal_number)
+                    os.kill(process, signal.SIGSTOP)
+            doomed |= found
+        for process in doomed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         self.stop(name, signal.SIGKILL)
 
     def _until(self, *command):
@@ -239,6 +246,13 @@ def descendants(process):
     return found
 
 
+def processes_on(node, daemon, numbers):
+    """Processes of a node: those of its daemon, and of the jobs with these numbers."""
+    own = [step for step, number in steps().items() if number in numbers]
+    below = [process for one in (daemon, *own) for process in descendants(one)]
+    return {daemon, *own, *below, *jobs_of(node)}
+
+
 def jobs_of(node):
     """Processes that Slurm started on a node of this machine."""
     found = []
@@ -250,12 +264,12 @@ def jobs_of(node):
 
 
 def steps():
-    """Processes that look after the steps of jobs; they belong to no node's daemon."""
-    found = []
-    for name in Path("/proc").glob("[0-9]*/comm"):
+    """Processes that look after the steps of jobs, of no node's daemon, with the job's number."""
+    found = {}
+    for words in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if name.read_text().strip() == "slurmstepd":
-                found.append(int(name.parent.name))
+            if title := re.match(r"slurmstepd: \[(\d+)\.", words.read_text()):
+                found[int(words.parent.name)] = title[1]
     return found
 
 
