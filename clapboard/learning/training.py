@@ -187,17 +187,21 @@ def _phase(
     record = Checkpoint(
         work.folder / name, known, settings["patience"], settings["seed"], settings["keep"]
     )
-    sets = [work.training, *([] if work.validation is None else [work.validation])]
-    made = (inputs.make_inputs(each, settings, work.threads, work.features) for each in sets)
-    # Beside the state, not in it: on a network file system what is open cannot be deleted.
-    seen, *held_out = (each.kept(settings["cache_mb"], work.folder) for each in made)
-    sources = (each.source for each in (seen, *held_out))
+
+    def made(examples: pd.DataFrame) -> inputs.Inputs:
+        every = inputs.make_inputs(examples, settings, work.threads, work.features)
+        # Beside the state, not in it: on a network file system what is open cannot be deleted.
+        return every.kept(settings["cache_mb"], work.folder)
+
+    seen = made(work.training)
+    held_out = None if work.validation is None else made(work.validation)
+    sources = [each.source for each in (seen, held_out) if each is not None]
     with failures.explained(settings["batch_size"], *sources):
         with devices.strategy().scope():
             networks = make(seen.shape)
             counts = class_counts(work.training, work.classes)
             learner = make_learner(networks.learning, settings, counts, seen.batches)
         if not record.finished(settings["epochs"]):
-            fit(learner, seen, next(iter(held_out), None), settings, record)
+            fit(learner, seen, held_out, settings, record)
         record.restore_kept(learner)
     return networks.plain, [record]

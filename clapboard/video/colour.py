@@ -119,11 +119,9 @@ def _matrix_filter(width: int, height: int, own: Colorspace) -> Graph:
     graph.threads = 1
     kind = VideoFormat("yuvj444p", width, height)
     source = graph.add_buffer(width=width, height=height, format=kind, time_base=Fraction(1, 1000))
-    options = {
-        **{"ispace": NAMES[own], "space": NAMES[Colorspace.ITU601], "irange": "pc", "range": "pc"},
-        **{"iprimaries": "bt709", "primaries": "bt709", "itrc": "bt709", "trc": "bt709"},
-    }
-    chain = [("colorspace", ":".join(f"{key}={name}" for key, name in options.items()))]
+    matrices = f"ispace={NAMES[own]}:space={NAMES[Colorspace.ITU601]}:irange=pc:range=pc"
+    others = "iprimaries=bt709:primaries=bt709:itrc=bt709:trc=bt709"
+    chain = [("colorspace", f"{matrices}:{others}")]
     if width % 2 or height % 2:  # it takes no others
         even = f"{width + width % 2}:{height + height % 2}"
         chain = [("pad", even), *chain, ("crop", f"{width}:{height}:0:0:exact=1")]

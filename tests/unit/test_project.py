@@ -13,6 +13,14 @@ from clapboard.settings.model_checks import pretrained, weights_problems
 
 SPLITS = ("Training", "Validation", "Test")
 
+TAUGHT = {
+    "architecture": "cnn",
+    "teach_validation": True,
+    "keep": "last",
+    "epochs": 4,
+    "patience": 4,
+}
+
 
 def recordings(*splits):
     """A recording of a subject of its own for each split."""
@@ -40,15 +48,8 @@ def test_every_split_is_needed_to_make_models():
 
 
 def test_nobody_has_to_validate_where_all_models_learn_from_everybody():
-    taught = {
-        "architecture": "cnn",
-        "teach_validation": True,
-        "keep": "last",
-        "epochs": 4,
-        "patience": 4,
-    }
-    assert found(model(**taught), ["Training", "Test"]) == []
-    mixed = {"models": {"m": taught, "n": {"architecture": "cnn"}}}
+    assert found(model(**TAUGHT), ["Training", "Test"]) == []
+    mixed = {"models": {"m": TAUGHT, "n": {"architecture": "cnn"}}}
     assert found(mixed, ["Training", "Test"]) == [("empty-split", "Validation")]
 
 
@@ -137,17 +138,7 @@ def model(**settings):
             96,
             [("taught-validation", "models.m.keep"), ("taught-validation", "models.m.patience")],
         ),
-        (
-            {
-                "architecture": "cnn",
-                "teach_validation": True,
-                "keep": "last",
-                "epochs": 4,
-                "patience": 4,
-            },
-            96,
-            [],
-        ),
+        (TAUGHT, 96, []),
         (
             {"architecture": "transfer", "backbone": "EfficientNetB0"},
             96,
@@ -176,15 +167,8 @@ def test_a_model_starts_from_a_cnn_of_the_same_convolutions(settings, expected):
 
 
 def test_no_epoch_is_chosen_by_those_who_taught_the_model_it_starts_from():
-    taught = {
-        "architecture": "cnn",
-        "teach_validation": True,
-        "keep": "last",
-        "epochs": 4,
-        "patience": 4,
-    }
     asked = {"architecture": "lstm", "input": "frames", "start_from": "cnn", "epochs": 4}
-    models = {"cnn": taught, "m": asked | {"patience": 4}}
+    models = {"cnn": TAUGHT, "m": asked | {"patience": 4}}
     assert found({"models": models}) == [("taught-validation", "models.m.keep")]
     models["m"] = asked | {"patience": 4, "keep": "last"}
     assert found({"models": models}) == []
