@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tqdm import tqdm
 
 from clapboard import artifacts
 from clapboard.annotations.clips import rows_of
-from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
+from clapboard.checks.labels import labels_by, too_few_labels, without_frames
 from clapboard.clock import parse_rate
 from clapboard.problems import InputError, Problem, errors, report
 from clapboard.sessions.clap import clap_estimate, clap_offset
@@ -89,13 +89,13 @@ def check_inputs(
     sound = {path: sheet for path, sheet in sheets.items() if path not in faulty}
     problems += _empty_sheets(sound, recordings, bool(annotations["background"]))
     if models is not None:
-        by_split = _labels_by("split", sheets, recordings, annotations)
+        by_split = labels_by("split", sheets, recordings, annotations)
         judging = ["Validation", "Test"] if held_out else ["Test"]
-        problems += _too_few_labels(by_split, unsure, judging if protocol == "splits" else [])
+        problems += too_few_labels(by_split, unsure, judging if protocol == "splits" else [])
         if protocol == "loso" and annotations["unseen"] == "drop" and not unsure:
             learnt = [entry for entry in recordings if entry.split in SPLITS]
-            by_subject = _labels_by("subject", sheets, learnt, annotations)
-            problems += _without_frames(by_subject, by_split["Training"])
+            by_subject = labels_by("subject", sheets, learnt, annotations)
+            problems += without_frames(by_subject, by_split["Training"])
     return problems
 
 
@@ -174,64 +174,6 @@ def _empty_sheets(
         )
         problems[problem] = None
     return list(problems)
-
-
-def _labels_by(
-    column: Literal["split", "subject"],
-    sheets: Mapping[str, Sheet],
-    recordings: Sequence[Recording],
-    annotations: Mapping[str, Any],
-) -> dict[str, set[str]]:
-    """The labels that the recordings of each split or subject have, the background being one."""
-    ignored = {normalise(label) for label in annotations["ignore"]}
-    labels = defaultdict[str, set[str]](set)
-    for recording in recordings:
-        if recording.annotations:
-            sheet = sheets[recording.annotations]
-            part = rows_of(sheet, recording.chapters, recording.subject)
-            held = labels[getattr(recording, column)]
-            held |= {entry.label for entry in part.annotations} - ignored
-            held |= {normalise(annotations["background"])} - {""}
-    return labels
-
-
-def _too_few_labels(
-    labels: Mapping[str, set[str]], unsure: Collection[str], judging: Collection[str]
-) -> Iterator[Problem]:
-    """Splits with recordings, but without labels to learn or to judge.
-
-    Args:
-        labels: by split.
-        unsure: splits that may lack labels for reasons told elsewhere.
-        judging: splits whose frames judge models.
-    """
-    learnt = labels.get("Training", set())
-    if "Training" in unsure or not labels.get("Training"):
-        return
-    if len(learnt) < 2:
-        message = "Training has only one label, so there is nothing to tell apart"
-        remedy = "Annotate another, or set annotations.background to the name of the rest."
-        yield Problem("one-class", message, remedy, column="split", value=", ".join(learnt))
-    for split in judging:
-        if labels.get(split) and split not in unsure and not labels[split] & learnt:
-            message = f"{split} has no label that Training has, so no figure means anything"
-            remedy = "Move a subject, or give the labels the same names with aliases."
-            yield Problem("no-common-label", message, remedy, column="split", value=split)
-
-
-def _without_frames(labels: Mapping[str, set[str]], learnt: set[str]) -> Iterator[Problem]:
-    """Subjects to be left out once who have no frame in the set: `unseen: drop` takes all away.
-
-    Args:
-        labels: by subject.
-        learnt: labels of Training, whatever the subjects are in the fold.
-    """
-    for subject, shown in labels.items():
-        if shown and not shown & learnt:
-            message = f"{subject} shows no label that Training has, so that no frame is left"
-            remedy = "Give them the split Training, too, or take them out of the table."
-            value = ", ".join(sorted(shown))
-            yield Problem("no-common-label", message, remedy, column="split", value=value)
 
 
 def write_report(problems: Sequence[Problem], path: str | os.PathLike[str]) -> None:

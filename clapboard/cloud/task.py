@@ -21,10 +21,10 @@ import yaml
 from clapboard import artifacts
 from clapboard.cloud.needs import Needs, needs_of, price_of_bytes
 from clapboard.cloud.node import node_words
-from clapboard.fingerprint import files_of
+from clapboard.cloud.unsent import tell_unsent
 from clapboard.planning.plan import make_plan
 from clapboard.problems import InputError, Problem, refuse
-from clapboard.sessions.project import Project, add_config_argument, local_inputs, read_project
+from clapboard.sessions.project import add_config_argument, read_project
 from clapboard.sessions.recordings import Recording
 from clapboard.settings.config import CONFIG_FILE, Config
 
@@ -32,7 +32,6 @@ TASK_FILE = "train.sky.yaml"
 SKY = Path(".sky/bin/sky")
 NAME = "clapboard"
 MEMORY_GB = 16
-GIT_SECONDS = 300
 WATCHED_DAYS = 30
 """So long does a launch show the log; the end of the watching is not that of the run."""
 
@@ -53,7 +52,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     artifacts.write_text(
         arguments.output, task_text(project.config, needs, arguments.targets, arguments.configfile)
     )
-    _tell_unsent(project, say)
+    tell_unsent(project, say)
     say(f"disk   {needs.disk} GB")
     say(f"gpu    {', or '.join(f'{count} x {name}' for name, count in needs.gpus.items())}")
     say(f"cores  at least {needs.cores}")
@@ -111,47 +110,6 @@ def count_needs(
         return needs_of(config, price_of_bytes(size, config.frames.size), size)
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
     return needs_of(config, None if plan.table.empty else plan.price, size)
-
-
-def _tell_unsent(project: Project, say: Callable[[str], None]) -> None:
-    """Say which inputs the machine will not have: SkyPilot sends what git keeps of this folder."""
-    here, inside = Path.cwd(), dict[str, set[Path]]()
-    for path in sorted(local_inputs(project.config, project.recordings)):
-        files = [Path(file) for file in (path, *files_of(path))]
-        targets = {file.resolve() for file in files}
-        if all(target.is_relative_to(here) for target in targets):
-            # Of a link both have to be sent, itself and what it leads to.
-            inside[path] = targets | {file.parent.resolve() / file.name for file in files}
-        else:
-            say(f"not sent, put it into the bucket: {path}")
-    ignored = _ignored(set[Path]().union(*inside.values()), say)
-    for path, names in inside.items():
-        if not names.isdisjoint(ignored):
-            say(f"not sent because git ignores it, put it into the bucket: {path}")
-
-
-def _ignored(files: set[Path], say: Callable[[str], None]) -> set[Path]:
-    """Those of the files, named from the root, that git ignores.
-
-    Where git does not know or is not asked, as outside of a repository, SkyPilot has a rule of its
-    own; that is said.
-    """
-    why = ""
-    if Path(".skyignore").exists():
-        why = ".skyignore decides it"
-    elif shutil.which("git") is None:
-        why = "git is not installed"
-    if why:
-        say(f"which inputs SkyPilot leaves out is not known: {why}")
-        return set()
-    # --no-index: SkyPilot's rsync leaves out what is ignored even when it is tracked.
-    words = ["git", "check-ignore", "--no-index", "-z", "--stdin"]
-    names = b"\0".join(map(os.fsencode, files))
-    done = subprocess.run(words, input=names, capture_output=True, check=False, timeout=GIT_SECONDS)
-    if done.returncode not in (0, 1):
-        why = os.fsdecode(done.stderr).strip()
-        say(f"which inputs SkyPilot leaves out is not known: {why}")
-    return {Path(os.fsdecode(name)) for name in done.stdout.split(b"\0") if name}
 
 
 def task_text(
