@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ from obstore.exceptions import (
 )
 from tqdm import tqdm
 
-from clapboard.artifacts import TEMPORARY_PREFIX
+from clapboard.artifacts import TEMPORARY_PREFIX, replacing
 from clapboard.problems import InputError, Problem
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object
@@ -72,6 +73,28 @@ def fetch(bucket: Bucket, source: Object, target: Path) -> None:
     for older in target.parent.glob(f"{TEMPORARY_PREFIX}s3-*"):
         if older.name.removesuffix(".parts").endswith(f"-{target.name}"):
             older.unlink()
+
+
+def take(bucket: Bucket, source: Object, brought: Path, target: Path) -> None:
+    """Give an object that another program has brought the name `target`, if it is whole.
+
+    Args:
+        bucket: where it is from.
+        source: the object.
+        brought: the file that is to be it, on the disk of `target` or another one.
+        target: appears whole or not at all.
+
+    Raises:
+        InputError: the file is not what size and entity tag say.
+        OSError: it cannot be written.
+    """
+    if brought.stat().st_size != source.bytes or not is_content(bucket, source, brought):
+        raise InputError([_changed(source, "was replaced, or damaged on the way")])
+    with replacing(target) as temporary:
+        try:
+            temporary.hardlink_to(brought)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(brought, temporary)
 
 
 def _write(descriptor: int, data: bytes, offset: int) -> None:

@@ -53,6 +53,11 @@ class S3(Section):
     kms_key: AnyText = Field(
         default="", description="Key for `aws:kms`; empty: the account's key for S3."
     )
+    fetch: Literal["parts", "storage_plugin"] = Field(
+        default="parts",
+        description="How chapters come from the bucket: in `parts` side by side, going on where a "
+        "stopped fetch was, or by the `storage_plugin` of Snakemake.",
+    )
     sync: Literal["upload", "download"] = Field(
         default="upload", description="Which way `sync_frames` brings frames."
     )

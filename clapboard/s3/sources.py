@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from clapboard.s3.bucket import Bucket, Object
 
+BEYOND_PLUGIN = frozenset("{}#?")
+"""Signs in a key that Snakemake takes for a wildcard, or its storage plugin for the key's end."""
+
 MEMORY = Path(".snakemake", "clapboard", "s3-sources.json")
 
 
@@ -72,6 +75,11 @@ class Sources:
             videos = [self._here(bucket, key, found[key]) for key in found if is_video(key)]
         except (InputError, ValueError) as error:
             return _failed(error)
+        unknown = [key for key in found if is_video(key) and set(key) & BEYOND_PLUGIN]
+        if unknown and self._settings.get("fetch") == "storage_plugin":
+            remedy = "Rename it, or choose s3.fetch: parts."
+            message = f"Snakemake's storage plugin does not find {unknown[0]!r}"
+            return _unusable("unsafe-name", message, remedy)
         if videos:
             return in_order(videos, from_first=whole)
         if any(map(is_image, found)):
@@ -140,22 +148,29 @@ def remembered(folder: str | os.PathLike[str]) -> Callable[[], Sources]:
     return lambda: Sources({}, os.fspath(folder), fresh=False)
 
 
-def fetch_chapter(origin: Origin, settings: Mapping[str, Any], target: str | Path) -> None:
+def fetch_chapter(
+    origin: Origin, settings: Mapping[str, Any], target: str | Path, brought: str = ""
+) -> None:
     """Bring one chapter here, as it was when the run was planned: the rule `fetch_chapter`.
 
     Args:
         origin: the object, with size and entity tag.
         settings: section ``s3`` of the configuration.
         target: the file to make.
+        brought: where Snakemake's storage plugin has put it; empty: nobody has brought it yet.
 
     Raises:
         InputError: it cannot be fetched, or is another one now.
     """
     from clapboard.s3.bucket import Bucket
-    from clapboard.s3.fetching import fetch
+    from clapboard.s3.fetching import fetch, take
 
-    bucket, _, key = origin.url.removeprefix("s3://").partition("/")
-    fetch(Bucket(bucket, settings), _as_object(key, origin), Path(target))
+    name, _, key = origin.url.removeprefix("s3://").partition("/")
+    bucket, source = Bucket(name, settings), _as_object(key, origin)
+    if brought:
+        take(bucket, source, Path(brought), Path(target))
+    else:
+        fetch(bucket, source, Path(target))
 
 
 def _as_object(key: str, origin: Origin) -> Object:

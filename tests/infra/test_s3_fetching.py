@@ -198,6 +198,50 @@ def test_damage_on_the_way_is_noticed(bucket, video, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_another_program_has_brought_is_taken_when_it_is_whole(bucket, video, tmp_path):
+    brought, target = tmp_path / "storage" / "GH010123.MP4", tmp_path / "sources" / "GH010123.MP4"
+    brought.parent.mkdir()
+    target.parent.mkdir()
+    origin = Origin(f"s3://{bucket.name}/{video.key}", video.bytes, video.etag)
+    for wrong in (DATA[:-1], DATA[:-1] + bytes([DATA[-1] ^ 1])):
+        brought.write_bytes(wrong)
+        with pytest.raises(InputError, match="damaged on the way"):
+            fetch_chapter(origin, bucket.settings, target, str(brought))
+        assert list(target.parent.iterdir()) == []
+    brought.write_bytes(DATA)
+    fetch_chapter(origin, bucket.settings, target, str(brought))
+    brought.unlink()
+    assert target.read_bytes() == DATA
+    assert list(target.parent.iterdir()) == [target]
+
+
+@needs_root
+def test_another_disk_gets_a_copy_of_what_was_brought(bucket, video, tmp_path):
+    origin = Origin(f"s3://{bucket.name}/{video.key}", video.bytes, video.etag)
+    brought = tmp_path / "disk" / "GH010123.MP4"
+    with small_disk(brought.parent, "16m"):
+        brought.write_bytes(DATA)
+        fetch_chapter(origin, bucket.settings, tmp_path / "here.MP4", str(brought))
+        assert brought.read_bytes() == DATA
+    assert (tmp_path / "here.MP4").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("sign", "{}#?")
+def test_a_name_that_the_storage_plugin_does_not_find_is_refused_at_the_start(
+    bucket, request, tmp_path, monkeypatch, sign
+):
+    monkeypatch.chdir(tmp_path)
+    folder = f"plugin-{ord(sign)}"
+    bucket.write(f"{folder}/take {sign}1.MP4", DATA)
+    place = f"s3://{bucket.name}/{folder}/"
+    with Sources(bucket.settings | {"fetch": "storage_plugin"}, "sources") as sources:
+        (problem,) = sources.chapters(place).problems
+    assert "take" in problem.message
+    assert "s3.fetch: parts" in problem.remedy
+    with Sources(bucket.settings, "sources") as sources:
+        assert sources.chapters(place).problems == ()
+
+
 def test_what_was_uploaded_in_parts_is_checked_too(bucket, tmp_path, request):
     data, key = random.Random(2).randbytes(11 * 2**20), f"{request.node.name}/x.MP4"
     bucket.store.put(key, data, chunk_size=5 * 2**20)

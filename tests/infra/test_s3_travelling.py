@@ -79,10 +79,38 @@ def test_what_has_changed_is_noticed_on_a_machine_that_made_nothing(site):
     try:
         site.bucket.write(video, before[:-1] + b"?")
         planned = jobs(site.machine("replaced").snakemake("--dry-run"))
+        at_home = jobs(site.first.snakemake("--dry-run"))
     finally:
         site.bucket.write(video, before)
     assert planned["index_recording"] == 1
+    assert at_home["fetch_chapter"] == at_home["index_recording"] == at_home["label_frames"] == 1, (
+        "also where the copy of before is"
+    )
     assert "Nothing to be done" in site.machine("again").snakemake("--dry-run")
+
+
+def test_snakemakes_storage_plugin_brings_the_same_chapters(site):
+    """On a machine with nothing but the raw material; what is replaced is made again."""
+    empty = Location(site.bucket.name, f"{site.prefix}/by-plugin/")
+    machine = site.machine("plugin", empty, s3={"fetch": "storage_plugin"})
+    assert jobs(machine.snakemake("--dry-run", "models"))["fetch_chapter"] == 12
+    assert not list(machine.results.glob("sources/*/*/videos")), "a plan downloads no video"
+    screen = machine.snakemake("models")
+    assert screen.count("Retrieving from storage") == jobs(screen)["fetch_chapter"] == 12
+    ours = tables(machine.results)
+    assert ours and ours.items() <= tables(site.local.results).items()
+    assert not list(machine.folder.glob(".snakemake/storage/**/*.MP4")), "nothing is kept twice"
+
+    video = f"{site.prefix}/videos/S2C1/GH020123.MP4"
+    before = site.bucket.read(video)
+    try:
+        site.bucket.write(video, before)
+        assert "Nothing to be done" in machine.snakemake("--dry-run", "models"), "only its date"
+        site.bucket.write(video, before[:-1] + b"?")
+        planned = jobs(machine.snakemake("--dry-run", "models"))
+    finally:
+        site.bucket.write(video, before)
+    assert planned["fetch_chapter"] == planned["index_recording"] == 1
 
 
 def test_what_is_not_in_the_bucket_is_said_with_its_row(site):

@@ -44,6 +44,7 @@ class Machine:
         self.folder, self.results = folder, folder / "results"
         self.project.write_table(rows)
         s3 = {"endpoint": endpoint, "encryption": "none", "results": results}
+        s3 |= sections.pop("s3", {})
         self.project.configure(s3=s3, **{**STORAGE, **sections})
 
     def snakemake(self, *arguments, check=True):

@@ -61,6 +61,16 @@ def chapter_files(wildcards):
     return recordings[wildcards.recording].chapters
 
 
+def known_chapters(wildcards):
+    """The chapters of a recording for its index, which must follow one that is fetched anew.
+
+    Snakemake looks at no parameter of a job behind one that runs, since it takes for granted that
+    both run; if all between them were ancient, nothing would, and old labels would stay.
+    """
+    files = chapter_files(wildcards)
+    return [path if path in ORIGINS else ancient(path) for path in files]
+
+
 def chapter_file(wildcards):
     """The source file of one chapter."""
     files = dict(zip(chapters(wildcards.recording), chapter_files(wildcards)))
@@ -77,6 +87,14 @@ def fetched_chapters(wildcards):
 def origin(wildcards):
     """Address, size and entity tag of a chapter in S3."""
     return list(ORIGINS[f"{settings.results}/sources/{wildcards.object}"])
+
+
+def brought(wildcards):
+    """A chapter in S3 as Snakemake's storage plugin brings it, if it is to; its date says nothing."""
+    if settings.s3.fetch != "storage_plugin":
+        return {}
+    url, _, _ = origin(wildcards)
+    return {"brought": ancient(storage.s3(url))}
 
 
 def sheet_file(wildcards):

@@ -1,8 +1,17 @@
 """Chapters that the table of recordings names in S3, fetched when a job reads them."""
 
+if settings.s3.fetch == "storage_plugin":
+
+    storage:
+        provider="s3",
+        endpoint_url=settings.s3.endpoint or None,
+        retries=settings.s3.tries,
+
 
 rule fetch_chapter:
     """Bring a chapter from S3, whole or not at all; a killed fetch goes on where it stopped."""
+    input:
+        unpack(brought),
     output:
         chapter="<results>/sources/{object}",
     log:
@@ -20,8 +29,7 @@ rule fetch_chapter:
         mem_mb=growing(2_000),
         runtime=growing(240),
     params:
+        # No digest of the code, and no endpoint: what was fetched is compared with its entity tag.
         origin=origin,
-        # No digest of the code: what was fetched has been compared with its entity tag.
-        endpoint=settings.s3.endpoint,
     script:
         "../scripts/fetch_chapter.py"

@@ -8,7 +8,7 @@ The index is read from packets, nothing is decoded; everything else asks it inst
 rule index_recording:
     """Number the frames of a recording over all chapters and note when each is shown."""
     input:
-        chapters=ancient(chapter_files),
+        chapters=known_chapters,
     output:
         index="<results>/index/{recording}.parquet",
         audit="<results>/audit/{recording}.json",

@@ -12,4 +12,5 @@ if __name__ == "__main__":
             # Not a parameter: who allows more tries does not want to fetch all chapters again.
             settings=load(snakemake.config).section("s3"),
             target=snakemake.output.chapter,
+            brought=snakemake.input.get("brought", ""),
         )
