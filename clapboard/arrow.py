@@ -40,6 +40,20 @@ def lists(rows: NDArray[Any]) -> pa.ListArray:
     return pa.ListArray.from_arrays(column(borders), column(rows.ravel()))
 
 
+def rows(values: pa.ChunkedArray) -> NDArray[Any]:
+    """A column of lists of one length as an array of shape (rows, width); what `lists` is made of.
+
+    Raises:
+        ValueError: a list or a number is missing, or the lists differ in length.
+    """
+    whole = values.combine_chunks()
+    found = numbers(pa.chunked_array([whole.flatten()]))
+    widths = np.diff(numbers(pa.chunked_array([whole.offsets])))
+    if whole.null_count or len(set(widths.tolist())) > 1:
+        raise ValueError("the lists differ in length")
+    return found.reshape(len(whole), -1 if len(found) else 0)
+
+
 def repeated(value: str, length: int) -> pa.Array:
     """The same text in every row."""
     return texts([value]).take(column(np.zeros(length, np.int32)))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clapboard import artifacts
-from clapboard.arrow import lists
+from clapboard.arrow import lists, rows
 from clapboard.learning import baselines
 from clapboard.learning.folds import natural_order
 from clapboard.learning.manifest import class_counts
@@ -100,35 +100,46 @@ def answer_table(judged: Judged) -> pa.Table:
     return pa.table(columns)
 
 
-def read_answers(predictions: Sequence[str | Path]) -> Judged:
+def read_answers(predictions: Sequence[str | Path], with_probabilities: bool = True) -> Judged:
     """The answers in one or several ``predictions.parquet`` of the same classes.
+
+    Args:
+        predictions: the files.
+        with_probabilities: of the model; without them shape (frames, 0), and a fraction of the
+            memory.
 
     Raises:
         ValueError: the files do not have the same classes.
         InputError: no frame is of a class that its Training shows.
     """
-    tables, orders = [], set()
+    tables, orders, columns = [], set(), [*KEPT, "true", "predicted", "trainable", *baselines.NAMES]
     for path in predictions:
-        table, metadata = artifacts.read_parquet(path)
-        tables.append(table.to_pandas())
+        wanted = [*columns, "probabilities"] if with_probabilities else columns
+        table, metadata = artifacts.read_parquet(path, wanted)
+        tables.append(table)
         orders.add(tuple(metadata["classes"]))
     if len(orders) != 1:
         raise ValueError("the predictions are of different classes")
     (classes,) = orders
-    frames = pd.concat(tables).sort_values(["recording", "frame"], ignore_index=True)
+    whole = pa.concat_tables(tables)
+    # pandas would make an array of every row of probabilities.
+    frames = whole.select(columns).to_pandas().sort_values(["recording", "frame"])
+    probabilities = np.empty((len(whole), 0), np.float32)
+    if with_probabilities:
+        probabilities = rows(whole["probabilities"])[frames.index]
+    frames = frames.reset_index(drop=True)
     if not frames["trainable"].any():
         refuse([nothing_learnable(frames["subject"])])
-    frames["split"] = "Test"
     index = {label: number for number, label in enumerate(classes)}
 
     def numbered(column: str) -> NDArray[np.int64]:
         return frames[column].map(index).to_numpy(np.int64)
 
-    true, probabilities = numbered("true"), np.stack(frames["probabilities"].to_list())
+    true, test = numbered("true"), frames[[*KEPT]].assign(split="Test")
     return Judged(
-        Answers(frames, true, numbered("predicted"), probabilities, len(classes)),
+        Answers(test, true, numbered("predicted"), probabilities, len(classes)),
         {
-            name: _without_probabilities(frames, true, numbered(name), len(classes))
+            name: _without_probabilities(test, true, numbered(name), len(classes))
             for name in baselines.NAMES
         },
         frames["trainable"].to_numpy(bool),

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from clapboard.arrow import column, lists, numbers, texts
+from clapboard.arrow import column, lists, numbers, rows, texts
 
 JOBS = [
     "clapboard.pictures.frames",
@@ -56,9 +56,18 @@ def test_texts_are_what_arrow_makes(values):
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (4, 3), (2, 1)])
-def test_lists_are_what_arrow_makes(shape):
-    rows = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-    assert lists(rows).equals(pa.array(list(rows), pa.list_(pa.float32())))
+def test_lists_are_what_arrow_makes_and_rows_what_they_were_made_of(shape):
+    values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    made = lists(values)
+    assert made.equals(pa.array(list(values), pa.list_(pa.float32())))
+    parts = pa.chunked_array([made[:1], made[1:]], made.type)
+    assert rows(parts).tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("value", [[[1.0], [2.0, 3.0]], [[1.0], None], [[1.0], [None]]])
+def test_lists_of_several_lengths_or_with_gaps_are_no_rows(value):
+    with pytest.raises(ValueError, match="differ in length|missing"):
+        rows(pa.chunked_array([pa.array(value, pa.list_(pa.float32()))]))
 
 
 def test_short_jobs_import_neither_pandas_nor_tensorflow_nor_workbooks(tmp_path):
