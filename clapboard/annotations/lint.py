@@ -61,7 +61,9 @@ def lint(
             offset = None  # the missing clap is told by the reader
         seen = of_recording(whole, recording.chapters, recording.subject, recording.clap)
         found += lint_rows(part, settings)
-        found += lint_video(seen, recording, durations or {}, offset)
+        if durations and all(file in durations for file in recording.chapters):
+            own = {file: durations[file] for file in recording.chapters}
+            found += lint_video(seen, recording.id, own, offset)
         problems |= dict.fromkeys(found)
     problems |= dict.fromkeys(lint_cameras(sheets, recordings))
     problems |= dict.fromkeys(lint_sessions(sheets, recordings))

@@ -9,7 +9,6 @@ from pathlib import PurePath
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.clock import seconds_text
 from clapboard.problems import Problem, errors
-from clapboard.sessions.recordings import Recording
 
 ROUNDED_END = Fraction(1)
 """Seconds by which a stop may lie beyond the video: annotators round up to whole seconds."""
@@ -28,7 +27,7 @@ FEW = 5
 
 def lint_video(
     sheet: Sheet,
-    recording: Recording,
+    recording: str,
     durations: Mapping[str, Fraction],
     offset: Fraction | None,
 ) -> list[Problem]:
@@ -41,16 +40,14 @@ def lint_video(
 
     Args:
         sheet: the annotations of the recording (`clapboard.annotations.placing.of_recording`).
-        recording: its chapters.
-        durations: seconds in each chapter file.
+        recording: its id.
+        durations: seconds in each of its chapter files.
         offset: seconds in the recording at which times of a sheet with a clap begin. None where
             that is found later, from the sound: then 0 is taken for it, which only the row of
             another clap can undercut, and nothing is said about annotations before the video.
     """
-    if not recording.chapters or not all(file in durations for file in recording.chapters):
-        return []
     begin = offset if sheet.origin == "clap" else Fraction(0)
-    total = sum((durations[file] for file in recording.chapters), Fraction(0))
+    total = sum(durations.values(), Fraction(0))
     entries = [one for one in sheet.annotations if not one.whole and one.stop >= one.start]
     problems = list[Problem]()
     for entry in entries:
@@ -63,13 +60,13 @@ def lint_video(
         problem
         for entry in entries
         if entry not in beside or len(beside) <= FEW
-        for problem in _outside(entry, begin, total, sheet.file, recording.id)
+        for problem in _outside(entry, begin, total, sheet.file, recording)
     ]
     many = len(beside) > min(FEW, len(entries) // 4)
     if _span(entries) > LONGER * total + ROUNDED_END and (many or not errors(told)):
-        told = [_longer_than_video(entries, total, sheet.file, recording.id)]
+        told = [_longer_than_video(entries, total, sheet.file, recording)]
     elif len(beside) > FEW:
-        told.append(_all_beside(beside, total, sheet.file, recording.id))
+        told.append(_all_beside(beside, total, sheet.file, recording))
     return problems + told
 
 

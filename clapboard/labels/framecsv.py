@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from clapboard.annotations.labels import folder_name
+from clapboard.annotations.lint_video import lint_video
 from clapboard.annotations.placing import in_recording, of_recording
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.artifacts import FLUSHED_TOGETHER, read_csv, read_json, write_csv
 from clapboard.clock import parse_duration, seconds_text
-from clapboard.problems import InputError, Problem, refuse
+from clapboard.problems import InputError, Problem, refuse, report
 from clapboard.video.index import RecordingIndex, Times
 
 COLUMNS = (
@@ -182,7 +183,8 @@ def write_framecsv(
             position of the clap is `auto` or drift is corrected.
 
     Raises:
-        InputError: the sheet or the position of the clap has errors.
+        InputError: the sheet or the position of the clap has errors, or an annotation is not in the
+            recording.
     """
     index = RecordingIndex.read(index_file)
     chapters = [chapter.file for chapter in index.chapters]
@@ -190,6 +192,7 @@ def write_framecsv(
     refuse(problems)
     sheet = of_recording(sheet, chapters, subject, clap)
     placed, scale = placement(index, clap, sync)
+    _refuse_outside(sheet, index, placed)
     ranges = frame_ranges(sheet, placed, index.rate, index, scale)
     by_file: dict[str, list[FrameRange]] = defaultdict(list)
     for entry in ranges:
@@ -208,6 +211,19 @@ def write_framecsv(
     with ThreadPoolExecutor(FLUSHED_TOGETHER) as pool:
         list(pool.map(write, by_file))
     write_csv(framecsv, COLUMNS, map(_cells, ranges))
+
+
+def _refuse_outside(sheet: Sheet, index: RecordingIndex, clap: Fraction) -> None:
+    """End where the sheet leaves the recording; before the run it may not have been known.
+
+    The check of all input looks at no chapter that is still in S3, and cannot place a sheet whose
+    clap is heard later. The clock's drift, some millionths, stays within what may be rounded.
+    """
+    durations = {chapter.file: chapter.duration for chapter in index.chapters}
+    problems = lint_video(sheet, index.recording, durations, clap)
+    if problems:
+        print(report(problems), flush=True)  # noqa: T201 - the job's log
+    refuse(problems)
 
 
 def _cells(entry: FrameRange) -> Sequence[Any]:

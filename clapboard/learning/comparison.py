@@ -45,7 +45,9 @@ def compare_models(
     Raises:
         ValueError: two models were not measured on the same frames.
     """
-    judged = {name: read_answers(files, with_probabilities=False) for name, files in predictions.items()}
+    judged = {
+        name: read_answers(files, with_probabilities=False) for name, files in predictions.items()
+    }
     _same_frames(judged)
     # With leave one subject out, who validates may have taught some of the models and not others.
     learnable = np.logical_and.reduce([one.trainable for one in judged.values()])

@@ -100,7 +100,7 @@ SECOND = Session(
 )
 
 # What may differ between two runs of the same input: what tells of the run itself.
-OF_THE_RUN = {"logs", "benchmarks", ".lock", "last_look.json", ".snakemake_timestamp"}
+OF_THE_RUN = {"logs", "benchmarks", ".lock", ".last_look.json", ".snakemake_timestamp"}
 
 
 def film(folder: Path, session: Session = FIRST) -> Project:

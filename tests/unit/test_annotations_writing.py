@@ -225,9 +225,7 @@ def test_a_timeline_counted_from_a_heard_clap_comes_back_with_the_same_frames(
     back, problems = read_sheet(path, SETTINGS)
     # The table still says `auto`, so that it is heard again; or it has what was printed.
     found = heard if kept else parse_duration(seconds_text(clap))
-    place = ("Training", str(path), ("1.mp4",), "video", "auto", "", 2)
-    recording = Recording("S1C1", "S1", "", "C1", *place)
-    problems += lint_video(back, recording, {"1.mp4": length}, found)
+    problems += lint_video(back, "S1C1", {"1.mp4": length}, found)
     assert problems == []
     ranges = frame_ranges(back, found, 1 / frame, index)
     covered = [(each.procedure, each.first_frame, each.last_frame) for each in ranges[1:]]

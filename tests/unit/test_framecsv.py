@@ -164,17 +164,16 @@ def test_files_hold_what_was_computed_and_each_procedure_its_rows(tmp_path):
 def test_labels_that_look_like_formulas_run_nowhere_and_come_back(tmp_path):
     labels = ["-CPR", "=1+1", "@SUM(A1)", "'+X"]
     rows = [row(label, 4 + number, 5 + number) for number, label in enumerate(labels)]
-    path = write(tmp_path, row("CLAP", 3, 3), row("EARLY", 2, 4), *rows)
+    path = write(tmp_path, row("CLAP", 3, 3), *rows)
     index(900).write(tmp_path / "index.parquet")
     write_framecsv(
         str(path), str(tmp_path / "index.parquet"), "0.5", SETTINGS,
         str(tmp_path / "framecsv.csv"), str(tmp_path / "by"),
     )  # fmt: skip
-    _, early, *ranges = read_framecsv(tmp_path / "framecsv.csv")
-    assert early.start == Fraction(-1, 2)
+    _, *ranges = read_framecsv(tmp_path / "framecsv.csv")
     assert [entry.procedure for entry in ranges] == [*labels[:3], "+X"]
     tables = [tmp_path / "framecsv.csv", *(tmp_path / "by").iterdir()]
-    assert len(tables) == 6
+    assert len(tables) == 5
     for table in tables:
         with table.open(newline="") as file:
             for cells in csv.DictReader(file):
@@ -208,6 +207,26 @@ def test_sync_file_says_where_the_sheet_lies(tmp_path):
     )  # fmt: skip
     placed = read_framecsv(tmp_path / "framecsv.csv")[1]
     assert (placed.start, placed.stop) == (Fraction("12.51"), Fraction("22.52"))
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "clap", "check"),
+    [(8, 12, "0", "beyond-video"), (-1, 2, "1/2", "before-video"), (8, 9, "5", "beyond-video")],
+)
+def test_what_is_not_in_the_recording_is_refused_where_it_is_known(
+    tmp_path, start, stop, clap, check
+):
+    """The check of the input has not seen a chapter in S3, nor heard a clap."""
+    path = write(tmp_path, row("CLAP", 20, 20), row("Bagging", 20 + start, 20 + stop))
+    index(300).write(tmp_path / "index.parquet")
+    write_json(tmp_path / "sync.json", {"clap": clap, "scale": "1"})
+    with pytest.raises(InputError) as caught:
+        write_framecsv(
+            str(path), str(tmp_path / "index.parquet"), "auto", SETTINGS,
+            str(tmp_path / "framecsv.csv"), str(tmp_path / "by"), sync=str(tmp_path / "sync.json"),
+        )  # fmt: skip
+    assert [(one.check, one.row) for one in caught.value.problems] == [(check, 3)]
+    assert not (tmp_path / "framecsv.csv").exists()
 
 
 def test_a_sheet_with_errors_is_refused_with_all_of_them(tmp_path):

@@ -130,6 +130,24 @@ def test_replaced_chapter_redoes_its_recording_even_when_it_is_dated_back(projec
     assert set(project.pending()) == again
 
 
+def test_another_sound_is_heard_though_the_pictures_are_the_same(project):
+    """The index, made anew first, has the same bytes as before."""
+    index = project.results / "index" / "S1C1.parquet"
+    before = index.read_bytes()
+    with project.chapters("S1C1")[0].open("ab") as file:
+        file.write(b"\0\0\0\x10free" + b"8 bytes.")
+    project.run("results/index/S1C1.parquet")
+    assert index.read_bytes() == before
+    assert "find_clap S1C1" in project.pending("framecsv")
+
+
+def test_settings_run_only_what_reads_them(project):
+    project.configure(annotations={"unseen": "drop"})
+    assert rules(project.pending()) == {"check_inputs", "link_dataset", *rules(MODELS)}
+    project.configure(video={"hwaccel": "auto"})
+    assert project.pending() == {}
+
+
 def test_clap_and_split_of_the_table(project):
     rows = table()
     rows[0]["clap"] = "0.52"

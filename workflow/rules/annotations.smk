@@ -22,10 +22,12 @@ rule find_clap:
         mem_mb=growing(1_000),
         runtime=growing(30),
     params:
-        annotations=section("annotations"),
+        annotations=section("annotations", *READING),
         settings=section("sync"),
         recording=row("clap", "subject"),
         source=sheet_identity,
+        # What is heard: the index is the same for chapters that differ in their sound alone.
+        chapters=identities,
         code=fingerprint.code("find_clap"),
     script:
         "../scripts/find_clap.py"
@@ -68,7 +70,7 @@ rule compute_framecsv:
         mem_mb=growing(1_000),
         runtime=growing(10),
     params:
-        settings=section("annotations"),
+        settings=section("annotations", *READING),
         recording=row("clap", "subject"),
         source=sheet_identity,
         code=fingerprint.code("compute_framecsv"),
@@ -93,7 +95,7 @@ rule label_frames:
         mem_mb=growing(1_000),
         runtime=growing(10),
     params:
-        annotations=section("annotations"),
+        annotations=section("annotations", *LABELLING),
         frames=section("frames", *SAMPLING),
         recording=row("annotations"),
         code=fingerprint.code("label_frames"),

@@ -29,6 +29,9 @@ def read_input():
 
 settings, recordings = read_input()
 
+# Keys of the section `annotations` by who asks: what reads a sheet, what labels frames by it.
+READING = ["format", "rate", "columns", "clap", "aliases"]
+LABELLING = ["ignore", "overlaps", "background"]
 # Keys of the section `frames` by what they decide: which frames there are, what a picture is.
 SAMPLING = ["every", "per_label", "max_per_label_and_subject", "seed"]
 PIXELS = ["size", "fit", "quality"]

@@ -43,8 +43,10 @@ rule extract_frames:
     resources:
         mem_mb=growing(1_500),
         runtime=growing(240),
+        # No parameter: what a card has decoded is not made again in software.
+        hwaccel=settings.video.hwaccel,
     params:
-        settings={**section("frames", *PIXELS), **section("video", "hwaccel", "damaged")},
+        settings={**section("frames", *PIXELS), **section("video", "damaged")},
         recording=row("kind"),
         source=chapter_identity,
         code=fingerprint.code("extract_frames"),

@@ -50,14 +50,19 @@ def other_claps(wildcards):
     return [recordings[id].clap for id in other_cameras(wildcards.recording)]
 
 
-def heard_chapters(wildcards):
-    """The chapters in S3 of the cameras that are taken together and whose clap has to be heard."""
+def heard_files(wildcards):
+    """The chapters of the cameras that are taken together and whose clap has to be heard."""
     others = other_cameras(wildcards.recording)
     together = [wildcards.recording, *others] if others else []
-    return [
-        path
-        for id in together
-        if recordings[id].clap.startswith("auto")
-        for path in recordings[id].chapters
-        if path in ORIGINS
-    ]
+    heard = [id for id in together if recordings[id].clap.startswith("auto")]
+    return [path for id in heard for path in recordings[id].chapters]
+
+
+def heard_chapters(wildcards):
+    """Those of the `heard_files` that are in S3."""
+    return [path for path in heard_files(wildcards) if path in ORIGINS]
+
+
+def heard_identities(wildcards):
+    """Digests of the `heard_files`, in order."""
+    return list(map(identity, heard_files(wildcards)))

@@ -69,6 +69,7 @@ rule write_timeline:
         annotations=section("annotations"),
         recording=row("clap"),
         other_claps=other_claps,
+        heard=heard_identities,
         sync=section("sync"),
         code=fingerprint.code("write_timeline"),
     script:

@@ -12,7 +12,7 @@ if __name__ == "__main__":
             kind=snakemake.params.recording["kind"],
             index_file=snakemake.input.index,
             labels_file=snakemake.input.labels,
-            settings=snakemake.params.settings,
+            settings={**snakemake.params.settings, "hwaccel": snakemake.resources.hwaccel},
             resized=snakemake.output.resized,
             full_size=snakemake.output.get("full_size"),
             threads=snakemake.threads,
