@@ -4,9 +4,9 @@
 empty machine finds everything as it was left and does what is missing. Folders of pictures never
 travel: training reads the shards. A shard itself comes only when a job is going to read it.
 
-The manifest is written last, and before an artifact is replaced its row is taken out, with those of
-the whole folder where that is one result. So a killed push costs work, and never makes a wrong
-result.
+The manifest is written last, with the provenance in it, and before an artifact is replaced its row
+is taken out, with those of the whole folder where that is one result. So a killed push costs work,
+and never makes a wrong result.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from project import ACTS, write_sheet
 from travelling import Machine, jobs
 
 from clapboard.problems import InputError
-from clapboard.s3 import mirror
+from clapboard.s3 import mirror, provenance
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES
@@ -320,6 +320,44 @@ def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp
     third = content(tmp_path / "third")
     assert len(third) == 5
     assert all(data.endswith(b" new") for data, _ in third.values())
+
+
+def test_a_push_that_is_killed_never_parts_results_from_what_snakemake_knows_of_them(
+    bucket, place, results, tmp_path, server
+):
+    """Without it a result would pass for right after its settings have changed."""
+    model, report = "models/cnn/model.keras", "check/report.csv"
+
+    def record(epochs):
+        records = {model: {"params": [f"epochs {epochs}"]}, "models": {"params": []}}
+        provenance.write_records(results, records, [model])
+
+    def taken_up(name):
+        mirror.pull(bucket, place, tmp_path / name)
+        assert (tmp_path / name / report).exists()
+        return provenance.read_records(tmp_path / name, [model]).get(model)
+
+    record(1)
+    mirror.push(bucket, place, results)
+    assert taken_up("one") == {"params": ["epochs 1"]}
+    record(2)
+    os.utime(results / model)
+    for allowed in range(3):
+        left = iter(range(allowed))
+
+        def fault(method, path, left=left):
+            return "drop" if method == "PUT" and next(left, None) is None else None
+
+        with Proxy(server.endpoint, fault) as proxy:
+            broken = connect(bucket.name, proxy.endpoint, tries=0, connections=1)
+            try:
+                mirror.push(broken, place, results)
+            except InputError:
+                assert taken_up(f"after {allowed}") == {"params": ["epochs 1"]}
+            else:
+                assert taken_up(f"after {allowed}") == {"params": ["epochs 2"]}
+    mirror.push(bucket, place, results)
+    assert taken_up("last") == {"params": ["epochs 2"]}
 
 
 def test_a_server_killed_in_mid_upload_of_a_shard_and_back(mortal, results, tmp_path):
