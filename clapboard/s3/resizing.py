@@ -133,8 +133,7 @@ def resize(bucket: Bucket, resizing: Resizing, plan: Plan) -> Receipt:
     if plan.todo or plan.removed:
         drop_receipt(bucket, resizing.resized)
     if _begun(bucket, resizing) is None:
-        text = json.dumps(resizing.settings, sort_keys=True)
-        bucket.write(resizing.resized.key(SETTINGS), text.encode())
+        bucket.write(resizing.resized.key(SETTINGS), _text(resizing))
     shrink = _Shrinker(resizing.pixels)
 
     async def work(transfer: Transfer) -> None:
@@ -179,11 +178,14 @@ class _Shrinker:
         return encoded
 
 
+def _text(resizing: Resizing) -> bytes:
+    return json.dumps(resizing.settings, sort_keys=True).encode()
+
+
 def _begun(bucket: Bucket, resizing: Resizing) -> datetime | None:
     """When resizing with these settings began; None when it was with others, or never."""
     key = resizing.resized.key(SETTINGS)
-    data = bucket.read(key)
-    if data is None or json.loads(data) != resizing.settings:
+    if bucket.read(key) != _text(resizing):
         return None
     return next(one.modified for one in bucket.objects(key) if one.key == key)
 
