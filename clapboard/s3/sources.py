@@ -21,7 +21,7 @@ from clapboard.sessions.recordings import Origin
 from clapboard.sessions.suffixes import is_image, is_video
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from clapboard.s3.bucket import Bucket, Object
 
@@ -46,6 +46,7 @@ class Sources:
         self._buckets: dict[str, Bucket] = {}
         self._memory = _read_memory()
         self._asked = set[str]()
+        self._plugin_may = dict[str, bool]()
         self._learnt = False
         self._origins: dict[str, Origin] = {}
 
@@ -64,13 +65,10 @@ class Sources:
         try:
             found, whole = self._chosen(bucket, path)
             videos = [self._here(bucket, key, found[key]) for key in found if is_video(key)]
+            if videos and self._settings.get("fetch") == "storage_plugin":
+                self._refuse_beyond_plugin(bucket, filter(is_video, found))
         except (InputError, ValueError) as error:
             return _failed(error)
-        unknown = [key for key in found if is_video(key) and set(key) & BEYOND_PLUGIN]
-        if unknown and self._settings.get("fetch") == "storage_plugin":
-            remedy = "Rename it, or choose s3.fetch: parts."
-            message = f"Snakemake's storage plugin does not find {unknown[0]!r}"
-            return _unusable("unsafe-name", message, remedy)
         if videos:
             return in_order(videos, from_first=whole)
         if any(map(is_image, found)):
@@ -118,6 +116,26 @@ class Sources:
         if below:
             return {key: below[key] for key in below if "/" not in key[len(folder) :]}, True
         return {key: listed[key] for key in listed if matches(key, path)}, False
+
+    def _refuse_beyond_plugin(self, bucket: str, videos: Iterable[str]) -> None:
+        """Refuse what Snakemake's storage plugin would say does not exist.
+
+        Raises:
+            InputError: a key has a sign that it does not know, or it may not ask for the bucket.
+        """
+        unknown = [key for key in videos if set(key) & BEYOND_PLUGIN]
+        if unknown:
+            remedy = "Rename it, or choose s3.fetch: parts."
+            message = f"Snakemake's storage plugin does not find {unknown[0]!r}"
+            raise InputError([Problem("unsafe-name", message, remedy)])
+        if self._fresh and bucket not in self._plugin_may:
+            self._plugin_may[bucket] = self._bucket(bucket).answers_for_itself()
+        if not self._plugin_may.get(bucket, True):
+            message = (
+                f"Snakemake's storage plugin asks for the bucket (HeadBucket): {bucket} refuses"
+            )
+            remedy = "Allow s3:ListBucket of it without a condition, or choose s3.fetch: parts."
+            raise InputError([Problem("plugin-refused", message, remedy)])
 
     def _listed(self, bucket: str, prefix: str) -> list[tuple[str, Origin]]:
         """Keys below a prefix with their origins, from the bucket or the memory of it."""
