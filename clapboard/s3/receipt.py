@@ -205,9 +205,4 @@ def begin(bucket: Bucket, location: Location, plan: Plan, source_etags: Mapping[
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns, schema=BEGUN_SCHEMA), buffer, compression="zstd")
     bucket.write(location.key(BEGUN), buffer.getvalue())
-    drop_receipt(bucket, location)
-
-
-def drop_receipt(bucket: Bucket, location: Location) -> None:
-    """Remove the receipt, since the location is about to change."""
     bucket.delete([location.key(NAME)])
