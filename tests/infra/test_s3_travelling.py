@@ -2,6 +2,8 @@
 
 import os
 import random
+import threading
+import time
 
 import pytest
 import seaweed
@@ -399,6 +401,31 @@ def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(
         slow = connect(bucket.name, proxy.endpoint)
         mirror.pull(slow, place, tmp_path / "other", lambda name: True)
     assert len(content(tmp_path / "other")) == 5
+
+
+def test_no_more_come_down_at_a_time_than_there_is_memory_for(
+    bucket, place, results, tmp_path, server, monkeypatch
+):
+    for number in range(12):
+        (results / "check" / f"{number}.csv").write_bytes(b"x" * 7000)
+    mirror.push(bucket, place, results)
+    monkeypatch.setattr(mirror, "MOST_IN_MEMORY", 60_000)
+    lock, under_way, most = threading.Lock(), 0, 0
+
+    def fault(method, path):
+        nonlocal under_way, most
+        if method == "GET" and path.endswith(".csv"):
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            time.sleep(0.3)
+            with lock:
+                under_way -= 1
+
+    with Proxy(server.endpoint, fault) as proxy:
+        mirror.pull(connect(bucket.name, proxy.endpoint), place, tmp_path / "other")
+    assert len(list((tmp_path / "other" / "check").iterdir())) == 13
+    assert 1 < most <= 4, "of 7,000 bytes, each of them twice in memory"
 
 
 def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server, monkeypatch):
