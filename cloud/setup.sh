@@ -67,17 +67,28 @@ find_gpu() {
     echo 0
 }
 
-# Results and Snakemake's own files go to the data disk, unless there are some here already.
+# Results and Snakemake's own files go to the data disk, unless there are some here already. Links to
+# a disk that was lost since (an instance store, when the machine was stopped) lead to empty folders.
 use_data_disk() {
-    local name status=0
-    [[ ${DATA_DISK-} != none ]] || return 0
-    as_root bash cloud/data_disk.sh "$DATA" ${DATA_DISK:+"$DATA_DISK"} || status=$?
-    ((status == 0)) || { ((status == 3)) && return || exit "$status"; }
+    local name target status=3
+    if [[ ${DATA_DISK-} != none ]]; then
+        status=0
+        as_root bash cloud/data_disk.sh "$DATA" ${DATA_DISK:+"$DATA_DISK"} || status=$?
+        ((status == 0 || status == 3)) || exit "$status"
+    fi
     for name in results .snakemake; do
-        [[ -e $name || -L $name ]] || {
-            as_root install -d -o "$(id -u)" -g "$(id -g)" "$DATA/clapboard/${name#.}"
-            ln -s "$DATA/clapboard/${name#.}" "$name"
-        }
+        target=$DATA/clapboard/${name#.}
+        if [[ -e $name ]]; then
+            continue
+        elif [[ -L $name ]]; then
+            [[ $(readlink "$name") == "$target" ]] || continue
+            say "$target is gone with its disk: $name begins anew"
+        elif ((status == 0)); then
+            ln -s "$target" "$name"
+        else
+            continue
+        fi
+        as_root install -d -o "$(id -u)" -g "$(id -g)" "$target"
     done
 }
 

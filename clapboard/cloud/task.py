@@ -41,7 +41,9 @@ HEAD = """\
 # Launch: {launch}
 """
 
-SETUP = "bash cloud/setup.sh\n"
+# The root disk has the size that was planned, and stays when the machine is stopped. A blank disk
+# beside it is an instance store, of any size, which does not.
+SETUP = "DATA_DISK=none bash cloud/setup.sh\n"
 
 
 def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:

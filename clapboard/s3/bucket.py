@@ -202,6 +202,21 @@ class Bucket:
             chosen["SSEKMSKeyId"] = self.settings["kms_key"]
         return chosen
 
+    def answers_for_itself(self) -> bool:
+        """Whether HeadBucket is answered: it takes the right to list all of the bucket.
+
+        Raises:
+            InputError: it is neither answered nor refused.
+        """
+        with explained(self.name):
+            try:
+                self.control.head_bucket(Bucket=self.name)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("403", "AccessDenied"):
+                    raise
+                return False
+        return True
+
     def objects(self, prefix: str) -> Iterator[Object]:
         """Everything below a prefix, page by page, in the order of the server.
 

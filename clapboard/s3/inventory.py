@@ -1,7 +1,9 @@
 """Which results travel, and the manifest in the bucket that lists them.
 
 ``manifest.parquet`` has size, digest, entity tag and time stamp of every artifact. A row whose
-object is not exactly the one that it names is not believed.
+object is not exactly the one that it names is not believed. It also holds what Snakemake knows of
+them, so that they are never there without it: who took them up then would take a result for right
+after its settings have changed.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ STATES = ("training", "fine-tuning")
 DIRECTORY_STAMP = ".snakemake_timestamp"
 """In a folder that is one result, which Snakemake takes for made when it is there."""
 
-PROVENANCE = "provenance.json"
+PROVENANCE = "provenance"
+"""Name of the row whose `records` are Snakemake's, as JSON; it is of no object."""
 
 
 @dataclass(frozen=True)
@@ -91,24 +94,25 @@ def local_artifacts(results: Path) -> dict[str, os.stat_result]:
 def read_manifest(
     bucket: Bucket, location: Location
 ) -> tuple[dict[str, Artifact], dict[str, dict[str, Any]]]:
-    """What is whole at a location, and Snakemake's records of it; nothing when nothing is there."""
+    """What is whole at a location, and Snakemake's records of it; nothing without the records."""
     receipt = read_receipt(bucket, location)
-    if receipt is None:
+    if receipt is None or "records" not in receipt.table.column_names:
         return {}, {}
     there = {location.name(one.key): one for one in bucket.objects(location.prefix)}
     rows, lost = dict[str, Artifact](), list[str]()
+    records = dict[str, dict[str, Any]]()
     for row in receipt.table.to_pylist():
+        if row["path"] == PROVENANCE:
+            records = json.loads(row["records"])
+            continue
         one = Artifact(row["path"], row["bytes"], row["source_etag"], row["etag"], row["mtime_ns"])
         found = there.get(one.path)
         whole = found is not None and (found.bytes, found.etag) == (one.bytes, one.etag)
         if not whole:
             lost.append(one.path)
-        elif travels(one.path) or one.path == PROVENANCE:
+        elif travels(one.path):
             rows[one.path] = one
-    rows = without_halves(rows, lost)
-    if rows.pop(PROVENANCE, None) is None:
-        return rows, {}
-    return rows, json.loads(bucket.read(location.key(PROVENANCE)) or b"{}")
+    return without_halves(rows, lost), records
 
 
 def without_halves(rows: Mapping[str, Artifact], lost: Collection[str]) -> dict[str, Artifact]:
@@ -146,11 +150,9 @@ def outlived(older: Mapping[str, int], newer: Mapping[str, int]) -> set[str]:
 def write_manifest(
     bucket: Bucket, target: Location, rows: Mapping[str, Artifact], records: Records
 ) -> None:
-    """Write provenance, then the manifest that names it."""
-    data = json.dumps(records, sort_keys=True).encode()
-    bucket.write(target.key(PROVENANCE), data)
-    found = next(one for one in bucket.objects(target.key(PROVENANCE)))
-    described = Artifact(PROVENANCE, len(data), artifacts.digest(data), found.etag, 0)
+    """Write the manifest, which holds the records, too."""
+    text = json.dumps(records, sort_keys=True)
+    described = Artifact(PROVENANCE, len(text), artifacts.digest(text.encode()), "", 0)
     whole = [*rows.values(), described]
     table = pa.table(
         {
@@ -159,6 +161,7 @@ def write_manifest(
             "source_etag": [one.digest for one in whole],
             "etag": [one.etag for one in whole],
             "mtime_ns": pa.array([one.mtime_ns for one in whole], pa.int64()),
+            "records": pa.array([None] * len(rows) + [text], pa.large_string()),
         }
     )
     write_receipt(bucket, target, Receipt.of(table, {}))

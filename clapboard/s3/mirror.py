@@ -4,9 +4,9 @@
 empty machine finds everything as it was left and does what is missing. Folders of pictures never
 travel: training reads the shards. A shard itself comes only when a job is going to read it.
 
-The manifest is written last, and before an artifact is replaced its row is taken out, with those of
-the whole folder where that is one result. So a killed push costs work, and never makes a wrong
-result.
+The manifest is written last, with the provenance in it, and before an artifact is replaced its row
+is taken out, with those of the whole folder where that is one result. So a killed push costs work,
+and never makes a wrong result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import obstore
 from clapboard import artifacts
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency, provenance
-from clapboard.s3.bucket import Bucket, Object
+from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
 from clapboard.s3.fetching import fetch
 from clapboard.s3.inventory import (
@@ -230,7 +230,9 @@ def _bring(bucket: Bucket, source: Location, results: Path, todo: Sequence[Artif
 
     with explained(bucket.name):
         small = [one for one in todo if one.bytes <= PART_BYTES]
-        connections = bucket.settings["connections"]
+        # Each is in memory twice: as the client has it, and as bytes.
+        largest = 2 * max((one.bytes for one in small), default=0)
+        connections = bucket.side_by_side(largest, MOST_IN_MEMORY)
         concurrency.run(small, bring, connections, "pulling", lambda one: one.bytes)
     for one in (one for one in todo if one.bytes > PART_BYTES):
         path = results / one.path

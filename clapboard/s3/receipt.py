@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from clapboard.s3.location import Location
 from clapboard.s3.plan import Plan
 
 NAME = "manifest.parquet"
+RECEIPT_COLUMNS = ("path", "bytes", "source_etag", "etag")
 BEGUN = "unfinished.parquet"
 BEGUN_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("path", "source_etag", "etag", "replaced")]
@@ -65,12 +66,48 @@ class Receipt:
 
 
 def read_receipt(bucket: Bucket, location: Location) -> Receipt | None:
-    """The receipt of a location; None when there is none."""
-    data = bucket.read(location.key(NAME))
+    """The receipt of a location; None when there is none.
+
+    Raises:
+        InputError: it is cut, or not ours.
+    """
+    table = _read_table(bucket, location, NAME, RECEIPT_COLUMNS)
+    if table is None:
+        return None
+    try:
+        facts = json.loads((table.schema.metadata or {})[METADATA_KEY])
+    except (KeyError, ValueError) as error:
+        raise InputError([_unreadable(location, NAME, "it has no counts")]) from error
+    return Receipt(table, facts)
+
+
+def _read_table(
+    bucket: Bucket, location: Location, name: str, columns: Collection[str]
+) -> pa.Table | None:
+    """A table of ours in a bucket; None when there is none.
+
+    Raises:
+        InputError: it cannot be read, or lacks a column.
+    """
+    data = bucket.read(location.key(name))
     if data is None:
         return None
-    table = pq.read_table(pa.BufferReader(data))
-    return Receipt(table, json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}")))
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError([_unreadable(location, name, reason)]) from error
+    missing = [column for column in columns if column not in table.column_names]
+    if missing:
+        reason = f"it has no {', '.join(missing)}"
+        raise InputError([_unreadable(location, name, reason)])
+    return table
+
+
+def _unreadable(location: Location, name: str, reason: str) -> Problem:
+    message = f"this is cut, or was not written by Clapboard ({reason})"
+    remedy = "Delete it, or move it away if it is somebody else's: it is written anew."
+    return Problem("unreadable-receipt", message, remedy, f"{location.url}{name}")
 
 
 def write_receipt(bucket: Bucket, location: Location, receipt: Receipt) -> None:
@@ -123,17 +160,20 @@ class Made:
     Args:
         bucket: of the location.
         location: where the objects are.
+
+    Raises:
+        InputError: what they left cannot be read.
     """
 
     def __init__(self, bucket: Bucket, location: Location) -> None:
         receipt = read_receipt(bucket, location)
         self._pairs = receipt.pairs() if receipt else {}
         self._begun = dict[str, tuple[str, str, str]]()
-        data = bucket.read(location.key(BEGUN))
-        if data is not None:
-            rows = pq.read_table(pa.BufferReader(data), schema=BEGUN_SCHEMA).to_pylist()
+        begun = _read_table(bucket, location, BEGUN, BEGUN_SCHEMA.names)
+        if begun is not None:
             self._begun = {
-                row["path"]: (row["source_etag"], row["etag"], row["replaced"]) for row in rows
+                row["path"]: (row["source_etag"], row["etag"], row["replaced"])
+                for row in begun.to_pylist()
             }
 
     def is_of(self, path: str, source_etag: str, etag: str) -> bool:
@@ -165,9 +205,4 @@ def begin(bucket: Bucket, location: Location, plan: Plan, source_etags: Mapping[
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns, schema=BEGUN_SCHEMA), buffer, compression="zstd")
     bucket.write(location.key(BEGUN), buffer.getvalue())
-    drop_receipt(bucket, location)
-
-
-def drop_receipt(bucket: Bucket, location: Location) -> None:
-    """Remove the receipt, since the location is about to change."""
     bucket.delete([location.key(NAME)])

@@ -23,7 +23,7 @@ from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
 from clapboard.s3.location import Location, frameless, misplaced
 from clapboard.s3.plan import Plan, Transfer
-from clapboard.s3.receipt import Receipt, drop_receipt, read_receipt, settle
+from clapboard.s3.receipt import BEGUN, NAME, Receipt, read_receipt, settle
 from clapboard.sessions.suffixes import is_jpeg
 from clapboard.video.pixels import PIXEL_VERSION, JpegEncoder, PixelSettings, Resizer
 
@@ -94,8 +94,8 @@ def plan_resizing(bucket: Bucket, resizing: Resizing, remove_stale: bool) -> Pla
     without a receipt, when it was written after both its source and the settings.
     """
     before = bucket.listings
-    begun = _begun(bucket, resizing)
     receipt = read_receipt(bucket, resizing.resized)
+    begun = _begun(bucket, resizing, receipt)
     same = receipt is not None and receipt.facts.get("settings") == resizing.settings
     pairs = receipt.pairs() if receipt and same else {}
     there = {
@@ -131,10 +131,9 @@ def resize(bucket: Bucket, resizing: Resizing, plan: Plan) -> Receipt:
         InputError: a request failed for good, or a picture is broken.
     """
     if plan.todo or plan.removed:
-        drop_receipt(bucket, resizing.resized)
-    if _begun(bucket, resizing) is None:
-        text = json.dumps(resizing.settings, sort_keys=True)
-        bucket.write(resizing.resized.key(SETTINGS), text.encode())
+        if _begun(bucket, resizing, read_receipt(bucket, resizing.resized)) is None:
+            bucket.write(resizing.resized.key(SETTINGS), _text(resizing))
+        bucket.delete([resizing.resized.key(name) for name in (NAME, BEGUN)])
     shrink = _Shrinker(resizing.pixels)
 
     async def work(transfer: Transfer) -> None:
@@ -179,11 +178,20 @@ class _Shrinker:
         return encoded
 
 
-def _begun(bucket: Bucket, resizing: Resizing) -> datetime | None:
-    """When resizing with these settings began; None when it was with others, or never."""
+def _text(resizing: Resizing) -> bytes:
+    return json.dumps(resizing.settings, sort_keys=True).encode()
+
+
+def _begun(bucket: Bucket, resizing: Resizing, receipt: Receipt | None) -> datetime | None:
+    """When resizing with these settings began, to which all later pictures are owed.
+
+    None when it was with others, or never, or when uploads (`sync_frames`) have come between.
+    """
+    others = receipt is not None and receipt.facts.get("settings") != resizing.settings
+    if others or any(bucket.objects(resizing.resized.key(BEGUN))):
+        return None
     key = resizing.resized.key(SETTINGS)
-    data = bucket.read(key)
-    if data is None or json.loads(data) != resizing.settings:
+    if bucket.read(key) != _text(resizing):
         return None
     return next(one.modified for one in bucket.objects(key) if one.key == key)
 

@@ -7,7 +7,6 @@ small and come at once. Copies lie at ``{folder}/{bucket}/{key}`` and may be del
 
 from __future__ import annotations
 
-import fnmatch
 import glob
 import json
 import os
@@ -15,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clapboard.problems import InputError, Problem
+from clapboard.s3.globbing import literal_part, matches
 from clapboard.s3.location import Location
 from clapboard.sessions.chapters import Chapters, in_order, is_safe_path
 from clapboard.sessions.recordings import Origin
 from clapboard.sessions.suffixes import is_image, is_video
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from clapboard.s3.bucket import Bucket, Object
 
@@ -46,6 +46,7 @@ class Sources:
         self._buckets: dict[str, Bucket] = {}
         self._memory = _read_memory()
         self._asked = set[str]()
+        self._plugin_may = dict[str, bool]()
         self._learnt = False
         self._origins: dict[str, Origin] = {}
 
@@ -61,25 +62,13 @@ class Sources:
         if not is_safe_path(url):
             return _unusable("unsafe-name", "the address holds control characters", "Rename it.")
         bucket, _, path = url.removeprefix("s3://").partition("/")
-        if is_video(path) and not glob.has_magic(path):
-            folder, chosen, whole = path, lambda key: key == path, False
-        elif glob.has_magic(path):
-            fixed = path[: min(path.find(sign) for sign in "*?[" if sign in path)]
-            folder, whole = fixed, False
-            chosen = lambda key: fnmatch.fnmatchcase(key, path)  # noqa: E731
-        else:
-            folder, whole = f"{path.rstrip('/')}/" if path.strip("/") else "", True
-            chosen = lambda key: "/" not in key[len(folder) :]  # noqa: E731
         try:
-            found = {key: origin for key, origin in self._listed(bucket, folder) if chosen(key)}
+            found, whole = self._chosen(bucket, path)
             videos = [self._here(bucket, key, found[key]) for key in found if is_video(key)]
+            if videos and self._settings.get("fetch") == "storage_plugin":
+                self._refuse_beyond_plugin(bucket, filter(is_video, found))
         except (InputError, ValueError) as error:
             return _failed(error)
-        unknown = [key for key in found if is_video(key) and set(key) & BEYOND_PLUGIN]
-        if unknown and self._settings.get("fetch") == "storage_plugin":
-            remedy = "Rename it, or choose s3.fetch: parts."
-            message = f"Snakemake's storage plugin does not find {unknown[0]!r}"
-            return _unusable("unsafe-name", message, remedy)
         if videos:
             return in_order(videos, from_first=whole)
         if any(map(is_image, found)):
@@ -110,6 +99,43 @@ class Sources:
     def origin(self, file: str) -> Origin | None:
         """Where a local file comes from; None for one that is not from S3."""
         return self._origins.get(file)
+
+    def _chosen(self, bucket: str, path: str) -> tuple[dict[str, Origin], bool]:
+        """The objects that a path chooses, by key, and whether it is a folder.
+
+        As on disk, what exists under the very name is taken before the name is read as a glob.
+        """
+        folder = f"{path.rstrip('/')}/" if path.strip("/") else ""
+        if glob.has_magic(path):
+            listed = dict(self._listed(bucket, literal_part(path)))
+        else:
+            listed = dict(self._listed(bucket, path if is_video(path) else folder))
+        if path in listed:
+            return {path: listed[path]}, False
+        below = {key: origin for key, origin in listed.items() if key.startswith(folder)}
+        if below:
+            return {key: below[key] for key in below if "/" not in key[len(folder) :]}, True
+        return {key: listed[key] for key in listed if matches(key, path)}, False
+
+    def _refuse_beyond_plugin(self, bucket: str, videos: Iterable[str]) -> None:
+        """Refuse what Snakemake's storage plugin would say does not exist.
+
+        Raises:
+            InputError: a key has a sign that it does not know, or it may not ask for the bucket.
+        """
+        unknown = [key for key in videos if set(key) & BEYOND_PLUGIN]
+        if unknown:
+            remedy = "Rename it, or choose s3.fetch: parts."
+            message = f"Snakemake's storage plugin does not find {unknown[0]!r}"
+            raise InputError([Problem("unsafe-name", message, remedy)])
+        if self._fresh and bucket not in self._plugin_may:
+            self._plugin_may[bucket] = self._bucket(bucket).answers_for_itself()
+        if not self._plugin_may.get(bucket, True):
+            message = (
+                f"Snakemake's storage plugin asks for the bucket (HeadBucket): {bucket} refuses"
+            )
+            remedy = "Allow s3:ListBucket of it without a condition, or choose s3.fetch: parts."
+            raise InputError([Problem("plugin-refused", message, remedy)])
 
     def _listed(self, bucket: str, prefix: str) -> list[tuple[str, Origin]]:
         """Keys below a prefix with their origins, from the bucket or the memory of it."""

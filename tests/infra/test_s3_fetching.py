@@ -17,6 +17,7 @@ from clapboard.s3.fetching import fetch
 from clapboard.s3.parts import PART_BYTES, sending_requests
 from clapboard.s3.sending import send_file
 from clapboard.s3.sources import Sources, fetch_chapter
+from clapboard.sessions.chapters import find_chapters
 from clapboard.sessions.recordings import Origin
 
 PARTS, PART = 20, 32_768
@@ -268,6 +269,42 @@ def test_chapters_are_found_by_file_folder_and_glob(bucket, request, tmp_path, m
         assert sources.chapters(f"{place}/none/").problems[0].check == "missing-video"
     asking_nobody = Sources({}, "results/sources", fresh=False)
     assert asking_nobody.chapters(f"{place}/").files == both
+
+
+@pytest.mark.parametrize(
+    "videos",
+    [
+        "S1C1/*.MP4",
+        "S1C1/**/*.MP4",
+        "S1C*/*.MP4",
+        "**/c*.MP4",
+        "S1C1/[a-b].MP4",
+        "S1C1/?.MP4",
+        "*.MP4",
+        "S1C1/*",
+        "S1C1/.old/*.MP4",
+        "S1C[1]/*.MP4",
+        "S1C1/take[1].MP4",
+        "take[1]",
+        "take[1]/",
+        "S1C1",
+    ],
+)
+def test_a_place_in_s3_is_read_as_one_on_disk(bucket, tmp_path, monkeypatch, videos):
+    prefix = "as-on-disk"
+    names = ["a.MP4", "b.MP4", "take[1].MP4", "take1.MP4", "old/c.MP4", ".old/d.MP4", ".e.MP4"]
+    names = [f"S1C1/{name}" for name in names] + ["S1C10/f.MP4", "take[1]/g.MP4", "take1/h.MP4"]
+    here = tmp_path / "sources" / bucket.name / prefix
+    for name in names:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).touch()
+        bucket.write(f"{prefix}/{name}", name.encode())
+    monkeypatch.chdir(tmp_path)
+    with Sources(bucket.settings, "sources") as sources:
+        found = sources.chapters(f"s3://{bucket.name}/{prefix}/{videos}")
+    on_disk = find_chapters(f"{here.relative_to(tmp_path)}/{videos}")
+    assert found.files == on_disk.files
+    assert [one.check for one in found.problems] == [one.check for one in on_disk.problems]
 
 
 def test_a_start_lists_a_place_once_and_the_next_one_again(

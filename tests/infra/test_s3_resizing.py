@@ -13,6 +13,7 @@ from clapboard.problems import InputError
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import NAME
 from clapboard.s3.resizing import find_frames, plan_resizing, resize
+from clapboard.s3.syncing import plan_upload, upload
 from clapboard.video.pixels import JpegEncoder, PixelSettings, Resizer
 
 FRAMES = {"size": 32, "fit": "pad", "quality": 2}
@@ -121,6 +122,44 @@ def test_after_an_interruption_only_the_rest_is_done(store, server):
     assert plan.kept == 4
     assert sorted(asked) == sorted((way, name) for name in refused for way in ("GET", "PUT"))
     assert receipt.facts["objects"] == 10
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_pictures_of_another_size_that_came_between_are_never_taken_for_right(
+    store, server, tmp_path, stopped
+):
+    """`sync_frames` has written its own to the same place, and the next resizing is stopped."""
+    store.run()
+    time.sleep(1.1)  # the server tells the time to the second
+    files = {}
+    for frame in range(1, 11):
+        files[f"S1C2/S1C2{frame:06d}.jpg"] = path = tmp_path / f"{frame}.jpg"
+        path.write_bytes(picture(frame, 16, 16))
+    plan = plan_upload(store.bucket, files, store.resized, remove_stale=False)
+
+    def puts_after(count):
+        left = iter(range(count))
+
+        def fault(method, path):
+            counts = method == "PUT" and path.endswith(".jpg")
+            return "503" if counts and next(left, None) is None else None
+
+        return fault
+
+    def broken(proxy):
+        return connect(store.bucket.name, proxy.endpoint, tries=0, connections=1)
+
+    if stopped:
+        with Proxy(server.endpoint, puts_after(8)) as proxy, pytest.raises(InputError):
+            upload(broken(proxy), files, store.resized, plan)
+    else:
+        upload(store.bucket, files, store.resized, plan)
+    with Proxy(server.endpoint, puts_after(3)) as proxy, pytest.raises(InputError):
+        store.run(broken(proxy))
+    store.run()
+    sizes = {Image.open(io.BytesIO(data)).size for data in store.made().values()}
+    assert sizes == {(32, 32)}
+    assert len(store.made()) == 10
 
 
 def test_a_truncated_picture_is_named_and_nothing_is_finished(store):

@@ -15,6 +15,7 @@ from clapboard.s3.fetching import fetch
 from clapboard.s3.labelling import find_labelled, label, plan_labels
 from clapboard.s3.location import Location
 from clapboard.s3.resizing import find_frames, plan_resizing, resize
+from clapboard.s3.sources import Sources
 
 NAME = seaweed.MEMBERS_BUCKET
 DATA = random.Random(1).randbytes(20 * 2**20)
@@ -44,6 +45,34 @@ def test_raw_material_is_fetched(owner, member, tmp_path):
     (video,) = member.objects("raw/S1C1/")
     fetch(member, video, tmp_path / "x.MP4")
     assert (tmp_path / "x.MP4").read_bytes() == DATA
+
+
+def test_who_may_not_ask_for_the_bucket_is_told_so_before_the_storage_plugin_misleads(
+    owner, member, server, tmp_path, monkeypatch
+):
+    """Refused HeadBucket, it says that no object exists."""
+    monkeypatch.chdir(tmp_path)
+    for camera in ("S1C1", "S1C2"):
+        owner.put_object(Bucket=NAME, Key=f"raw/{camera}/GH010123.MP4", Body=b"x")
+    places = [f"s3://{NAME}/raw/{camera}/" for camera in ("S1C1", "S1C2")]
+
+    def found(fetch="storage_plugin", fresh=True):
+        with Proxy(server.endpoint, lambda method, path: None) as proxy:
+            settings = member.settings | {"endpoint": proxy.endpoint, "fetch": fetch}
+            with Sources(settings, "sources", fresh) as sources:
+                problems = [sources.chapters(place).problems for place in places]
+        assert sum(method == "HEAD" for method, _ in proxy.requests) == (
+            fresh and fetch == "storage_plugin"
+        )
+        return problems
+
+    for (problem,) in found():
+        assert problem.check == "plugin-refused"
+        assert NAME in problem.message
+        assert "s3.fetch: parts" in problem.remedy
+    assert found("parts") == found(fresh=False) == [(), ()]
+    become(monkeypatch, seaweed.READER)
+    assert found() == [(), ()]
 
 
 def test_results_are_pushed_replaced_and_pulled(member, tmp_path):

@@ -2,6 +2,8 @@
 
 import os
 import random
+import threading
+import time
 
 import pytest
 import seaweed
@@ -12,7 +14,7 @@ from project import ACTS, write_sheet
 from travelling import Machine, jobs
 
 from clapboard.problems import InputError
-from clapboard.s3 import mirror
+from clapboard.s3 import mirror, provenance
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES
@@ -322,6 +324,44 @@ def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp
     assert all(data.endswith(b" new") for data, _ in third.values())
 
 
+def test_a_push_that_is_killed_never_parts_results_from_what_snakemake_knows_of_them(
+    bucket, place, results, tmp_path, server
+):
+    """Without it a result would pass for right after its settings have changed."""
+    model, report = "models/cnn/model.keras", "check/report.csv"
+
+    def record(epochs):
+        records = {model: {"params": [f"epochs {epochs}"]}, "models": {"params": []}}
+        provenance.write_records(results, records, [model])
+
+    def taken_up(name):
+        mirror.pull(bucket, place, tmp_path / name)
+        assert (tmp_path / name / report).exists()
+        return provenance.read_records(tmp_path / name, [model]).get(model)
+
+    record(1)
+    mirror.push(bucket, place, results)
+    assert taken_up("one") == {"params": ["epochs 1"]}
+    record(2)
+    os.utime(results / model)
+    for allowed in range(3):
+        left = iter(range(allowed))
+
+        def fault(method, path, left=left):
+            return "drop" if method == "PUT" and next(left, None) is None else None
+
+        with Proxy(server.endpoint, fault) as proxy:
+            broken = connect(bucket.name, proxy.endpoint, tries=0, connections=1)
+            try:
+                mirror.push(broken, place, results)
+            except InputError:
+                assert taken_up(f"after {allowed}") == {"params": ["epochs 1"]}
+            else:
+                assert taken_up(f"after {allowed}") == {"params": ["epochs 2"]}
+    mirror.push(bucket, place, results)
+    assert taken_up("last") == {"params": ["epochs 2"]}
+
+
 def test_a_server_killed_in_mid_upload_of_a_shard_and_back(mortal, results, tmp_path):
     """A shard goes up in parts; half of them make no object, and the next push sends it whole."""
     server, bucket = mortal
@@ -361,6 +401,31 @@ def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(
         slow = connect(bucket.name, proxy.endpoint)
         mirror.pull(slow, place, tmp_path / "other", lambda name: True)
     assert len(content(tmp_path / "other")) == 5
+
+
+def test_no_more_come_down_at_a_time_than_there_is_memory_for(
+    bucket, place, results, tmp_path, server, monkeypatch
+):
+    for number in range(12):
+        (results / "check" / f"{number}.csv").write_bytes(b"x" * 7000)
+    mirror.push(bucket, place, results)
+    monkeypatch.setattr(mirror, "MOST_IN_MEMORY", 60_000)
+    lock, under_way, most = threading.Lock(), 0, 0
+
+    def fault(method, path):
+        nonlocal under_way, most
+        if method == "GET" and path.endswith(".csv"):
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            time.sleep(0.3)
+            with lock:
+                under_way -= 1
+
+    with Proxy(server.endpoint, fault) as proxy:
+        mirror.pull(connect(bucket.name, proxy.endpoint), place, tmp_path / "other")
+    assert len(list((tmp_path / "other" / "check").iterdir())) == 13
+    assert 1 < most <= 4, "of 7,000 bytes, each of them twice in memory"
 
 
 def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server, monkeypatch):

@@ -120,6 +120,31 @@ def test_an_empty_machine_is_made_ready(machine, project, disk):
     assert ssh(machine, "sudo umount /data")[0] == 0
 
 
+@pytest.mark.parametrize("disk_again", [True, False])
+def test_a_machine_that_was_stopped_and_has_lost_its_disk_begins_anew(
+    machine, project, disk, disk_again
+):
+    def set_up(chosen):
+        return ssh(machine, f"DATA_DISK={chosen} project/cloud/setup.sh sh -c 'echo > results/x'")
+
+    assert ssh(machine, "rm -rf project/results project/.snakemake")[0] == 0
+    status, screen = set_up(disk.device)
+    assert status == 0, screen
+    assert ssh(machine, "sudo umount /data")[0] == 0
+    blank = f"sudo dd if=/dev/zero of={disk.device} bs=1M count=64 conv=fsync"
+    assert ssh(machine, blank)[0] == 0
+    assert ssh(machine, "ls project/results/")[0] != 0
+    status, screen = set_up(disk.device if disk_again else "none")
+    assert status == 0, screen
+    assert "/data/clapboard/results is gone with its disk" in screen
+    assert ssh(machine, "mountpoint -q /data")[0] == (0 if disk_again else 32)
+    assert ssh(machine, "ls project/results/ && touch project/.snakemake/x") == (0, "x\n")
+    # What somebody else has linked is not ours to make.
+    assert ssh(machine, "rm project/results; ln -s /nowhere/results project/results")[0] == 0
+    assert set_up("none")[0] != 0
+    assert ssh(machine, "rm project/results; ls /nowhere")[0] != 0
+
+
 def test_the_real_environment_is_made_and_trains(machine, checkout):
     """The lock as it is installed on a machine without anything, and the command of rented ones."""
     words = shlex.join(node_words(CONFIG_FILE, [METRICS]))

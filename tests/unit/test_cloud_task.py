@@ -61,6 +61,15 @@ def test_no_credentials_are_in_it_and_none_are_copied(monkeypatch):
     assert not chosen & {"LOCAL_CREDENTIALS", "NO_UPLOAD", "SERVICE_ACCOUNT"}
 
 
+def test_a_rented_machine_keeps_everything_on_the_disk_that_was_planned(tmp_path):
+    """Not on an instance store, which is lost when `keep_disk` stops the machine."""
+    (tmp_path / "cloud").mkdir()
+    (tmp_path / "cloud" / "setup.sh").write_text("echo $DATA_DISK")
+    words = ["sh", "-c", yaml.safe_load(task_text(EXAMPLE, EXAMPLE_NEEDS))["setup"]]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "none\n"
+
+
 def test_a_hostile_name_stays_one_word():
     target = "$(touch x); 'y'\n#"
     text = yaml.safe_load(task_text(EXAMPLE, EXAMPLE_NEEDS, [target]))["run"]
