@@ -26,7 +26,7 @@ from clapboard.sessions.recordings import Recording
 REPORT = "report.csv"
 ACCEPTED = "accepted.json"
 LAST_LOOK = ".last_look.json"
-"""Hidden, so that it stays on its machine (`clapboard.s3.mirror`), whose programs it vouches for."""
+"""Hidden, so that it stays on its machine (`clapboard.s3.inventory`) and vouches for no other."""
 
 
 def look(

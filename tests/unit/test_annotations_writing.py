@@ -27,7 +27,6 @@ from clapboard.clock import parse_duration, rounded_up, seconds_text
 from clapboard.labels.framecsv import frame_ranges
 from clapboard.parts import runs_of
 from clapboard.problems import InputError
-from clapboard.sessions.recordings import Recording
 from clapboard.settings.config import load
 from clapboard.video.index import Chapter, RecordingIndex
 
