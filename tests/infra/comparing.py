@@ -3,7 +3,9 @@
 from clapboard.artifacts import digest, digest_file, read_parquet
 
 BYTE_FOR_BYTE = [
+    "audit/sync/cameras.csv",
     "framecsv/*.csv",
+    "procedures/*/*.csv",
     "labels/*.parquet",
     "check/leakage.csv",
     "Data/labels.csv",
@@ -11,6 +13,10 @@ BYTE_FOR_BYTE = [
     "models/*/history.csv",
     "models/*/predictions.parquet",
     "models/*/metrics.json",
+    "models/*/fusion.json",
+    "models/*/loso*.csv",
+    "models/*/loso*.json",
+    "comparison/*.csv",
 ]
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pyarrow.parquet as pq
 import pytest
 from faults import Proxy
-from lab import connect
+from lab import connect, picture
 from project import CONFIG, REPOSITORY, make_project
 from small_disk import needs_root, small_disk
 
@@ -103,6 +103,17 @@ def test_up_labelled_resized_planned_and_left_alone(bench):
     assert {name for name in bench.names("resized") if name.endswith(".jpg")} == set(local)
 
     assert "Nothing to be done" in bench.snakemake("label_on_s3", "resize_on_s3", "sync_frames")
+
+
+def test_what_is_done_once_is_looked_at_again_when_that_is_forced(bench):
+    for recording in (f"S{subject}C{camera}" for subject in (1, 2, 3) for camera in (1, 2)):
+        bench.bucket.write(f"{bench.prefix}/frames/{recording}/{recording}000001.jpg", picture(9))
+    bench.snakemake("resize_on_s3")
+    made = [f"{bench.prefix}/resized/S1C1/S1C1000001.jpg"]
+    bench.bucket.delete(made)
+    assert "Nothing to be done" in bench.snakemake("resize_on_s3"), "the bucket is not asked"
+    assert "to do     1 objects" in bench.snakemake("resize_on_s3", "--forcerun", "resize_on_s3")
+    assert bench.bucket.read(made[0]) is not None
 
 
 def listings(proxy):
