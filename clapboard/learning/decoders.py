@@ -26,13 +26,13 @@ class Durations:
     """What Training shows of the order and length of procedures.
 
     Attributes:
-        prior: share of frames per class, shape (classes,).
+        shares: of the time per class, shape (classes,).
         seconds: mean length of a segment per class, shape (classes,).
         follows: ``follows[a, b]``: share of class b among the segments that follow one of class
             a, zero for b = a, shape (classes, classes).
     """
 
-    prior: NDArray[np.float64]
+    shares: NDArray[np.float64]
     seconds: NDArray[np.float64]
     follows: NDArray[np.float64]
 
@@ -126,13 +126,20 @@ def _advanced(
     return held[len(steps) :], sums[-1], sums if reached is None else sums[1:]
 
 
-def viterbi(parts: Reversible[NDArray[np.floating]], step: float, durations: Durations) -> Runs:
+def viterbi(
+    parts: Reversible[NDArray[np.floating]],
+    step: float,
+    durations: Durations,
+    taught: NDArray[np.float64],
+) -> Runs:
     """The most probable sequence of classes.
 
     A hidden Markov model with one state per class. A segment of class c ends at each step with
     probability step / mean length of c, and the next class is drawn by what follows c in Training.
-    A frame's evidence is its probability over the class' prior (Bourlard and Morgan, 1994). A class
-    with probability 0 in all frames is one that the model does not know, and is never the answer.
+    A frame's evidence is its probability over the share of the class that the model was taught as
+    (Bourlard and Morgan, 1994): how frequent classes are is in lengths, order and the first frame.
+    A class with probability 0 in all frames is one that the model does not know, and is never the
+    answer.
     Nothing is held of a frame, only where the class changes: going back, how probable the paths to
     each class were is computed once more for a part from what it was where the part begins.
 
@@ -141,22 +148,23 @@ def viterbi(parts: Reversible[NDArray[np.floating]], step: float, durations: Dur
             from the last to the first.
         step: seconds from frame to frame.
         durations: from `learn_durations`.
+        taught: from `clapboard.learning.lessons.taught_shares`, shape (classes,).
     """
     highest = np.array([part.max(axis=0) for part in parts]).max(axis=0)
     leave = np.clip(step / np.maximum(durations.seconds, FLOOR), FLOOR, 0.5)
     moves = np.log(np.maximum(durations.follows * leave[:, None], FLOOR * FLOOR))
     np.fill_diagonal(moves, np.log1p(-leave))
-    prior = np.log(durations.prior)
+    prior = np.log(taught)
 
     def seen(part: NDArray[np.floating]) -> NDArray[np.float64]:
         evidence = np.log(np.maximum(part, FLOOR)) - prior
         evidence[:, highest == 0] = -np.inf
         return evidence
 
-    expected = [prior]
+    expected = [np.log(durations.shares)]
     for part in parts:
         expected.append(_followed(seen(part), expected[-1], moves)[1])
-    found, onward = list[Runs](), np.zeros(len(prior))
+    found, onward = list[Runs](), np.zeros(len(highest))
     for part, before in zip(reversed(parts), expected[-2::-1], strict=True):
         path = np.empty(len(part), np.int64)
         for frame, best in reversed(list(enumerate(_followed(seen(part), before, moves)[0]))):

@@ -120,6 +120,7 @@ def test_other_camera_corrects_the_timeline(session, together):
         session / "manifest.parquet",
         session / "labels.csv",
         {"decoder": "none", "median_seconds": 1.0, "review_seconds": 1.0},
+        {"class_weights": "balanced", "teach_validation": False, "lend": False},
         load({}).section("annotations"),
         session / "out.parquet",
         session / "timeline.csv",

@@ -89,6 +89,7 @@ def timeline(decoder, *others):
         write_timeline(
             *(folder / name for name in names),
             settings,
+            {"class_weights": "balanced", "teach_validation": False, "lend": False},
             load({}).section("annotations"),
             *(folder / name for name in written),
             load({}).section("sync"),

@@ -66,6 +66,7 @@ rule write_timeline:
         runtime=growing(30),
     params:
         settings=section("prediction", "decoder", "median_seconds", "review_seconds"),
+        taught=taught,
         annotations=section("annotations"),
         recording=row("clap"),
         other_claps=other_claps,

@@ -14,6 +14,7 @@ if __name__ == "__main__":
             manifest=snakemake.input.manifest,
             labels=snakemake.input.labels,
             settings=snakemake.params.settings,
+            taught=snakemake.params.taught,
             annotations=snakemake.params.annotations,
             predictions=snakemake.output.predictions,
             sheet=snakemake.output.sheet,
