@@ -9,11 +9,8 @@ from collections.abc import Iterable, Iterator, Reversible
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from clapboard.evaluation.timelines import segments
-from clapboard.learning.windows import stretches, usual_step
 from clapboard.parts import Runs, joined, runs_of
 
 GAP = 2.5
@@ -35,36 +32,6 @@ class Durations:
     shares: NDArray[np.float64]
     seconds: NDArray[np.float64]
     follows: NDArray[np.float64]
-
-
-def learn_durations(training: pd.DataFrame, classes: int) -> Durations:
-    """Count segments of the Training split; every follower is seen once more than it was.
-
-    A class without a segment gets the mean length of all.
-
-    Args:
-        training: columns `recording`, `split`, `seconds`, `class_index`, ordered.
-        classes: number of classes.
-    """
-    seconds, index = training["seconds"].to_numpy(), training["class_index"].to_numpy()
-    lengths, counts = np.zeros(classes), np.zeros(classes)
-    follows = np.ones((classes, classes))
-    for stretch in stretches(training, GAP):
-        part = slice(stretch.start, stretch.stop)
-        found = segments(index[part])
-        times = seconds[part]
-        step = usual_step([np.diff(times)])
-        for place, segment in enumerate(found):
-            lengths[segment.label] += times[segment.stop - 1] - times[segment.start] + step
-            counts[segment.label] += 1
-            if place:
-                follows[found[place - 1].label, segment.label] += 1
-    np.fill_diagonal(follows, 0)
-    usual = lengths.sum() / max(counts.sum(), 1)
-    mean = np.where(counts > 0, lengths / np.maximum(counts, 1), usual)
-    shares = np.bincount(index, minlength=classes) + 1.0
-    rows = follows.sum(axis=1, keepdims=True)
-    return Durations(shares / shares.sum(), mean, follows / np.maximum(rows, 1))
 
 
 def median(parts: Iterable[NDArray[np.floating]], width: int) -> Runs:
@@ -147,7 +114,7 @@ def viterbi(
         parts: probabilities in order, each of shape (frames, classes); gone through twice, then
             from the last to the first.
         step: seconds from frame to frame.
-        durations: from `learn_durations`.
+        durations: from `clapboard.learning.durations.read_durations`.
         taught: from `clapboard.learning.lessons.taught_shares`, shape (classes,).
     """
     highest = np.array([part.max(axis=0) for part in parts]).max(axis=0)

@@ -22,7 +22,8 @@ from clapboard.annotations.writing import write_sheet
 from clapboard.arrow import column, lists, texts
 from clapboard.clock import rounded_up, seconds_text
 from clapboard.labels import framecsv
-from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
+from clapboard.learning.decoders import GAP, Durations, median, viterbi
+from clapboard.learning.durations import read_durations
 from clapboard.learning.folds import as_trained
 from clapboard.learning.fusion import Camera, Together
 from clapboard.learning.lessons import taught_shares
@@ -46,6 +47,7 @@ def write_timeline(
     index_file: str | Path,
     manifest: str | Path,
     labels: str | Path,
+    procedures: str | Path,
     settings: Mapping[str, Any],
     taught: Mapping[str, Any],
     annotations: Mapping[str, Any],
@@ -62,8 +64,9 @@ def write_timeline(
     Args:
         probabilities: what `clapboard.learning.prediction.predict` wrote.
         index_file: ``index/{recording}.parquet``.
-        manifest: ``Data/manifest.parquet``, for lengths and order of procedures in Training.
+        manifest: ``Data/manifest.parquet``, for how frequent classes are in what teaches.
         labels: ``Data/labels.csv``.
+        procedures: what `clapboard.learning.durations.write_durations` wrote of Training.
         settings: section ``prediction`` of the configuration.
         taught: what decides by which frames the model was taught, and how they weigh:
             ``class_weights`` and ``teach_validation`` of the model, and ``lend``, see
@@ -92,10 +95,10 @@ def write_timeline(
         said = Together(_camera(probabilities, recording, zero), list(cameras))
     classes = said.classes
     examples = read_examples(manifest, labels, "")
-    durations = learn_durations(of_split(examples, "Training"), len(classes))
     examples["split"] = as_trained(examples, taught["teach_validation"], taught["lend"])
     teaching = of_split(examples, "Training")
     shares = taught_shares(teaching, len(classes), taught["class_weights"])
+    durations = read_durations(procedures, classes)
     timeline = decoded(own.seconds, said, settings, durations, shares)
 
     tables = _with_timeline(probabilities, timeline, said if others else None, classes)

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import uniform_filter1d
 
-from clapboard.learning.decoders import Durations, learn_durations, median, viterbi
+from clapboard.evaluation.timelines import segments
+from clapboard.learning.decoders import Durations, median, viterbi
+from clapboard.learning.durations import Seen, durations_of
 from clapboard.learning.lessons import taught_shares
 from clapboard.learning.probabilities import Part
 from clapboard.learning.review import rank
@@ -33,15 +35,14 @@ def sure(classes, share=0.8, count=3):
     return np.eye(count)[classes] * (share - rest) + rest
 
 
-def training(labels, step=0.5):
-    return pd.DataFrame(
-        {
-            "recording": "S1C1",
-            "split": "Training",
-            "seconds": np.arange(len(labels)) * step,
-            "class_index": labels,
-        }
+def learnt(labels, classes, step=0.5):
+    """Durations of a single stretch of frames."""
+    found = [(str(one.label), (one.stop - one.start) * step) for one in segments(np.array(labels))]
+    before = ["", *(label for label, _ in found)]
+    rows = (
+        Seen(earlier, label, 1, time) for earlier, (label, time) in zip(before, found, strict=False)
     )
+    return durations_of(rows, list(map(str, range(classes))))
 
 
 EQUAL = np.full(3, 1 / 3)
@@ -74,8 +75,9 @@ def calibrated(random, labels, taught, apart=1.5):
 @pytest.mark.parametrize("apart", [1, 1.5, 2, 3])
 def test_viterbi_says_more_than_single_frames_of_unequal_classes(class_weights, apart):
     random = np.random.default_rng(0)
-    seen = training(session(random, 40_000))
-    durations, taught = learn_durations(seen, 3), taught_shares(seen, 3, class_weights)
+    seen = session(random, 40_000)
+    training = pd.DataFrame({"class_index": seen})
+    durations, taught = learnt(seen, 3), taught_shares(training, 3, class_weights)
     assert durations.shares.max() > 0.85 and durations.shares.min() < 0.04
     truth = session(random, 6_000)
     known = calibrated(random, truth, taught, apart)
@@ -89,26 +91,11 @@ def test_viterbi_says_more_than_single_frames_of_unequal_classes(class_weights, 
 
 
 def test_class_that_no_frame_speaks_for_is_not_found_for_being_rare():
-    durations = learn_durations(training([0] * 490 + [1] * 10), 2)
+    durations = learnt([0] * 490 + [1] * 10, 2)
     known = np.tile([0.96, 0.04], (200, 1))
     assert not viterbi([known], 0.5, durations, np.array([0.5, 0.5]))[:].any()
     # Of a model that was taught so many of each, the same answer speaks for the rare one.
     assert viterbi([known], 0.5, durations, durations.shares)[:].all()
-
-
-def test_durations_are_those_of_training():
-    found = learn_durations(training([0] * 10 + [1] * 4 + [0] * 20), 3)
-    assert found.seconds.tolist() == pytest.approx([7.5, 2, 17 / 3])
-    assert found.shares.sum() == pytest.approx(1)
-    assert found.follows[0].tolist() == pytest.approx([0, 2 / 3, 1 / 3])
-    assert np.diag(found.follows).tolist() == [0, 0, 0]
-
-
-def test_a_gap_is_no_transition():
-    set_ = training([0] * 5 + [1] * 5)
-    set_.loc[5:, "seconds"] += 100
-    assert learn_durations(set_, 2).follows.tolist() == [[0, 1], [1, 0]]
-    assert learn_durations(set_, 3).follows[0].tolist() == [0, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("width", [3, 4, 5, 1000])
@@ -160,7 +147,7 @@ def test_viterbi_finds_the_best_of_all_paths():
 
 def test_viterbi_bridges_flicker_but_not_a_procedure():
     truth = np.array([0] * 40 + [1] * 30 + [2] * 40)
-    durations = learn_durations(training(truth), 3)
+    durations = learnt(truth, 3)
     noisy = truth.copy()
     noisy[[10, 50, 51, 90]] = 2, 0, 0, 1
     assert viterbi([sure(noisy)], 0.5, durations, EQUAL)[:].tolist() == truth.tolist()
@@ -221,7 +208,7 @@ def test_median_does_not_depend_on_where_a_part_ends(
 def test_viterbi_does_not_depend_on_where_a_part_ends(seed, frames, together, classes, rounded):
     known = drawn(seed, frames, classes, rounded)
     random = np.random.default_rng(seed)
-    durations = learn_durations(training(np.repeat(random.integers(0, classes, 200), 3)), classes)
+    durations = learnt(np.repeat(random.integers(0, classes, 200), 3), classes)
     parts, taught = Part(Held(known), range(frames), together), random.dirichlet(np.ones(classes))
     wanted = whole_viterbi(known, 0.5, durations, taught)
     assert viterbi(parts, 0.5, durations, taught)[:].tolist() == wanted.tolist()
@@ -237,7 +224,7 @@ class Steady(Held):
 @pytest.mark.parametrize("decoder", ["viterbi", "median"])
 def test_a_longer_recording_takes_no_more_memory(decoder):
     said = Steady(drawn(0, 97, 12, rounded=False))
-    durations = learn_durations(training(np.repeat(np.arange(12), 9)), 12)
+    durations = learnt(np.repeat(np.arange(12), 9), 12)
     lengths, peaks = (4_000, 20_000), []
     for frames in (lengths[0], *lengths):  # what the first one needs besides is no answer
         parts = Part(said, range(frames), together=1_000)
@@ -255,14 +242,14 @@ def test_a_longer_recording_takes_no_more_memory(decoder):
 @pytest.mark.parametrize("classes", [256, 257])
 def test_many_classes_are_told_apart(classes):
     last = np.full(9, classes - 1)
-    durations = learn_durations(training([0] * 4 + [classes - 1] * 4), classes)
+    durations = learnt([0] * 4 + [classes - 1] * 4, classes)
     known = sure(last, count=classes)
     assert viterbi([known], 0.5, durations, durations.shares)[:].tolist() == last.tolist()
     assert median([known], 3)[:].tolist() == last.tolist()
 
 
 def test_one_frame_has_a_timeline():
-    durations = learn_durations(training([0, 1]), 2)
+    durations = learnt([0, 1], 2)
     known = np.array([[0.1, 0.9]])
     assert viterbi([known], 0.5, durations, durations.shares)[:].tolist() == [1]
     assert median([np.array([[0.1, 0.9]])], 5)[:].tolist() == [1]

@@ -7,6 +7,7 @@ from test_index import make_index
 
 from clapboard import artifacts
 from clapboard.arrow import lists
+from clapboard.learning.durations import COLUMNS
 from clapboard.learning.timeline import write_timeline
 from clapboard.settings.config import load
 
@@ -38,6 +39,8 @@ def write_set(folder, splits):
     artifacts.write_parquet(folder / "manifest.parquet", pa.Table.from_pylist(rows))
     classes = [(number, label, label) for number, label in enumerate(LABELS)]
     artifacts.write_csv(folder / "labels.csv", ["index", "label", "folder"], classes)
+    lengths = [("", label, 1, 30) for label in LABELS]
+    artifacts.write_csv(folder / "procedures.csv", COLUMNS, lengths)
 
 
 def write_answers(folder, share):
@@ -80,6 +83,7 @@ def test_answers_are_read_by_the_shares_that_were_taught(
     write_timeline(
         *(tmp_path / f"{name}.parquet" for name in ("answers", "index", "manifest")),
         tmp_path / "labels.csv",
+        tmp_path / "procedures.csv",
         config.section("prediction"),
         {"class_weights": class_weights, "teach_validation": teach, "lend": lend},
         config.section("annotations"),

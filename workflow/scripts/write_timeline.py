@@ -13,6 +13,7 @@ if __name__ == "__main__":
             index_file=snakemake.input.index,
             manifest=snakemake.input.manifest,
             labels=snakemake.input.labels,
+            procedures=snakemake.input.procedures,
             settings=snakemake.params.settings,
             taught=snakemake.params.taught,
             annotations=snakemake.params.annotations,
