@@ -194,6 +194,7 @@ def check_settings(wildcards=None):
         "models": model_checks.pretrained(settings.models) if settings.models else None,
         "protocol": settings.evaluation.protocol,
         "held_out": model_checks.held_out(settings.models),
+        "thinned": model_checks.interrupted(settings.models, section("frames")),
         "ffmpeg": settings.video.ffmpeg,
     }
 
