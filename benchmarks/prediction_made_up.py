@@ -12,6 +12,7 @@ import pyarrow as pa
 from clapboard import artifacts
 from clapboard.arrow import lists
 from clapboard.artifacts import ROWS
+from clapboard.learning.durations import COLUMNS
 from clapboard.video.index import Chapter, RecordingIndex
 
 CLASSES, FEATURES = 28, 576
@@ -71,6 +72,12 @@ def write_training(file: Path) -> None:
     for name, values in (("frame", numbers), ("seconds", (numbers - 1) * STEP)):
         table = table.append_column(name, pa.array(values))
     artifacts.write_parquet(file, table)
+
+
+def write_procedures(file: Path) -> None:
+    """How long each of them was there."""
+    rows = [["", f"P{number:02d}", 1, 100 * STEP] for number in range(CLASSES)]
+    artifacts.write_csv(file, COLUMNS, rows)
 
 
 def write_labels(file: Path) -> None:

@@ -29,6 +29,7 @@ from benchmarks.prediction_made_up import (
     write_clock,
     write_labels,
     write_model,
+    write_procedures,
     write_training,
 )
 from clapboard import artifacts
@@ -104,9 +105,11 @@ def _peaks_showing(count: int, folder: Path) -> dict[str, float]:
     write_answers(answers, count)
     write_clock(index, count)
     write_training(folder / "manifest.parquet")
+    write_procedures(folder / "procedures.csv")
     config = load({"prediction": {"overlay": "full"}})
     settings = config.section("prediction")
-    inputs = (answers, index, folder / "manifest.parquet", folder / "labels.csv")
+    listed = (folder / name for name in ("manifest.parquet", "labels.csv", "procedures.csv"))
+    inputs = (answers, index, *listed)
     names = ("predictions.parquet", "timeline.csv", "subtitles.srt", "review.csv")
     written = [folder / name for name in names]
     other = {"probabilities": str(answers), "index": str(index), "clap": "0"}
@@ -114,9 +117,11 @@ def _peaks_showing(count: int, folder: Path) -> dict[str, float]:
         (f"write_timeline, {decoder}", decoder, []) for decoder in DECODERS
     ]
     ways.append(("write_timeline, viterbi, two cameras", "viterbi", [other]))
+    taught = {"class_weights": "balanced", "teach_validation": False, "lend": False}
     peaks = {}
     for name, decoder, others in ways:
-        given = (*inputs, settings | {"decoder": decoder}, config.section("annotations"), *written)
+        chosen = (settings | {"decoder": decoder}, taught, config.section("annotations"))
+        given = (*inputs, *chosen, *written)
         sync = (config.section("sync"), "0", others)
         peaks[name] = apart(peak_of, write_timeline, *given, *sync)
     video = folder / "video.mp4"

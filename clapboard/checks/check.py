@@ -9,7 +9,7 @@ from collections.abc import Callable
 from clapboard.checks.inputs import check_inputs, save_report
 from clapboard.problems import errors, report
 from clapboard.sessions.project import add_config_argument, known_at_start, read_project
-from clapboard.settings.model_checks import pretrained
+from clapboard.settings.model_checks import interrupted, pretrained
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
             models=pretrained(config.models) if config.models else None,
             protocol=config.evaluation.protocol,
             ffmpeg=config.video.ffmpeg,
+            thinned=interrupted(config.models, config.section("frames")),
             incomplete=bool(errors(project.problems)),
         ),
     ]

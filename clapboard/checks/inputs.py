@@ -27,7 +27,7 @@ from clapboard.clock import parse_rate
 from clapboard.problems import InputError, Problem, errors, report
 from clapboard.sessions.clap import clap_estimate, clap_offset
 from clapboard.sessions.recordings import SPLITS, Recording
-from clapboard.settings.model_checks import weights_problems
+from clapboard.settings.model_checks import interruption_problems, weights_problems
 from clapboard.video.ffmpeg_program import ffmpeg_problems
 from clapboard.video.footage import read_images
 from clapboard.video.media import MediaInfo, open_video, probe, unreadable
@@ -44,6 +44,7 @@ def check_inputs(
     ffmpeg: str = "bundled",
     incomplete: bool = False,
     held_out: bool = True,
+    thinned: Mapping[str, str] | None = None,
 ) -> list[Problem]:
     """Every problem of sheets and chapters, of both together, and of what the work needs besides.
 
@@ -58,12 +59,14 @@ def check_inputs(
         ffmpeg: key ``video.ffmpeg``.
         incomplete: whether the table has rows that are no recordings for errors told elsewhere.
         held_out: what `model_checks.held_out` says of the models.
+        thinned: what `model_checks.interrupted` says of the models.
 
     Returns:
-        Problems of programs and weights, of the chapters, then of the sheets; nothing is raised for
+        Problems of programs and models, of the chapters, then of the sheets; nothing is raised for
         bad content.
     """
     problems = [*ffmpeg_problems(ffmpeg), *weights_problems(models or {})]
+    problems += interruption_problems(thinned or {})
     with ThreadPoolExecutor(threads) as pool:
         looks = pool.map(look_at_chapters, recordings)
         looked = list(tqdm(looks, total=len(recordings), desc="chapters", unit="recording"))

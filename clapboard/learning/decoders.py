@@ -9,11 +9,8 @@ from collections.abc import Iterable, Iterator, Reversible
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from clapboard.evaluation.timelines import segments
-from clapboard.learning.windows import stretches, usual_step
 from clapboard.parts import Runs, joined, runs_of
 
 GAP = 2.5
@@ -26,45 +23,15 @@ class Durations:
     """What Training shows of the order and length of procedures.
 
     Attributes:
-        prior: share of frames per class, shape (classes,).
+        shares: of the time per class, shape (classes,).
         seconds: mean length of a segment per class, shape (classes,).
         follows: ``follows[a, b]``: share of class b among the segments that follow one of class
             a, zero for b = a, shape (classes, classes).
     """
 
-    prior: NDArray[np.float64]
+    shares: NDArray[np.float64]
     seconds: NDArray[np.float64]
     follows: NDArray[np.float64]
-
-
-def learn_durations(training: pd.DataFrame, classes: int) -> Durations:
-    """Count segments of the Training split; every follower is seen once more than it was.
-
-    A class without a segment gets the mean length of all.
-
-    Args:
-        training: columns `recording`, `split`, `seconds`, `class_index`, ordered.
-        classes: number of classes.
-    """
-    seconds, index = training["seconds"].to_numpy(), training["class_index"].to_numpy()
-    lengths, counts = np.zeros(classes), np.zeros(classes)
-    follows = np.ones((classes, classes))
-    for stretch in stretches(training, GAP):
-        part = slice(stretch.start, stretch.stop)
-        found = segments(index[part])
-        times = seconds[part]
-        step = usual_step([np.diff(times)])
-        for place, segment in enumerate(found):
-            lengths[segment.label] += times[segment.stop - 1] - times[segment.start] + step
-            counts[segment.label] += 1
-            if place:
-                follows[found[place - 1].label, segment.label] += 1
-    np.fill_diagonal(follows, 0)
-    usual = lengths.sum() / max(counts.sum(), 1)
-    mean = np.where(counts > 0, lengths / np.maximum(counts, 1), usual)
-    shares = np.bincount(index, minlength=classes) + 1.0
-    rows = follows.sum(axis=1, keepdims=True)
-    return Durations(shares / shares.sum(), mean, follows / np.maximum(rows, 1))
 
 
 def median(parts: Iterable[NDArray[np.floating]], width: int) -> Runs:
@@ -126,13 +93,20 @@ def _advanced(
     return held[len(steps) :], sums[-1], sums if reached is None else sums[1:]
 
 
-def viterbi(parts: Reversible[NDArray[np.floating]], step: float, durations: Durations) -> Runs:
+def viterbi(
+    parts: Reversible[NDArray[np.floating]],
+    step: float,
+    durations: Durations,
+    taught: NDArray[np.float64],
+) -> Runs:
     """The most probable sequence of classes.
 
     A hidden Markov model with one state per class. A segment of class c ends at each step with
     probability step / mean length of c, and the next class is drawn by what follows c in Training.
-    A frame's evidence is its probability over the class' prior (Bourlard and Morgan, 1994). A class
-    with probability 0 in all frames is one that the model does not know, and is never the answer.
+    A frame's evidence is its probability over the share of the class that the model was taught as
+    (Bourlard and Morgan, 1994): how frequent classes are is in lengths, order and the first frame.
+    A class with probability 0 in all frames is one that the model does not know, and is never the
+    answer.
     Nothing is held of a frame, only where the class changes: going back, how probable the paths to
     each class were is computed once more for a part from what it was where the part begins.
 
@@ -140,23 +114,24 @@ def viterbi(parts: Reversible[NDArray[np.floating]], step: float, durations: Dur
         parts: probabilities in order, each of shape (frames, classes); gone through twice, then
             from the last to the first.
         step: seconds from frame to frame.
-        durations: from `learn_durations`.
+        durations: from `clapboard.learning.durations.read_durations`.
+        taught: from `clapboard.learning.lessons.taught_shares`, shape (classes,).
     """
     highest = np.array([part.max(axis=0) for part in parts]).max(axis=0)
     leave = np.clip(step / np.maximum(durations.seconds, FLOOR), FLOOR, 0.5)
     moves = np.log(np.maximum(durations.follows * leave[:, None], FLOOR * FLOOR))
     np.fill_diagonal(moves, np.log1p(-leave))
-    prior = np.log(durations.prior)
+    prior = np.log(taught)
 
     def seen(part: NDArray[np.floating]) -> NDArray[np.float64]:
         evidence = np.log(np.maximum(part, FLOOR)) - prior
         evidence[:, highest == 0] = -np.inf
         return evidence
 
-    expected = [prior]
+    expected = [np.log(durations.shares)]
     for part in parts:
         expected.append(_followed(seen(part), expected[-1], moves)[1])
-    found, onward = list[Runs](), np.zeros(len(prior))
+    found, onward = list[Runs](), np.zeros(len(highest))
     for part, before in zip(reversed(parts), expected[-2::-1], strict=True):
         path = np.empty(len(part), np.int64)
         for frame, best in reversed(list(enumerate(_followed(seen(part), before, moves)[0]))):

@@ -84,6 +84,18 @@ def teach_validation(splits: pd.Series) -> pd.Series:
     return splits.replace("Validation", "Training")
 
 
+def as_trained(examples: pd.DataFrame, teach: bool, lend: bool) -> pd.Series:
+    """The split of every frame as a training that leaves nobody out takes it.
+
+    Args:
+        examples: columns `split`, `subject` and `label`.
+        teach: see `teach_validation`.
+        lend: see `lend_validation`.
+    """
+    splits = lend_validation(examples) if lend else examples["split"]
+    return teach_validation(splits) if teach else splits
+
+
 def lend_validation(examples: pd.DataFrame) -> pd.Series:
     """The split of every frame when a Training subject validates because nobody else does.
 

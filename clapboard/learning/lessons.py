@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from clapboard.learning.manifest import class_counts
 from clapboard.problems import Problem
@@ -32,6 +34,25 @@ def without(left_out: int | None, examples: pd.DataFrame) -> pd.DataFrame:
         return examples
     index = examples["class_index"]
     return examples.assign(class_index=(index - (index > left_out)).mask(index == left_out, -1))
+
+
+def taught_shares(training: pd.DataFrame, classes: int, class_weights: str) -> NDArray[np.float64]:
+    """The shares of classes that a model answers as for, shape (classes,).
+
+    By weighted cross entropy a model learns the probabilities of a set in which each class has the
+    weight of its frames: equal shares with weights inverse to their number (Saerens, Latinne,
+    Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", 2002).
+
+    Args:
+        training: the frames that teach; column `class_index`.
+        classes: number of classes.
+        class_weights: key of the model; ``balanced``, or ``none``: as frequent as in `training`,
+            every class one frame more than it is.
+    """
+    if class_weights == "balanced":
+        return np.full(classes, 1 / classes)
+    counts = class_counts(training, classes) + 1.0
+    return counts / counts.sum()
 
 
 def hindrances(

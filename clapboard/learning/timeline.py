@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from clapboard import artifacts
 from clapboard.annotations.placing import from_clap
@@ -21,9 +22,12 @@ from clapboard.annotations.writing import write_sheet
 from clapboard.arrow import column, lists, texts
 from clapboard.clock import rounded_up, seconds_text
 from clapboard.labels import framecsv
-from clapboard.learning.decoders import GAP, Durations, learn_durations, median, viterbi
+from clapboard.learning.decoders import GAP, Durations, median, viterbi
+from clapboard.learning.durations import read_durations
+from clapboard.learning.folds import as_trained
 from clapboard.learning.fusion import Camera, Together
-from clapboard.learning.manifest import read_examples
+from clapboard.learning.lessons import taught_shares
+from clapboard.learning.manifest import of_split, read_examples
 from clapboard.learning.probabilities import Part, Said, Stored, certainty
 from clapboard.learning.review import rank
 from clapboard.learning.windows import unbroken, usual_step
@@ -43,7 +47,9 @@ def write_timeline(
     index_file: str | Path,
     manifest: str | Path,
     labels: str | Path,
+    procedures: str | Path,
     settings: Mapping[str, Any],
+    taught: Mapping[str, Any],
     annotations: Mapping[str, Any],
     predictions: str | Path,
     sheet: str | Path,
@@ -58,9 +64,13 @@ def write_timeline(
     Args:
         probabilities: what `clapboard.learning.prediction.predict` wrote.
         index_file: ``index/{recording}.parquet``.
-        manifest: ``Data/manifest.parquet``, for lengths and order of procedures in Training.
+        manifest: ``Data/manifest.parquet``, for how frequent classes are in what teaches.
         labels: ``Data/labels.csv``.
+        procedures: what `clapboard.learning.durations.write_durations` wrote of Training.
         settings: section ``prediction`` of the configuration.
+        taught: what decides by which frames the model was taught, and how they weigh:
+            ``class_weights`` and ``teach_validation`` of the model, and ``lend``, see
+            `clapboard.learning.folds.as_trained`.
         annotations: section ``annotations``.
         predictions: written; `probabilities` with `predicted` from the decoder.
         sheet: written; the timeline in the lab's sheet format.
@@ -84,8 +94,12 @@ def write_timeline(
         )
         said = Together(_camera(probabilities, recording, zero), list(cameras))
     classes = said.classes
-    training = read_examples(manifest, labels, "", "Training")
-    timeline = decoded(own.seconds, said, settings, learn_durations(training, len(classes)))
+    examples = read_examples(manifest, labels, "")
+    examples["split"] = as_trained(examples, taught["teach_validation"], taught["lend"])
+    teaching = of_split(examples, "Training")
+    shares = taught_shares(teaching, len(classes), taught["class_weights"])
+    durations = read_durations(procedures, classes)
+    timeline = decoded(own.seconds, said, settings, durations, shares)
 
     tables = _with_timeline(probabilities, timeline, said if others else None, classes)
     artifacts.write_parquet_parts(predictions, tables, {"classes": classes})
@@ -172,7 +186,13 @@ def _camera(answers: str | Path, recording: str, clap: Fraction) -> Camera:
     return Camera(recording, said.seconds, float(clap), said)
 
 
-def decoded(seconds: Rows, said: Said, settings: Mapping[str, Any], durations: Durations) -> Runs:
+def decoded(
+    seconds: Rows,
+    said: Said,
+    settings: Mapping[str, Any],
+    durations: Durations,
+    taught: NDArray[np.float64],
+) -> Runs:
     """Class index of every frame after the decoder of ``prediction.decoder``.
 
     Args:
@@ -180,6 +200,7 @@ def decoded(seconds: Rows, said: Said, settings: Mapping[str, Any], durations: D
         said: of the frames.
         settings: section ``prediction``.
         durations: from Training.
+        taught: from `clapboard.learning.lessons.taught_shares`, shape (classes,).
     """
 
     def steadied(stretch: range) -> Runs:
@@ -188,7 +209,7 @@ def decoded(seconds: Rows, said: Said, settings: Mapping[str, Any], durations: D
         if settings["decoder"] == "median":
             return median(part, max(round(settings["median_seconds"] / step), 1))
         if settings["decoder"] == "viterbi":
-            return viterbi(part, step, durations)
+            return viterbi(part, step, durations, taught)
         return joined(runs_of(shares.argmax(axis=1)) for shares in part)
 
     return joined(map(steadied, unbroken(seconds, GAP)))

@@ -17,7 +17,7 @@ from clapboard.learning.architectures import Networks
 from clapboard.learning.backbones import make_backbone
 from clapboard.learning.checkpoint import Checkpoint, identity
 from clapboard.learning.each_frame import take_over
-from clapboard.learning.folds import lend_validation, natural_order, teach_validation
+from clapboard.learning.folds import as_trained, natural_order
 from clapboard.learning.learner import fit, make_learner, summary_of
 from clapboard.learning.lessons import hindrances, taught, without
 from clapboard.learning.manifest import class_counts, of_split, read_classes, read_examples
@@ -80,10 +80,7 @@ def train(
     examples = read_examples(
         manifest, labels, data_folder, test_subject=test_subject, shards=shards
     )
-    if lend:
-        examples["split"] = lend_validation(examples)
-    if settings["teach_validation"]:
-        examples["split"] = teach_validation(examples["split"])
+    examples["split"] = as_trained(examples, settings["teach_validation"], lend)
     training = of_split(examples, "Training")
     validation = None if settings["teach_validation"] else of_split(examples, "Validation")
     refuse(hindrances(training, validation, classes, str(manifest), test_subject, ignored))

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from clapboard.problems import Problem, did_you_mean
 from clapboard.settings.config_types import Section
@@ -59,6 +60,45 @@ def pretrained(models: Mapping[str, Model]) -> dict[str, dict[str, str]]:
 def held_out(models: Mapping[str, Model]) -> bool:
     """Whether Validation judges any of the models, and does not teach all of them."""
     return not all(model.teach_validation for model in models.values())
+
+
+def interrupted(models: Mapping[str, Model], frames: Mapping[str, Any]) -> dict[str, str]:
+    """The models that see consecutive frames, with the key that thins one label more than another.
+
+    Args:
+        models: the section of the configuration.
+        frames: section ``frames``.
+    """
+    keys = {
+        "frames.per_label": set(frames["per_label"].values()) - {frames["every"]},
+        "frames.max_per_label_and_subject": frames["max_per_label_and_subject"],
+    }
+    key = next((key for key, unequal in keys.items() if unequal), None)
+    return {name: key for name, model in models.items() if key and isinstance(model, Sequence)}
+
+
+def interruption_problems(thinned: Mapping[str, str]) -> list[Problem]:
+    """Warnings of models whose sequences end in the middle of a procedure.
+
+    Args:
+        thinned: from `interrupted`.
+    """
+    message = (
+        "this model learns from consecutive frames, and of a label that is thinned more than "
+        "others a sequence may hold a single one"
+    )
+    remedy = "Thin all labels alike with frames.every, or take a model of single frames."
+    return [
+        Problem(
+            "interrupted-sequences",
+            message,
+            remedy,
+            column=f"models.{name}",
+            value=key,
+            severity="warning",
+        )
+        for name, key in thinned.items()
+    ]
 
 
 def setting_problems(

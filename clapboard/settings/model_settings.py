@@ -197,7 +197,9 @@ class Sequence(Backbone, Convolutions, Learning):
     gap: Annotated[float, Field(gt=1, le=1000), NotBoolean] = Field(
         default=2.5,
         description="A sequence ends where the time to the next frame is so many times the usual "
-        "one of the recording.",
+        "one of the recording. So labels that are thinned more than others "
+        "(`frames.per_label`, `frames.max_per_label_and_subject`) are learnt from pieces of few "
+        "frames; thin all alike with `frames.every`.",
     )
 
 

@@ -43,6 +43,7 @@ SECOND: dict[str, tuple[int, list[str]]] = {
     "list_dataset": (1, ["Data/manifest.parquet"]),
     "sample_frames": (2, ["sampled/S4C1.parquet"]),
     "predict_recording": (2, [f"{PREDICTED}/probabilities.parquet"]),
+    "learn_durations": (2, ["audit/procedures.csv"]),
     "write_timeline": (2, [f"{PREDICTED}/{name}" for name in ("review.csv", "timeline.csv")]),
     "draw_overlay": (2, [f"{PREDICTED}/overlay.mp4"]),
     "compute_features": (

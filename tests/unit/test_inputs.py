@@ -12,6 +12,7 @@ from clapboard.checks.inputs import check_inputs, read_report, write_report
 from clapboard.problems import Problem, errors
 from clapboard.sessions.recordings import Recording
 from clapboard.settings.config import load
+from clapboard.settings.model_checks import interrupted
 
 ANNOTATIONS = load({}).section("annotations")
 CAMERA = Camera(size=(64, 48), codec="mpeg4")
@@ -66,6 +67,7 @@ class Lab:
         incomplete=False,
         protocol="splits",
         held_out=True,
+        thinned=None,
         **settings,
     ):
         return check_inputs(
@@ -77,6 +79,7 @@ class Lab:
             incomplete=incomplete,
             protocol=protocol,
             held_out=held_out,
+            thinned=thinned,
         )
 
 
@@ -92,6 +95,29 @@ def lab(tmp_path, footage):
 def places(problems):
     """(check, file name, row) of the problems."""
     return {(problem.check, Path(problem.file).name, problem.row) for problem in problems}
+
+
+MODELS = {name: {"architecture": name} for name in ("cnn", "transfer", "lstm", "gru", "tcn")}
+
+
+@pytest.mark.parametrize(
+    ("frames", "key"),
+    [
+        ({"per_label": {"CUFF": 10}}, "frames.per_label"),
+        ({"max_per_label_and_subject": 100}, "frames.max_per_label_and_subject"),
+        ({"every": 10, "per_label": {"CUFF": 10}}, None),
+        ({"every": "2/s"}, None),
+    ],
+)
+def test_models_of_consecutive_frames_are_warned_of_labels_thinned_unequally(lab, frames, key):
+    config = load({"models": MODELS, "frames": frames})
+    thinned = interrupted(config.models, config.section("frames"))
+    problems = lab.check(thinned=thinned)
+    assert {(one.check, one.column, one.value, one.severity) for one in problems} == {
+        ("interrupted-sequences", f"models.{name}", key, "warning")
+        for name in ("lstm", "gru", "tcn")
+        if key
+    }
 
 
 def test_good_input_has_no_problem(lab):

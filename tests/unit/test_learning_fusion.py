@@ -14,6 +14,7 @@ from clapboard.labels.unlabelled import write_sample
 from clapboard.learning.answers import Judged, answer_table
 from clapboard.learning.baselines import NAMES
 from clapboard.learning.cameras import measure_fusion
+from clapboard.learning.durations import write_durations
 from clapboard.learning.protocol import Answers
 from clapboard.learning.timeline import clap_seconds, heard_clap, write_timeline
 from clapboard.problems import InputError
@@ -113,13 +114,16 @@ def test_other_camera_corrects_the_timeline(session, together):
     artifacts.write_parquet(session / "manifest.parquet", manifest)
     rows = [(number, label, label) for number, label in enumerate(LABELS)]
     artifacts.write_csv(session / "labels.csv", ["index", "label", "folder"], rows)
+    write_durations([], [], "all", session / "procedures.csv")
     other = {"probabilities": str(session / "C2.parquet"), "clap": f"frame {LATE + 1}"}
     write_timeline(
         session / "C1.parquet",
         session / "C1.index.parquet",
         session / "manifest.parquet",
         session / "labels.csv",
+        session / "procedures.csv",
         {"decoder": "none", "median_seconds": 1.0, "review_seconds": 1.0},
+        {"class_weights": "balanced", "teach_validation": False, "lend": False},
         load({}).section("annotations"),
         session / "out.parquet",
         session / "timeline.csv",

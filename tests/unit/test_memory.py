@@ -13,6 +13,7 @@ import pytest
 from clapboard import artifacts
 from clapboard.arrow import lists
 from clapboard.artifacts import ROWS
+from clapboard.learning.durations import COLUMNS
 from clapboard.learning.inputs import inputs_of_recording
 from clapboard.learning.showing import draw_overlay
 from clapboard.learning.sources import index_file
@@ -74,6 +75,8 @@ def write_recording(folder, count):
     artifacts.write_parquet(folder / "manifest", seen)
     rows = [[number, name, name] for number, name in enumerate(CLASSES)]
     artifacts.write_csv(folder / "labels.csv", ["index", "label", "folder"], rows)
+    lengths = [["", name, 1, SEGMENT / float(RATE)] for name in CLASSES]
+    artifacts.write_csv(folder / "procedures.csv", COLUMNS, lengths)
 
 
 WHOSE = ("subject", "session", "camera")
@@ -83,12 +86,13 @@ def timeline(decoder, *others):
     """The job write_timeline."""
 
     def run(folder):
-        names = ("answers", "index", "manifest", "labels.csv")
+        names = ("answers", "index", "manifest", "labels.csv", "procedures.csv")
         written = ("predictions", "timeline.csv", "subtitles.srt", "review.csv")
         settings = PREDICTION | {"decoder": decoder}
         write_timeline(
             *(folder / name for name in names),
             settings,
+            {"class_weights": "balanced", "teach_validation": False, "lend": False},
             load({}).section("annotations"),
             *(folder / name for name in written),
             load({}).section("sync"),

@@ -29,11 +29,18 @@ def asked(project):
 
 @pytest.mark.slow
 def test_unlabelled_recording_gets_a_timeline_and_trains_nothing(asked):
-    jobs = {job.split()[0] for job in asked.pending("predict")}
+    pending = asked.pending("predict")
+    assert pending["learn_durations"] == 1  # once, however many there are to recognise
+    jobs = {job.split()[0] for job in pending}
     assert {"sample_frames", "predict_recording", "write_timeline", "draw_overlay"} <= jobs
     assert not jobs & {"train_model", "link_dataset", "label_frames"}
 
     asked.run("predict")
+    seen = artifacts.read_csv(asked.results / "audit" / "procedures.csv")
+    assert [(row["before"], row["label"], row["segments"]) for row in seen] == [
+        ("", "BAGGING", "2"),
+        ("BAGGING", "CHEST-TUBE PREP", "2"),
+    ]
     made = asked.results / "predictions" / "cnn" / "S4C1"
     predictions = pq.read_table(made / "predictions.parquet")
     assert predictions["frame"].to_pylist() == list(range(1, FRAMES + 1))

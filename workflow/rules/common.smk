@@ -197,6 +197,7 @@ def check_settings(wildcards=None):
         "models": model_checks.pretrained(settings.models) if settings.models else None,
         "protocol": settings.evaluation.protocol,
         "held_out": model_checks.held_out(settings.models),
+        "thinned": model_checks.interrupted(settings.models, section("frames")),
         "ffmpeg": settings.video.ffmpeg,
     }
 
@@ -274,6 +275,7 @@ def cores_per_chapter(wildcards):
 ANNOTATED = [id for id, recording in recordings.items() if recording.annotations]
 FILMED = [id for id, recording in recordings.items() if recording.kind == "video"]
 IN_DATASET = [id for id in ANNOTATED if recordings[id].split != "Predict"]
+TRAINING = [id for id in IN_DATASET if recordings[id].split == "Training"]
 PREDICTED = [id for id, recording in recordings.items() if recording.split == "Predict"]
 # Recordings of the dataset by subject; asked once a recording, of which there may be thousands.
 OF_SUBJECT = {}

@@ -16,6 +16,13 @@ def found_in_frames(model):
     return bool(section("models")[model].get("fine_tune"))
 
 
+def taught(wildcards):
+    """By which frames a model was taught, and how they weigh: what its answers have to be read by."""
+    chosen = model_settings(wildcards)
+    keys = ("class_weights", "teach_validation")
+    return {**{key: chosen[key] for key in keys}, "lend": NOBODY_VALIDATES}
+
+
 def other_cameras(recording):
     """The other recordings of a session, where cameras are recognised together."""
     if not settings.prediction.fusion:

@@ -37,6 +37,27 @@ rule predict_recording:
         "../scripts/predict_recording.py"
 
 
+rule learn_durations:
+    """Count how long procedures last in Training and which follows which, frames left out or not."""
+    input:
+        labels=expand("<results>/labels/{recording}.parquet", recording=TRAINING),
+        indexes=expand("<results>/index/{recording}.parquet", recording=TRAINING),
+    output:
+        procedures="<results>/audit/procedures.csv",
+    log:
+        "<logs>/learn_durations.log",
+    conda:
+        "../../envs/media.yaml"
+    resources:
+        mem_mb=growing(1_000),
+        runtime=growing(30),
+    params:
+        frames=section("frames", "every"),
+        code=fingerprint.code("learn_durations"),
+    script:
+        "../scripts/learn_durations.py"
+
+
 rule write_timeline:
     """Steady the answers; write timeline, subtitles and what a human should check first."""
     input:
@@ -44,6 +65,7 @@ rule write_timeline:
         index=rules.index_recording.output.index,
         manifest=DATASET["manifest"],
         labels=DATASET["labels"],
+        procedures=rules.learn_durations.output.procedures,
         other_probabilities=other_probabilities,
         other_indexes=other_indexes,
         fetched=ancient(heard_chapters),
@@ -66,6 +88,7 @@ rule write_timeline:
         runtime=growing(30),
     params:
         settings=section("prediction", "decoder", "median_seconds", "review_seconds"),
+        taught=taught,
         annotations=section("annotations"),
         recording=row("clap"),
         other_claps=other_claps,
