@@ -162,16 +162,23 @@ def find_lookalikes(pictures: Pictures, apart: str, limit: float, allowed: int) 
     totals = np.bincount(owner)
     rows = np.flatnonzero(matches >= 0)
     counts = np.bincount(owner[rows], minlength=len(totals))
+    refused = (
+        f"Open the pictures named. The same footage: give both recordings the same {apart}. A "
+        "still scene that both recordings truly show, such as the empty room: leave it without a "
+        f"label, or consent with `evaluation: {{lookalikes_allowed: {counts.max()}}}` (pictures of "
+        "one recording). Scenes that only a small detail tells apart: lower `evaluation: "
+        "lookalikes`."
+    )
+    consented = (
+        f"`evaluation: {{lookalikes_allowed: {allowed}}}` consents to it. See that the pictures "
+        "named are not of the same footage."
+    )
     return [
         Problem(
             check="lookalikes",
             message=f"{counts[code]} of {totals[code]} pictures of "
             + _describe(pictures.table, apart, rows[owner[rows] == code], matches),
-            remedy="Open the pictures named. The same footage: give both recordings the same "
-            f"{apart}. A still scene that both cameras truly saw, such as the empty room: leave it "
-            f"without a label, or consent with `evaluation: {{lookalikes_allowed: {counts.max()}}}`"
-            " (pictures of one recording). Scenes that only a small detail tells apart: lower "
-            "`evaluation: lookalikes`.",
+            remedy=refused if counts[code] > allowed else consented,
             column=apart,
             value=recordings.dictionary[code].as_py(),
             severity="error" if counts[code] > allowed else "warning",

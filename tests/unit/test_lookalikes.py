@@ -150,6 +150,7 @@ def test_one_lookalike_ends_the_run_and_names_both_pictures(one_alike):
 def test_consent_makes_it_a_warning_in_the_log_and_the_report(one_alike, capsys):
     problems = one_alike.look(allowed=1)
     assert {one.value: one.severity for one in problems} == {"S4C1": "warning", "S1C1": "warning"}
+    assert all("{lookalikes_allowed: 1}` consents to it" in one.remedy for one in problems)
     assert "1 of 600 pictures of S4C1" in capsys.readouterr().out
 
 
