@@ -5,12 +5,14 @@ square difference in grey levels; on real footage a second encoding at half the 
 3.5, two subjects in one room are above 10. To search millions, each picture has a **signature**:
 the low frequencies of its thumbnail in an orthonormal cosine basis (the numbers behind the
 perceptual hash "pHash", Zauner 2010, here not reduced to bits). A projection never makes distances
-longer, so the search misses no pair, and what it finds is compared in full.
+longer, so that no two pictures that are the same are missed: the signature of every picture is
+compared with that of every other that has to be kept apart from it, and what may be the same is
+compared in full. Only flat pictures (`FLAT`) are compared with none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from clapboard.pictures.addresses import read_picture
 
@@ -29,9 +32,12 @@ SIGNATURE = FREQUENCIES * FREQUENCIES - 1
 FLAT = 3.0
 """Pictures with less contrast (standard deviation in grey levels) are too empty to be compared."""
 
-NEIGHBOURS = 5
-BLOCK = 16_384
-"""Signatures of the stock compared at once, so that memory stays small."""
+WANTED, STOCK = 256, 2_048
+"""Signatures compared at once: their distances fit into the processor's cache."""
+
+PORTION = 64 * WANTED
+"""Wanted signatures that go through the stock together, so that few thumbnails are in use at a time
+and each is read again but seldom."""
 
 ROUNDING = 12.0
 """Longest error of a distance between signatures of 16-bit numbers."""
@@ -69,37 +75,64 @@ def signatures(paths: Sequence[str | Path], threads: int) -> NDArray[np.float16]
     return np.concatenate(blocks) if blocks else np.empty((0, SIGNATURE), np.float16)
 
 
-def nearest(
-    wanted: NDArray[np.float16], stock: NDArray[np.float16], reach: float
-) -> list[NDArray[np.int64]]:
-    """For each wanted signature the places of its nearest candidates in the stock, nearest first.
+def candidates(
+    signatures: NDArray[np.float16],
+    wanted: NDArray[np.int64],
+    stock: NDArray[np.int64],
+    reach: float,
+    settled: NDArray[np.bool_],
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Which pictures of the stock may be the same as a wanted one; all that are, are among them.
 
     Args:
-        wanted: signatures, shape (n, `SIGNATURE`).
-        stock: signatures, shape (m, `SIGNATURE`).
-        reach: grey levels; pictures that are nearer than this in full are among the candidates,
-            unless `NEIGHBOURS` others look nearer.
+        signatures: shape (pictures, `SIGNATURE`), none of those asked for NaN.
+        wanted: rows of it.
+        stock: rows of it.
+        reach: grey levels up to which pictures are the same.
+        settled: of each picture whether nothing more is asked about it, shape (pictures,). Pairs of
+            two settled pictures are left out; it may change from one answer to the next.
+
+    Yields:
+        A wanted row and some rows of the stock. No pair comes twice; of each block of the stock
+        the nearest come first.
     """
     limit = (reach * SIDE + ROUNDING) ** 2
-    queries = wanted.astype(np.float32)
-    own = (queries**2).sum(axis=1)[:, None]
-    found = [np.empty((0, 2)) for _ in wanted]
-    for start in range(0, len(stock), BLOCK):
-        block = stock[start : start + BLOCK].astype(np.float32)
-        distances = queries @ (-2 * block.T)
-        distances += (block**2).sum(axis=1)
-        distances += own
-        for row in np.flatnonzero((distances <= limit).any(axis=1)):
-            places = np.flatnonzero(distances[row] <= limit)
-            new = np.stack([distances[row, places], places + start], axis=1)
-            both = np.concatenate([found[row], new])
-            found[row] = both[np.argsort(both[:, 0], kind="stable")[:NEIGHBOURS]]
-    return [candidates[:, 1].astype(np.int64) for candidates in found]
+    left, right = signatures[wanted].astype(np.float32), signatures[stock].astype(np.float32)
+    # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b, all three in one product of matrices.
+    left = np.column_stack([left, (left**2).sum(axis=1), np.ones_like(left[:, 0])])
+    right = np.column_stack([-2 * right, np.ones_like(right[:, 0]), (right**2).sum(axis=1)]).T
+    blocks = _blocks(len(wanted), len(stock))
+    total = -(-len(wanted) // WANTED) * -(-len(stock) // STOCK)
+    for first, start in tqdm(blocks, "compare", total, unit="block"):
+        rows, others = wanted[first : first + WANTED], stock[start : start + STOCK]
+        if settled[rows].all() and settled[others].all():
+            continue
+        squares = left[first : first + WANTED] @ right[:, start : start + STOCK]
+        for at in np.flatnonzero((squares <= limit).any(axis=1)):
+            places = np.flatnonzero(squares[at] <= limit)
+            nearest = others[places[np.argsort(squares[at, places], kind="stable")]]
+            begin = 0
+            while begin < len(nearest):  # mostly the first settles it: 1, 2, 4 ... at a time
+                part = nearest[begin : 2 * begin + 1]
+                begin = 2 * begin + 1
+                if settled[rows[at]]:
+                    part = part[~settled[part]]
+                if len(part):
+                    yield int(rows[at]), part
 
 
-def distance(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Root mean square difference of two thumbnails in grey levels."""
-    return float(np.sqrt(np.mean((one - other) ** 2)))
+def _blocks(wanted: int, stock: int) -> Iterator[tuple[int, int]]:
+    """Where in the wanted and in the stock each block begins that is compared at once."""
+    for portion in range(0, wanted, PORTION):
+        for start in range(0, stock, STOCK):
+            for first in range(portion, min(portion + PORTION, wanted), WANTED):
+                yield first, start
+
+
+def distances(one: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Root mean square difference of a thumbnail from others, shape (n, 784), in grey levels."""
+    difference = others - one
+    return np.sqrt(np.einsum("ij,ij->i", difference, difference) / one.size)
 
 
 def _edges(length: int) -> NDArray[np.intp]:

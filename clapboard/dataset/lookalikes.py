@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +21,18 @@ from clapboard.dataset import likeness
 from clapboard.dataset.leakage import DigestBook
 from clapboard.pictures.addresses import find_in_shards
 from clapboard.problems import Problem, refuse
+from clapboard.problems import report as as_text
 
 CACHE = ".signatures.parquet"
-ORDER = ("Training", "Validation", "Test")
 
 PORTION = 8_192
 """Pictures read between two steps of the progress bar."""
 
-SAMPLED = 400
-"""Pictures of a recording that are looked for, spread over it."""
+KEPT = 65_536
+"""Thumbnails kept in memory, 3 KB each."""
 
-SOME, SHARE = 3, 0.02
-"""From so many lookalikes, and this part of the sampled pictures, it is an error."""
+NAMED = 3
+"""Pictures and recordings that a message names."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,27 @@ class Pictures:
 
     table: pa.Table
     signatures: NDArray[np.float16]
+    _kept: dict[int, NDArray[np.float32]] = field(default_factory=dict)
 
     def thumbnail(self, row: int) -> NDArray[np.float32]:
-        """The thumbnail of a row's picture."""
-        return likeness.thumbnail(self.table["path"][row].as_py())
+        """The thumbnail of a row's picture, shape (784,)."""
+        found = self._kept.get(row)
+        if found is None:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            found = self._kept[row] = likeness.thumbnail(self.table["path"][row].as_py())
+        return found
+
+    def thumbnails(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The thumbnails of some rows' pictures, shape (n, 784)."""
+        return np.stack([self.thumbnail(row) for row in rows.tolist()])
 
 
 def write_leakage(
     manifest: str | os.PathLike[str],
     apart: str,
     limit: float,
+    allowed: int,
     report: str | os.PathLike[str],
     threads: int = 1,
     shards: Mapping[str, str] | None = None,
@@ -70,6 +81,7 @@ def write_leakage(
         manifest: ``Data/manifest.parquet``.
         apart: what must have no picture in common: ``split`` or ``subject``.
         limit: distance in grey levels up to which pictures are the same; 0 looks for none.
+        allowed: so many pictures of a recording may look like others.
         report: CSV file to write, columns as the fields of `Problem`.
         threads: pictures read side by side.
         shards: ``shards/{id}.parquet`` by recording id, where pictures are in shards.
@@ -80,10 +92,12 @@ def write_leakage(
     problems = find_identical(Path(manifest)) if apart == "subject" else []
     if limit > 0 and not problems:
         pictures = load(Path(manifest), Path(report).with_name(CACHE), threads, shards)
-        problems = find_lookalikes(pictures, apart, limit)
-    columns = [field.name for field in fields(Problem)]
+        problems = find_lookalikes(pictures, apart, limit, allowed)
+    columns = [one.name for one in fields(Problem)]
     artifacts.write_csv(report, columns, map(astuple, problems))
     refuse(problems)
+    if problems:
+        print(as_text(problems), flush=True)  # noqa: T201 - the job's log
 
 
 def find_identical(manifest: Path) -> list[Problem]:
@@ -131,71 +145,93 @@ def load(
     return Pictures(table, result)
 
 
-def find_lookalikes(pictures: Pictures, apart: str, limit: float) -> list[Problem]:
-    """A problem for each two recordings, of different splits or subjects, that share pictures.
+def find_lookalikes(pictures: Pictures, apart: str, limit: float, allowed: int) -> list[Problem]:
+    """A problem for each recording with pictures that look the same in another split or subject.
 
-    Up to `SAMPLED` pictures of each recording are looked for among all pictures of the groups
-    before it (Training, Validation, Test; subjects by name).
+    Every picture is looked for among all that it has to be kept apart from, but for flat ones.
 
     Args:
         pictures: the dataset.
         apart: ``split`` or ``subject``.
         limit: distance in grey levels up to which pictures are the same.
+        allowed: so many of a recording are a warning, more an error.
     """
-    groups = pictures.table[apart].combine_chunks()
-    names = groups.dictionary.to_pylist()
-    ranked = sorted(names, key=ORDER.index) if apart == "split" else sorted(names)
-    rank = np.array([ranked.index(name) for name in names])[groups.indices.to_numpy()]
+    matches = find_matches(pictures, apart, limit)
     recordings = pictures.table["recording"].combine_chunks()
     owner = recordings.indices.to_numpy()
-    problems = []
-    for code, recording in enumerate(tqdm(recordings.dictionary.to_pylist(), desc="compare")):
-        own = np.flatnonzero(owner == code)
-        stock = np.flatnonzero(rank < rank[own[0]])
-        sample = own[np.unique(np.linspace(0, len(own) - 1, min(SAMPLED, len(own))).astype(int))]
-        if not len(stock):
-            continue
-        candidates = likeness.nearest(
-            pictures.signatures[sample], pictures.signatures[stock], limit
-        )
-        pairs: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for row, places in zip(sample.tolist(), candidates, strict=True):
-            match = _first_alike(pictures, row, stock[places].tolist(), limit)
-            if match is not None:
-                pairs[int(owner[match])].append((row, match))
-        problems += [
-            _problem(pictures.table, recording, found, len(sample)) for found in pairs.values()
-        ]
-    return problems
-
-
-def _first_alike(
-    pictures: Pictures, row: int, candidates: Sequence[int], limit: float
-) -> int | None:
-    """The first candidate that looks the same as a row's picture in full."""
-    if not candidates:
-        return None
-    own = pictures.thumbnail(row)
-    alike = (
-        other for other in candidates if likeness.distance(own, pictures.thumbnail(other)) <= limit
+    totals = np.bincount(owner)
+    rows = np.flatnonzero(matches >= 0)
+    counts = np.bincount(owner[rows], minlength=len(totals))
+    refused = (
+        f"Open the pictures named. The same footage: give both recordings the same {apart}. A "
+        "still scene that both recordings truly show, such as the empty room: leave it without a "
+        f"label, or consent with `evaluation: {{lookalikes_allowed: {counts.max()}}}` (pictures of "
+        "one recording). Scenes that only a small detail tells apart: lower `evaluation: "
+        "lookalikes`."
     )
-    return next(alike, None)
+    consented = (
+        f"`evaluation: {{lookalikes_allowed: {allowed}}}` consents to it. See that the pictures "
+        "named are not of the same footage."
+    )
+    return [
+        Problem(
+            check="lookalikes",
+            message=f"{counts[code]} of {totals[code]} pictures of "
+            + _describe(pictures.table, apart, rows[owner[rows] == code], matches),
+            remedy=refused if counts[code] > allowed else consented,
+            column=apart,
+            value=recordings.dictionary[code].as_py(),
+            severity="error" if counts[code] > allowed else "warning",
+        )
+        for code in np.flatnonzero(counts)
+    ]
 
 
-def _problem(
-    table: pa.Table, recording: str, found: Sequence[tuple[int, int]], sampled: int
-) -> Problem:
-    """The problem of two recordings with lookalikes; `found` are pairs of rows."""
-    row, match = ({name: table[name][at].as_py() for name in table.column_names} for at in found[0])
-    severe = len(found) >= max(SOME, SHARE * sampled)
-    return Problem(
-        check="lookalikes",
-        message=f"{len(found)} of {sampled} pictures of {recording} ({row['split']}) look the same "
-        f"as pictures of {match['recording']} ({match['split']}), for example frame "
-        f"{row['frame']} as its frame {match['frame']}",
-        remedy="See whether both show the same footage; then put them into one split. An empty "
-        "scene is better left without a label.",
-        column="split",
-        value=f"{recording}, {match['recording']}",
-        severity="error" if severe else "warning",
+def find_matches(pictures: Pictures, apart: str, limit: float) -> NDArray[np.int64]:
+    """For each picture the row of one in another group that looks the same, -1 if none does.
+
+    The arguments are those of `find_lookalikes`; a group is a split or subject.
+    """
+    groups = pictures.table[apart].combine_chunks()
+    group = groups.indices.to_numpy()
+    flat = np.isnan(pictures.signatures[:, 0])
+    print(f"{flat.sum()} of {len(flat)} pictures are too flat to be compared")  # noqa: T201 - log
+    matches = np.full(len(group), -1, np.int64)
+    settled = np.zeros(len(group), bool)
+    for code in range(1, len(groups.dictionary)):
+        own = np.flatnonzero(~flat & (group == code))
+        before = np.flatnonzero(~flat & (group < code))
+        for row, others in likeness.candidates(pictures.signatures, own, before, limit, settled):
+            far = likeness.distances(pictures.thumbnail(row), pictures.thumbnails(others))
+            alike = others[far <= limit]
+            if len(alike):
+                matches[row] = alike[0] if matches[row] < 0 else matches[row]
+                matches[alike[~settled[alike]]] = row
+                settled[[row, *alike]] = True
+    return matches
+
+
+def _describe(
+    table: pa.Table, apart: str, rows: NDArray[np.int64], matches: NDArray[np.int64]
+) -> str:
+    """What `rows` of one recording look the same as, with examples."""
+    values = [table[name] for name in ("recording", apart, "frame", "path")]
+
+    def named(row: int) -> tuple[str, str, int, str]:
+        recording, group, frame, path = (value[row].as_py() for value in values)
+        return recording, f"{recording} ({group})", frame, path
+
+    partners = Counter(named(row)[1] for row in matches[rows].tolist())
+    names = [name for name, _ in partners.most_common(NAMED)]
+    if len(partners) > NAMED:
+        names.append(f"{len(partners) - NAMED} more")
+    shown = rows[np.unique(np.linspace(0, len(rows) - 1, NAMED).astype(int))].tolist()
+    examples = []
+    for row in shown:
+        _, _, frame, path = named(row)
+        recording, _, other, other_path = named(int(matches[row]))
+        examples.append(f"frame {frame} ({path}) as frame {other} of {recording} ({other_path})")
+    return (
+        f"{named(shown[0])[1]} look the same as pictures of {', '.join(names)}, for example "
+        + ", ".join(examples)
     )

@@ -28,6 +28,13 @@ class Evaluation(Section):
         description="Pictures of two splits (of two subjects with `loso`) that differ by no more "
         "grey levels than this are taken for the same footage, which is an error; 0: do not look.",
     )
+    lookalikes_allowed: Annotated[int, Field(ge=0), NotBoolean] = Field(
+        default=0,
+        description="Consent to so many such pictures in each recording, counted over all others "
+        "together, where a look at them has shown that the footage is not the same (an empty room "
+        "before a fixed camera); up to it they are a warning. Byte-identical pictures stay an "
+        "error.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -107,6 +107,7 @@ def test_cameras_are_measured_together_on_request(project):
     assert set(project.pending()) == {"fuse_cameras cnn"}
 
 
-def test_training_waits_for_another_limit(project):
-    project.configure(evaluation={"lookalikes": 1})
+@pytest.mark.parametrize("key", ["lookalikes", "lookalikes_allowed"])
+def test_training_waits_for_another_limit(project, key):
+    project.configure(evaluation={key: 1})
     assert set(project.pending()) == {"check_leakage", "train_model cnn", "evaluate_model cnn"}

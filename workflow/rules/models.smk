@@ -47,6 +47,7 @@ rule check_leakage:
     params:
         apart="subject" if settings.evaluation.protocol == "loso" else "split",
         limit=settings.evaluation.lookalikes,
+        allowed=settings.evaluation.lookalikes_allowed,
         code=fingerprint.code("check_leakage"),
     script:
         "../scripts/check_leakage.py"

@@ -11,6 +11,7 @@ if __name__ == "__main__":
             manifest=snakemake.input.manifest,
             apart=snakemake.params.apart,
             limit=snakemake.params.limit,
+            allowed=snakemake.params.allowed,
             report=snakemake.output.report,
             threads=snakemake.threads,
             shards={Path(file).stem: file for file in snakemake.input.shards},
