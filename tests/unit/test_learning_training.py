@@ -29,7 +29,7 @@ def data(tmp_path_factory):
     return make_labelled_set(tmp_path_factory.mktemp("set"))
 
 
-def train(data: Path, out: Path, test_subject: str | None = None, **settings) -> Path:
+def train(data: Path, out: Path, test_subject: str | None = None, code="", **settings) -> Path:
     from clapboard.learning.training import train
 
     train(
@@ -41,6 +41,7 @@ def train(data: Path, out: Path, test_subject: str | None = None, **settings) ->
         out / "history.csv",
         out / "curves.png",
         out / "summary.txt",
+        code,
         threads=1,
         test_subject=test_subject,
     )
