@@ -177,7 +177,7 @@ class Transfer(Backbone, Learning):
     fine_tune: Annotated[int, Field(ge=0, le=1000), NotBoolean] = Field(
         default=0,
         description="Blocks at the end of the backbone that are trained on after the head, at a "
-        "tenth of the learning rate.",
+        "tenth of the learning rate; at most as many as it has (efficientnet-lite0: 16).",
     )
 
 

@@ -10,7 +10,7 @@ import simplejpeg
 
 from clapboard import artifacts
 from clapboard.problems import InputError
-from clapboard.settings.model_checks import WEIGHTS, weights_problems
+from clapboard.settings.model_checks import BLOCKS, LITE, WEIGHTS, weights_problems
 
 pytest.importorskip("tensorflow")
 
@@ -24,6 +24,7 @@ from clapboard.learning.efficientnet_lite import (
 )
 from clapboard.learning.features import TOLERANCE, OnCpu, OnGpu, compute_features
 from clapboard.learning.sources import index_file
+from clapboard.learning.transfer import free_last_blocks
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +127,19 @@ def test_litert_and_half_precision_give_the_features_of_tensorflow(lite0):
     lite, half = (one(pictures) for one in (OnCpu(backbone, 1), OnGpu(backbone, "mixed_float16")))
     np.testing.assert_allclose(lite, expected, atol=1e-3 * TOLERANCE * largest)
     np.testing.assert_allclose(half, expected, atol=TOLERANCE * largest)
+
+
+@pytest.mark.parametrize("name", [LITE, "MobileNetV3Small", "ConvNeXtTiny"])
+def test_so_many_blocks_can_be_trained_on_as_a_backbone_has(name):
+    settings = {"backbone": name, "weights": "none"}
+    backbone = make_backbone((32, 32, 3), settings)
+    free_last_blocks(backbone, BLOCKS[name])
+    all_blocks = len(backbone.trainable_variables)
+    free_last_blocks(backbone, 1)
+    assert 0 < len(backbone.trainable_variables) < all_blocks
+    with pytest.raises(InputError, match=f"has {BLOCKS[name]} blocks") as error:
+        free_last_blocks(backbone, BLOCKS[name] + 1)
+    assert error.value.problems[0].check == "too-many-blocks"
 
 
 PRETRAINED = {
