@@ -158,9 +158,10 @@ class Backbone(Section):
     )
     weights: Text = Field(
         default="imagenet",
-        description="`imagenet`, `none` (random), or a file of Keras weights (`.weights.h5`, "
-        "`.h5`, `.keras`). Those of efficientnet-lite0 come with the environment; the others are "
-        "downloaded by Keras.",
+        description="`imagenet`, `none` (random, drawn from `seed`; features of "
+        "efficientnet-lite0 and MobileNetV3 are then 0 in half precision, which is refused), or a "
+        "file of Keras weights (`.weights.h5`, `.h5`, `.keras`). Those of efficientnet-lite0 come "
+        "with the environment; the others are downloaded by Keras.",
     )
 
 
