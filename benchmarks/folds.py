@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from clapboard import artifacts
+from clapboard import artifacts, fingerprint
 from clapboard.learning.folds import natural_order
 from clapboard.settings.model_settings import Model
 
@@ -98,7 +98,7 @@ def _run_fold(
     }
     written = {"summary": folder / "summary.txt"}
     written |= {"history": folder / "history.csv", "curves": folder / "curves.png"}
-    train(**data, **written, start=begun)
+    train(**data, **written, start=begun, code=fingerprint.code("train_model"))
     evaluate(
         **data,
         predictions=folder / "predictions.parquet",

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from clapboard.annotations.clips import rows_of
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.sheet import Sheet
-from clapboard.problems import Problem
+from clapboard.problems import Problem, Severity
 from clapboard.sessions.recordings import Recording
+from clapboard.sessions.splits import FEWEST_SUBJECTS
 
 
 def labels_by(
@@ -59,13 +60,21 @@ def too_few_labels(
 def without_frames(labels: Mapping[str, set[str]], learnt: set[str]) -> Iterator[Problem]:
     """Subjects to be left out once who have no frame in the set: `unseen: drop` takes all away.
 
+    They are not tested; an error only where too few remain who are.
+
     Args:
         labels: by subject.
         learnt: labels of Training, whatever the subjects are in the fold.
     """
+    tested = [subject for subject, shown in labels.items() if shown & learnt]
+    severity: Severity = "warning" if len(tested) >= FEWEST_SUBJECTS else "error"
     for subject, shown in labels.items():
         if shown and not shown & learnt:
-            message = f"{subject} shows no label that Training has, so that no frame is left"
+            message = (
+                f"{subject} shows no label that Training has, so that no frame is left to test on"
+            )
             remedy = "Give them the split Training, too, or take them out of the table."
-            value = ", ".join(sorted(shown))
-            yield Problem("no-common-label", message, remedy, column="split", value=value)
+            value, place = ", ".join(sorted(shown)), "split"
+            yield Problem(
+                "no-common-label", message, remedy, column=place, value=value, severity=severity
+            )

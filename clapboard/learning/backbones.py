@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -17,9 +19,13 @@ from clapboard.settings.model_checks import APPLICATIONS, LITE, SMALLEST
 def make_backbone(input_shape: tuple[int, ...], settings: Mapping[str, Any]) -> keras.Model:
     """The backbone that ``backbone`` and ``weights`` name, ending with pooled features.
 
+    Random weights are drawn from ``seed`` alone, so that the features of a frame and the network
+    that is saved with a head on them are of one backbone; what is drawn afterwards is what would
+    have been drawn without it.
+
     Args:
         input_shape: (height, width, 3).
-        settings: one section of ``models``.
+        settings: one section of ``models``, or its ``backbone``, ``weights`` and ``seed``.
 
     Raises:
         InputError: no such backbone, frames too small, weights that cannot be had.
@@ -39,14 +45,26 @@ def make_backbone(input_shape: tuple[int, ...], settings: Mapping[str, Any]) -> 
                 )
             ]
         )
-    if name == LITE:
-        packaged = packaged_weights() if weights == "imagenet" else None
-        network = make_efficientnet_lite0(input_shape, packaged)
-    else:
-        network = _application(name, input_shape, "imagenet" if weights == "imagenet" else None)
+    with _drawing_from(settings["seed"]):
+        if name == LITE:
+            packaged = packaged_weights() if weights == "imagenet" else None
+            network = make_efficientnet_lite0(input_shape, packaged)
+        else:
+            network = _application(name, input_shape, "imagenet" if weights == "imagenet" else None)
     if weights not in ("imagenet", "none"):
         _load(network, weights)
     return network
+
+
+@contextmanager
+def _drawing_from(seed: int) -> Iterator[None]:
+    """Let Keras, which draws the seed of every layer from Python's generator, begin at `seed`."""
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)
 
 
 def _application(name: str, input_shape: tuple[int, ...], weights: str | None) -> keras.Model:

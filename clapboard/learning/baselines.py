@@ -80,7 +80,7 @@ def _thumbnails(files: pd.Series) -> NDArray[np.float32]:
     """Grey pictures of 8 x 8 mean values, shape (files, 64)."""
     with ThreadPoolExecutor() as pool:
         rows = list(pool.map(_thumbnail, files))
-    return np.array(rows, np.float32).reshape(len(files), -1)
+    return np.array(rows, np.float32).reshape(len(files), THUMBNAIL**2)
 
 
 def _thumbnail(file: str) -> NDArray[np.float32]:

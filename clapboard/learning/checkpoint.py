@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from clapboard import artifacts
 from clapboard.problems import Problem, refuse
@@ -147,9 +148,19 @@ def _diverged(epoch: int, row: Mapping[str, float]) -> list[Problem]:
     return [Problem("diverged", message, remedy, column="learning_rate")]
 
 
-def identity(settings: Mapping[str, Any], inputs: Sequence[str | Path]) -> str:
-    """Digest of everything that a training depends on: its settings and its input files."""
-    parts = [repr(sorted(settings.items())), *(artifacts.digest_file(path) for path in inputs)]
+def identity(settings: Mapping[str, Any], inputs: Sequence[str | Path], code: str) -> str:
+    """Digest of everything that a training depends on: settings, input files, code, libraries.
+
+    No path is in it: where all these are the same, another machine goes on with the training.
+
+    Args:
+        settings: of the model, and all else that is chosen.
+        inputs: files of which the content counts, in a fixed order.
+        code: digest of the code that trains, see `clapboard.fingerprint.code`.
+    """
+    libraries = {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
+    parts = [repr(sorted(settings.items())), code, repr(libraries)]
+    parts += [artifacts.digest_file(path) for path in inputs]
     return artifacts.digest("\n".join(parts).encode())
 
 

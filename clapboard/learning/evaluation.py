@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from clapboard import artifacts
@@ -58,7 +59,7 @@ def evaluate(
         shards: manifest of every recording's shard, to read pictures from those.
 
     Raises:
-        InputError: there is no test frame, or none of a class that Training shows and no
+        InputError: there is no test frame, or none of a class that Training shows, and no
             `test_subject` (of whom there are no figures then), or frames cannot be read.
     """
     devices.prepare(settings["seed"], threads)
@@ -70,14 +71,17 @@ def evaluate(
         examples["split"] = teach_validation(examples["split"])  # baselines know them, too
     test, training = of_split(examples, "Test"), of_split(examples, "Training")
     problems = _check(test, training, str(manifest))
-    if test_subject is None or test.empty:
+    if test_subject is None:
         refuse(problems)
     for problem in problems:
         # A fact about this subject, which must not cost the figures of all others.
         print(f"No figures of this subject: {problem.message}", flush=True)  # noqa: T201
 
-    network = load(model, settings)
-    probabilities = recognise(network, make_inputs(test, settings, threads, features, True))
+    if test.empty:
+        probabilities = np.empty((0, len(classes)), np.float32)
+    else:
+        seen = make_inputs(test, settings, threads, features, True)
+        probabilities = recognise(load(model, settings), seen)
     judged = judge(test, training, probabilities, classes, settings["seed"])
     artifacts.write_parquet(predictions, answer_table(judged), {"classes": classes})
     figures, counts = report(judged, settings["seed"], background)

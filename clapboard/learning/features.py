@@ -23,6 +23,7 @@ from clapboard.learning.backbones import make_backbone
 from clapboard.learning.sources import Pictures, index_file
 from clapboard.learning.stored import read_stored
 from clapboard.parts import Rows, in_parts
+from clapboard.problems import InputError, Problem
 from clapboard.settings.model_checks import SMALLEST
 
 CPU_BATCH, GPU_BATCH = 8, 64
@@ -69,7 +70,8 @@ def compute_features(
         threads: cores to use, 0 for all.
 
     Raises:
-        InputError: a frame cannot be read, or the backbone cannot be had.
+        InputError: a frame cannot be read, the backbone cannot be had, or its features are not
+            finite, or zero for every frame, in half precision.
     """
     devices.prepare(settings["seed"], threads)
     frames, files = _stored(manifests)
@@ -83,9 +85,14 @@ def compute_features(
         with temporary.open("wb") as file, shown as progress:
             np.lib.format.write_array_header_1_0(file, form)
             if pictures:
+                zero = True
                 for vectors in _extracted(pictures, len(files), extract):
-                    file.write(vectors.astype("<f2").tobytes())
+                    kept = _halved(vectors, settings)
+                    zero = zero and not kept.any()
+                    file.write(kept.tobytes())
                     progress.update(len(vectors))
+                if zero:
+                    raise _useless("0 for every frame", settings)
         with replacing(index_file(features)) as index:
             np.save(index, frames)
 
@@ -183,6 +190,23 @@ def _extracted(
                 yield waiting.popleft().result()
         for vectors in waiting:
             yield vectors.result()
+
+
+def _halved(vectors: NDArray[np.floating], settings: Mapping[str, Any]) -> NDArray[np.float16]:
+    """Features as they are kept."""
+    with np.errstate(over="ignore"):
+        kept = vectors.astype("<f2")
+    if not np.isfinite(kept).all():
+        raise _useless("no numbers, or too large", settings)
+    return kept
+
+
+def _useless(what: str, settings: Mapping[str, Any]) -> InputError:
+    """Features that nothing can be learnt from."""
+    message = f"the features of {settings['backbone']} are {what} in half precision"
+    remedy = "Set weights to imagenet or to a file of learnt weights, or take another backbone."
+    place = {"column": "weights", "value": settings["weights"]}
+    return InputError([Problem("useless-features", message, remedy, **place)])
 
 
 def _stored(manifests: Sequence[str | Path]) -> tuple[NDArray[np.int64], Rows]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clapboard.learning.sources import Features, Pictures, Source, kept_within
 from clapboard.learning.stored import StoredFeatures, StoredFrames
-from clapboard.learning.windows import NONE, Items, Singly, Windows, stretches, unbroken
+from clapboard.learning.windows import Items, Singly, Windows, holding, stretches, unbroken
 from clapboard.parts import Rows
 from clapboard.problems import InputError, Problem
 
@@ -87,9 +87,7 @@ def make_inputs(
     items = _items(len(examples), lambda gap: stretches(examples, gap), settings, covering)
     targets = examples["class_index"].to_numpy()
     if not covering:
-        rows = items[np.arange(len(items))]
-        known = (rows != NONE) & (targets[rows] >= 0)
-        items = rows[known.reshape(len(rows), -1).any(axis=1)]
+        items = holding(items, targets >= 0)
     return _inputs(source, items, targets, settings)
 
 

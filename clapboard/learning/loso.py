@@ -39,7 +39,7 @@ def summarise_folds(
             differences, and every class over all subjects.
         table: written; the same as CSV: for the model and every baseline one row per subject and
             one for their mean, for the model its spread and interval, too. Who shows nothing that
-            could have been learnt without them has a row of no frames.
+            could have been learnt without them, or has no frame, has a row of no frames.
         seed: of the intervals.
         background: label of the class for unlabelled frames; with it, all figures stand a second
             time without that class.
@@ -56,7 +56,7 @@ def summarise_folds(
     untested = [subject for subject in subjects if subject not in tested]
     if untested:
         print(  # noqa: T201 - the job's log
-            f"Left out of the figures, for Training shows none of their procedures: "
+            f"Left out of the figures, for they show nothing that the others could have taught: "
             f"{', '.join(untested)}",
             flush=True,
         )

@@ -73,7 +73,7 @@ def read_examples(
         manifest `label`, `split`, `recording`, `subject`, `session`, `camera`, `frame`, `seconds`.
 
     Raises:
-        InputError: a label of the manifest is not in `labels`, or there is no such subject.
+        InputError: a label of the manifest is not in `labels`, or there are too few subjects.
     """
     classes = read_classes(labels)
     table, _ = read_parquet(manifest, COLUMNS)

@@ -22,7 +22,7 @@ from clapboard.learning.learner import fit, make_learner, summary_of
 from clapboard.learning.lessons import hindrances, taught, without
 from clapboard.learning.manifest import class_counts, of_split, read_classes, read_examples
 from clapboard.learning.recognition import load_whole
-from clapboard.learning.sources import Pictures
+from clapboard.learning.sources import Pictures, index_file
 from clapboard.learning.transfer import FINE_TUNING, free_last_blocks, joined
 from clapboard.problems import refuse
 
@@ -38,6 +38,7 @@ def train(
     history: str | Path,
     curves: str | Path,
     summary: str | Path,
+    code: str,
     threads: int = 0,
     shards: Mapping[str, str] | None = None,
     features: Mapping[str, str] | None = None,
@@ -50,7 +51,8 @@ def train(
 
     With the setting `teach_validation` there is no Validation split: it is part of Training.
 
-    A run that was killed goes on after its last whole epoch, with the same result.
+    A run that was killed goes on after its last whole epoch, with the same result; with other
+    settings, input, code or libraries it begins anew.
 
     Args:
         manifest: ``Data/manifest.parquet``.
@@ -61,6 +63,7 @@ def train(
         history: written; one row per epoch.
         curves: written; loss and accuracy as a picture.
         summary: written; the network as text.
+        code: digest of the code that trains (`clapboard.fingerprint.code`).
         threads: cores to use, 0 for all.
         shards: manifest of every recording's shard, to read pictures from those; the model is the
             same.
@@ -93,10 +96,12 @@ def train(
     training = without(left_out, training)
     work = _Work(Path(model).parent, training, validation, learnt, threads, features, start)
     read = [manifest, labels, *([start] if start else [])]
-    # The folder of the features is called after all that they depend on.
-    of = sorted({Path(file).parent.name for file in (features or {}).values()})
-    more = {"test_subject": test_subject, "ignored": ignored, "features": of}
-    known = identity({**settings, **more}, read)
+    # Not what they were made from: computed again, on another machine, they may differ a little.
+    read += [
+        part for _, file in sorted((features or {}).items()) for part in (file, index_file(file))
+    ]
+    chosen = {**settings, "test_subject": test_subject, "ignored": ignored}
+    known = identity(chosen, read, code)
     keras.config.set_dtype_policy(devices.precision(settings["mixed_precision"]))
     if settings["architecture"] == "transfer":
         network, records = _transfer(work, settings, known)

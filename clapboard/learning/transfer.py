@@ -7,6 +7,8 @@ import re
 import keras
 
 from clapboard.learning.architectures import with_probabilities
+from clapboard.problems import refuse
+from clapboard.settings.model_checks import too_many_blocks
 
 HEAD = "transfer"
 FINE_TUNING = 0.1
@@ -31,10 +33,14 @@ def free_last_blocks(backbone: keras.Model, blocks: int) -> None:
     """Let only the last `blocks` blocks of the backbone learn, and what comes behind them.
 
     Normalisations keep their statistics: batches of a few subjects would spoil them.
+
+    Raises:
+        InputError: it does not have so many.
     """
     names = [match[0] if (match := BLOCK.match(layer.name)) else "" for layer in backbone.layers]
     order = list(dict.fromkeys(filter(None, names)))
-    first = names.index(order[-blocks]) if blocks <= len(order) and blocks else len(names)
+    refuse(too_many_blocks(blocks, len(order), backbone.name))
+    first = names.index(order[-blocks]) if blocks else len(names)
     backbone.trainable = True
     for place, layer in enumerate(backbone.layers):
         normalises = isinstance(layer, keras.layers.BatchNormalization)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import pairwise
+from math import prod
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from clapboard.parts import Rows, counted, steps
 
 NONE = -1
+LOOKED_AT = 2**18
+"""Rows of windows that are looked at at once."""
 
 
 def stretches(examples: pd.DataFrame, gap: float) -> list[range]:
@@ -150,6 +153,44 @@ class Singly:
     def __getitem__(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """See `Items`."""
         return numbers
+
+
+class Chosen:
+    """Some of the items, by their numbers, eight bytes each: `Items`."""
+
+    def __init__(self, items: Items, numbers: NDArray[np.int64]) -> None:
+        """Take the numbers in the order in which they count from now on."""
+        self.ndim, self._items, self._numbers = items.ndim, items, numbers
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See `Items`."""
+        return len(self), *self._items.shape[1:]
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Items`."""
+        return self._items[self._numbers[numbers]]
+
+
+def holding(items: Items, wanted: NDArray[np.bool_]) -> Chosen:
+    """Those of the items that hold a wanted row, in their order.
+
+    Windows may overlap as often as they are long, so that only some are looked at at once.
+
+    Args:
+        items: of any rows.
+        wanted: of every row, shape (rows,).
+    """
+    at_once = max(LOOKED_AT // prod(items.shape[1:]), 1)
+    found = [np.empty(0, np.int64)]
+    for start in range(0, len(items), at_once):
+        numbers = np.arange(start, min(start + at_once, len(items)))
+        rows = items[numbers].reshape(len(numbers), -1)
+        found.append(numbers[((rows != NONE) & wanted[rows]).any(axis=1)])
+    return Chosen(items, np.concatenate(found))
 
 
 class Merged:

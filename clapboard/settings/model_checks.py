@@ -33,6 +33,16 @@ APPLICATIONS = (
 """Those of Keras Applications that take pixel values as they are, and are the same network with
 ImageNet's weights downloaded and from a file: EfficientNetB0 to B7 lack a layer with a file."""
 
+BLOCKS = {
+    LITE: 16,
+    **{"MobileNetV3Small": 11, "MobileNetV3Large": 15},
+    **{"EfficientNetV2B0": 21, "EfficientNetV2B1": 27, "EfficientNetV2B2": 28},
+    **{"EfficientNetV2B3": 32, "EfficientNetV2S": 40, "EfficientNetV2M": 57},
+    **{"EfficientNetV2L": 79, "ConvNeXtTiny": 18, "ConvNeXtSmall": 36, "ConvNeXtBase": 36},
+    **{"ConvNeXtLarge": 36, "ConvNeXtXLarge": 36},
+}
+"""How many blocks each has, which `fine_tune` counts from the end."""
+
 SMALLEST = 32
 """Least sides of frames for a backbone, pixels."""
 
@@ -117,6 +127,7 @@ def setting_problems(
         for problem in (
             *_idle(model),
             *_backbone(model),
+            *_fine_tuning(model),
             *_size(model, frame_size),
             *_start(model, models),
             *_ignored(model, background),
@@ -159,6 +170,28 @@ def _backbone(model: Model) -> Iterator[Problem]:
     if isinstance(model, Backbone) and uses_backbone(model) and model.backbone not in known:
         message, remedy = "there is no such backbone", did_you_mean(model.backbone, known)
         yield Problem("unknown-backbone", message, remedy, column=".backbone", value=model.backbone)
+
+
+def _fine_tuning(model: Model) -> Iterator[Problem]:
+    """More blocks to be trained on than the backbone has."""
+    if isinstance(model, Transfer) and model.backbone in BLOCKS:
+        for problem in too_many_blocks(model.fine_tune, BLOCKS[model.backbone], model.backbone):
+            yield replace(problem, column=f".{problem.column}")
+
+
+def too_many_blocks(wanted: int, there: int, backbone: str) -> list[Problem]:
+    """What is said where a backbone has fewer blocks than are to be trained on.
+
+    Args:
+        wanted: key `fine_tune`.
+        there: blocks of the backbone.
+        backbone: its name.
+    """
+    if wanted <= there:
+        return []
+    message = f"{backbone} has {there} blocks"
+    remedy = f"Set fine_tune to at most {there}."
+    return [Problem("too-many-blocks", message, remedy, column="fine_tune", value=f"{wanted}")]
 
 
 def _start(model: Model, models: Mapping[str, Model]) -> Iterator[Problem]:

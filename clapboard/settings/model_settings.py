@@ -158,9 +158,10 @@ class Backbone(Section):
     )
     weights: Text = Field(
         default="imagenet",
-        description="`imagenet`, `none` (random), or a file of Keras weights (`.weights.h5`, "
-        "`.h5`, `.keras`). Those of efficientnet-lite0 come with the environment; the others are "
-        "downloaded by Keras.",
+        description="`imagenet`, `none` (random, drawn from `seed`; features of "
+        "efficientnet-lite0 and MobileNetV3 are then 0 in half precision, which is refused), or a "
+        "file of Keras weights (`.weights.h5`, `.h5`, `.keras`). Those of efficientnet-lite0 come "
+        "with the environment; the others are downloaded by Keras.",
     )
 
 
@@ -177,7 +178,7 @@ class Transfer(Backbone, Learning):
     fine_tune: Annotated[int, Field(ge=0, le=1000), NotBoolean] = Field(
         default=0,
         description="Blocks at the end of the backbone that are trained on after the head, at a "
-        "tenth of the learning rate.",
+        "tenth of the learning rate; at most as many as it has (efficientnet-lite0: 16).",
     )
 
 

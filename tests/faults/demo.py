@@ -90,7 +90,12 @@ SECOND = Session(
         "dataset": {"storage": "shards"},
         "models": {
             "cnn": {**CNN, "epochs": 1},
-            "seen": {"architecture": "transfer", "weights": "none", "epochs": 1},
+            "seen": {
+                "architecture": "transfer",
+                "backbone": "EfficientNetV2B0",
+                "weights": "none",
+                "epochs": 1,
+            },
         },
         "evaluation": {"protocol": "loso", "fusion": True},
         "prediction": {"models": ["cnn"]},

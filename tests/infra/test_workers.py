@@ -27,6 +27,7 @@ def arguments(folder, data, epochs, model=Cnn, **more):
         "labels": str(data / "labels.csv"),
         "data_folder": str(data),
         "settings": model(patience=9, **chosen).model_dump(mode="json"),
+        "code": "",
         "threads": 1,
         **{name: str(folder / file) for name, file in OUTPUTS.items()},
     }

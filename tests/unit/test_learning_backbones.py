@@ -1,16 +1,20 @@
 """Pretrained backbones: what they know, how they are computed, what happens without network."""
 
+import random
 import subprocess
+from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import simplejpeg
+from labelled_set import make_labelled_set
 
 from clapboard import artifacts
 from clapboard.problems import InputError
-from clapboard.settings.model_checks import WEIGHTS, weights_problems
+from clapboard.settings.config import load
+from clapboard.settings.model_checks import BLOCKS, LITE, WEIGHTS, weights_problems
 
 pytest.importorskip("tensorflow")
 
@@ -23,7 +27,11 @@ from clapboard.learning.efficientnet_lite import (
     stored_name,
 )
 from clapboard.learning.features import TOLERANCE, OnCpu, OnGpu, compute_features
+from clapboard.learning.manifest import read_examples
+from clapboard.learning.recognition import load_whole
 from clapboard.learning.sources import index_file
+from clapboard.learning.training import train
+from clapboard.learning.transfer import free_last_blocks, head_of
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +136,19 @@ def test_litert_and_half_precision_give_the_features_of_tensorflow(lite0):
     np.testing.assert_allclose(half, expected, atol=TOLERANCE * largest)
 
 
+@pytest.mark.parametrize("name", [LITE, "MobileNetV3Small", "ConvNeXtTiny"])
+def test_so_many_blocks_can_be_trained_on_as_a_backbone_has(name):
+    settings = {"backbone": name, "weights": "none", "seed": 1}
+    backbone = make_backbone((32, 32, 3), settings)
+    free_last_blocks(backbone, BLOCKS[name])
+    all_blocks = len(backbone.trainable_variables)
+    free_last_blocks(backbone, 1)
+    assert 0 < len(backbone.trainable_variables) < all_blocks
+    with pytest.raises(InputError, match=f"has {BLOCKS[name]} blocks") as error:
+        free_last_blocks(backbone, BLOCKS[name] + 1)
+    assert error.value.problems[0].check == "too-many-blocks"
+
+
 PRETRAINED = {
     "backbone": "efficientnet-lite0",
     "weights": "imagenet",
@@ -162,6 +183,67 @@ def test_a_row_of_the_features_is_that_of_its_frame(tmp_path, lite0):
     assert len(np.unique(rows, axis=0)) == len(frames)
 
 
+def test_random_weights_are_drawn_from_the_seed_alone_and_change_nothing_else():
+    found = []
+    for seed, drawn_before in ((1, 0), (1, 5), (2, 5)):
+        random.seed(7)
+        for _ in range(drawn_before):
+            random.random()
+        expected = random.Random()
+        expected.setstate(random.getstate())
+        settings = {"backbone": "MobileNetV3Small", "weights": "none", "seed": seed}
+        backbone = make_backbone((32, 32, 3), settings)
+        assert random.random() == expected.random()
+        found.append(np.concatenate([value.ravel() for value in backbone.get_weights()]))
+    assert (found[0] == found[1]).all()
+    assert (found[1] != found[2]).any()
+
+
+@pytest.mark.parametrize(("scale", "said"), [(0, "0 for every frame"), (1e30, "too large")])
+def test_features_that_say_nothing_are_refused(tmp_path, scale, said):
+    settings = PRETRAINED | {"backbone": "MobileNetV3Small", "weights": "none"}
+    backbone = make_backbone((32, 32, 3), settings)
+    backbone.set_weights([value * scale for value in backbone.get_weights()])
+    settings["weights"] = str(tmp_path / "scaled.weights.h5")
+    backbone.save_weights(settings["weights"])
+    manifest = store(tmp_path / "store", list(range(3)))
+    with pytest.raises(InputError, match=said) as error:
+        compute_features([manifest], settings, tmp_path / "x.npy", threads=1)
+    assert error.value.problems[0].check == "useless-features"
+    assert not (tmp_path / "x.npy").exists()
+
+
+@pytest.mark.slow
+def test_the_whole_model_says_of_frames_what_its_head_says_of_their_features(tmp_path):
+    """The backbone that is saved is the one that made the features, random weights or not."""
+    seen = {"backbone": "EfficientNetV2B0", "weights": "none", "epochs": 3, "learning_rate": 1.0}
+    seen |= {"architecture": "transfer", "batch_size": 8, "dropout": 0.0}
+    settings = load({"models": {"m": seen}}).section("models")["m"]
+    data = make_labelled_set(tmp_path)
+    rows = artifacts.read_parquet(data / "manifest.parquet")[0].to_pandas()
+    features = {}
+    for name, frames in rows.groupby("recording"):
+        columns = {"frame": "frame", "seconds": "seconds", "path": "file"}
+        stored = frames[list(columns)].rename(columns=columns)
+        manifest, features[name] = data / f"{name}.parquet", tmp_path / f"{name}.npy"
+        artifacts.write_parquet(manifest, pa.Table.from_pandas(stored, preserve_index=False))
+        compute_features([manifest], settings, features[name], threads=1)
+    inputs = data / "manifest.parquet", data / "labels.csv", data
+    files = [tmp_path / name for name in ("m.keras", "history.csv", "c.png", "s.txt")]
+    train(*inputs, settings, *files, code="", threads=1, features=features)
+
+    test = read_examples(*inputs, "Test")
+    network = load_whole(files[0])
+    of_frames = network(np.stack([decoded(file) for file in test["file"]]).astype(np.float32))
+    of_features = head_of(network)(np.load(features["S4C1"]).astype(np.float32))
+    np.testing.assert_allclose(of_frames, of_features, atol=0.02)
+    assert np.ptp(of_features, axis=0).max() > 0.2
+
+
+def decoded(file):
+    return simplejpeg.decode_jpeg(Path(file).read_bytes())
+
+
 def test_features_on_a_full_disk_end_in_an_error_and_not_in_a_signal(tmp_path, lite0):
     manifest, disk = store(tmp_path / "store", list(range(50))), tmp_path / "disk"
     disk.mkdir()
@@ -181,7 +263,8 @@ def test_download_without_network_names_the_remedy(monkeypatch, tmp_path):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(InputError, match="set weights to its path") as error:
-        make_backbone((64, 64, 3), {"backbone": "EfficientNetV2B0", "weights": "imagenet"})
+        settings = {"backbone": "EfficientNetV2B0", "weights": "imagenet", "seed": 1}
+        make_backbone((64, 64, 3), settings)
     assert error.value.problems[0].check == "no-download"
 
 
@@ -211,5 +294,6 @@ def test_damaged_weights_are_refused(tmp_path, suffix):
     file = tmp_path / f"b0{suffix}"
     file.write_bytes(b"nothing")
     with pytest.raises(InputError, match="do not fit") as error:
-        make_backbone((64, 64, 3), {"backbone": "MobileNetV3Small", "weights": str(file)})
+        settings = {"backbone": "MobileNetV3Small", "weights": str(file), "seed": 1}
+        make_backbone((64, 64, 3), settings)
     assert error.value.problems[0].check == "unreadable-weights"

@@ -33,7 +33,7 @@ for name, given in cases.items():
     files = [folder / name for name in ("model.keras", "history.csv", "curves.png", "summary.txt")]
     settings = load({"models": {"m": given}}).section("models")["m"]
     inputs = data / "manifest.parquet", data / "labels.csv", data
-    train(*inputs, settings, *files, threads=1, features=features)
+    train(*inputs, settings, *files, code="", threads=1, features=features)
     weights = load_whole(files[0]).get_weights()
     np.save(folder / "weights.npy", np.concatenate([each.ravel() for each in weights]))
 """

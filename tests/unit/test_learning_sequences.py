@@ -1,6 +1,7 @@
 """Sequence models: what only order tells, interruption at any moment, exported forms."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from labelled_set import make_labelled_set
 
 from clapboard import artifacts
+from clapboard.learning.checkpoint import Checkpoint
 from clapboard.learning.each_frame import EachFrame
 from clapboard.learning.sources import index_file
 from clapboard.settings.config import load
@@ -36,13 +38,13 @@ def settings_of(name, **more):
     return load({"models": {name: {**QUICK, **MODELS[name], **more}}}).section("models")[name]
 
 
-def train(data, out, name, features=None, start=None, ignored="", **more):
+def train(data, out, name, features=None, start=None, ignored="", code="", **more):
     from clapboard.learning.training import train
 
     out.mkdir(exist_ok=True)
     inputs = data / "manifest.parquet", data / "labels.csv", data
     written = [out / file for file in ("model.keras", "history.csv", "curves.png", "summary.txt")]
-    given = {"threads": 1, "features": features, "start": start, "ignored": ignored}
+    given = {"threads": 1, "features": features, "start": start, "ignored": ignored, "code": code}
     train(*inputs, settings_of(name, **more), *written, **given)
     return out
 
@@ -288,6 +290,43 @@ def test_killed_training_ends_like_an_undisturbed_one(
         found.append(((out / "history.csv").read_bytes(), weights(out), figures))
         assert not (out / phase).exists()
     assert found[0] == found[1], moment
+
+
+@pytest.mark.parametrize("changed", ["nothing", "code", "keras", "tensorflow", "features"])
+def test_a_training_goes_on_only_with_what_it_was_begun_with(
+    still, features, tmp_path, monkeypatch, changed
+):
+    """The same elsewhere, too: another machine may take over."""
+    begun, given = [], {"code": "one", "epochs": 2, "patience": 2}
+
+    class Killed(Checkpoint):
+        def on_epoch_begin(self, epoch, logs=None):
+            super().on_epoch_begin(epoch, logs)
+            begun.append(epoch)
+
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            if len(begun) == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("clapboard.learning.training.Checkpoint", Killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(still, tmp_path / "here", "gru", features, **given)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here" / "training").rename(tmp_path / "there" / "training")
+    moved = {name: shutil.copy(file, tmp_path) for name, file in features.items()}
+    for file in features.values():
+        shutil.copy(index_file(file), tmp_path)
+    if changed == "code":
+        given["code"] = "two"
+    elif changed == "features":
+        values = np.load(moved["S1C1"])
+        values[0, 0] += 1
+        np.save(moved["S1C1"], values)
+    elif changed != "nothing":
+        monkeypatch.setattr(f"{changed}.__version__", "0")
+    train(still, tmp_path / "there", "gru", moved, **given)
+    assert begun == ([0, 1] if changed == "nothing" else [0, 0, 1])
 
 
 @pytest.fixture(scope="module")

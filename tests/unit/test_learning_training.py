@@ -14,6 +14,8 @@ from labelled_set import LABELS, make_labelled_set
 
 from clapboard import artifacts
 from clapboard.learning.checkpoint import Checkpoint
+from clapboard.learning.comparison import compare_models
+from clapboard.learning.loso import summarise_folds
 from clapboard.problems import InputError
 from clapboard.settings.config import load
 
@@ -29,7 +31,7 @@ def data(tmp_path_factory):
     return make_labelled_set(tmp_path_factory.mktemp("set"))
 
 
-def train(data: Path, out: Path, test_subject: str | None = None, **settings) -> Path:
+def train(data: Path, out: Path, test_subject: str | None = None, code="", **settings) -> Path:
     from clapboard.learning.training import train
 
     train(
@@ -41,6 +43,7 @@ def train(data: Path, out: Path, test_subject: str | None = None, **settings) ->
         out / "history.csv",
         out / "curves.png",
         out / "summary.txt",
+        code,
         threads=1,
         test_subject=test_subject,
     )
@@ -329,6 +332,30 @@ def test_left_out_subject_who_shows_only_such_gets_no_figures(tmp_path, trained,
     assert table["trainable"].to_pylist() == [False] * 8
     for kind in PICTURES:
         assert (out / f"{kind}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("untested", ["S9", "S0"])
+def test_left_out_subject_without_a_frame_is_untested(data, tmp_path, untested):
+    """All frames of one may have been dropped; the figures are those of the others."""
+    files = {}
+    for subject in ("S4", untested):
+        out = train(data, tmp_path / subject, test_subject=subject, epochs=1)
+        figures = evaluate(data, out, subject)
+        files[subject] = out / "predictions.parquet"
+    assert figures["frames"] == 0 and set(figures["model"].values()) == {None}
+    for kind in PICTURES:
+        assert (out / f"{kind}.png").read_bytes().startswith(b"\x89PNG")
+
+    found = []
+    for name, subjects in (("one", ["S4"]), ("both", ["S4", untested])):
+        written = [tmp_path / f"{name}.json", tmp_path / f"{name}.csv"]
+        summarise_folds({subject: files[subject] for subject in subjects}, *written, seed=1)
+        found.append(artifacts.read_json(written[0]))
+        compare_models({"cnn": [files[s] for s in subjects]}, written[1], out / "b.png", 1)
+    one, both = found
+    assert one.pop("untested") == [] and both.pop("untested") == [untested]
+    assert one == both
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "both.csv").read_bytes()
 
 
 def test_pictures_show_no_frame_that_nothing_could_have_learnt(tmp_path, trained):

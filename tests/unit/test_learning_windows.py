@@ -1,5 +1,7 @@
 """Folds, stretches and windows: no leakage, no frame left out, nothing across a border."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clapboard.learning.folds import leave_out, lend_validation, natural_order
-from clapboard.learning.windows import NONE, Merged, Windows, stretches
+from clapboard.learning.inputs import make_inputs
+from clapboard.learning.sources import index_file
+from clapboard.learning.windows import NONE, Merged, Singly, Windows, holding, stretches
 from clapboard.problems import InputError
 
 steps = st.lists(st.sampled_from([0.04, 0.04, 0.04, 5.0]), max_size=30)
@@ -50,6 +54,40 @@ def test_windows_hold_every_frame_in_order_and_cross_nothing(recordings, length,
         assert len({stretch_of[row] for row in known}) == 1
         assert (np.diff(known) == 1).all()
         assert (rows[len(known) :] == NONE).all()
+
+
+@settings(deadline=None)
+@given(steps, st.integers(1, 9), st.integers(1, 9), st.integers(1, 20), st.data())
+def test_windows_that_teach_are_those_with_a_known_frame(times, length, stride, at_once, data):
+    windows = Windows(stretches(frames({"A": times}), 2.5), length, min(stride, length))
+    wanted = np.array(data.draw(st.lists(st.booleans(), min_size=31, max_size=31)))
+    rows = all_of(windows)
+    expected = rows[[any(wanted[one[one != NONE]]) for one in rows]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("clapboard.learning.windows.LOOKED_AT", at_once)
+        chosen = holding(windows, wanted)
+    assert chosen.shape == expected.shape and chosen.ndim == 2
+    np.testing.assert_array_equal(all_of(chosen), expected)
+    single = holding(Singly(31), wanted)
+    assert all_of(single).tolist() == np.flatnonzero(wanted).tolist()
+
+
+def test_memory_for_windows_does_not_grow_with_their_length(tmp_path):
+    """Each frame but the last ones begins a window of 1000: 16 kB a frame, were they all kept."""
+    count = 20_000
+    set_ = frames({"A": [1.0] * (count - 1)}).assign(
+        frame=np.arange(count), file="", class_index=np.arange(count) % 2
+    )
+    np.save(tmp_path / "A.npy", np.zeros((count, 1), np.float16))
+    np.save(index_file(tmp_path / "A.npy"), np.arange(count))
+    asked = {"architecture": "lstm", "input": "features", "window": 1000, "stride": 1}
+    asked |= {"gap": 2.5, "batch_size": 4}
+    tracemalloc.start()
+    seen = make_inputs(set_, asked, features={"A": tmp_path / "A.npy"})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(seen.items) == count - 999
+    assert peak < 1000 * count
 
 
 def test_probabilities_are_averaged_over_the_windows_of_a_frame():
@@ -142,10 +180,11 @@ def test_nobody_is_lent_who_is_not_needed_or_trains_alone():
     assert lend_validation(alone).tolist() == ["Training"] * 2
 
 
-@pytest.mark.parametrize(
-    ("subjects", "left_out", "check"),
-    [(["S1", "S2"], "S1", "too-few-subjects"), (["S1", "S2", "S3"], "S4", "unknown-subject")],
-)
-def test_folds_that_cannot_be(subjects, left_out, check):
-    with pytest.raises(InputError, match=check):
-        leave_out(pd.DataFrame({"subject": subjects, "label": "A"}), left_out)
+def test_a_fold_needs_three_subjects():
+    with pytest.raises(InputError, match="too-few-subjects"):
+        leave_out(pd.DataFrame({"subject": ["S1", "S2"], "label": "A"}), "S1")
+
+
+def test_who_has_no_frame_is_left_out_like_anybody_else():
+    splits = leave_out(shown(S1="A", S3="A", S4="A"), "S2")
+    assert splits.tolist() == ["Training", "Validation", "Training"]

@@ -144,6 +144,12 @@ def model(**settings):
             96,
             [("unknown-backbone", "models.m.backbone")],
         ),
+        ({"architecture": "transfer", "fine_tune": 16}, 96, []),
+        (
+            {"architecture": "transfer", "fine_tune": 17},
+            96,
+            [("too-many-blocks", "models.m.fine_tune")],
+        ),
     ],
 )
 def test_settings_that_cannot_work(settings, size, expected):

@@ -180,7 +180,7 @@ def test_training_reads_shards_or_folders_with_the_same_numbers(tmp_path):
             "shards": read_from,
         }
         pictures = {"curves": out / "curves.png", "summary": out / "summary.txt"}
-        train(**source, model=out / "m.keras", history=out / "h.csv", **pictures)
+        train(**source, model=out / "m.keras", history=out / "h.csv", code="", **pictures)
         made = {"metrics": out / "metrics.json", "confusion": out / "confusion.png"}
         extra = {"mistakes": out / "mistakes.png"}
         evaluate(

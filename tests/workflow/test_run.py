@@ -136,7 +136,7 @@ def test_relabelling_leaves_no_stale_file_and_decodes_nothing_known(project):
 
 @pytest.mark.slow
 def test_features_are_computed_from_shards(project):
-    seen = {"architecture": "transfer", "weights": "none"}
+    seen = {"architecture": "transfer", "backbone": "EfficientNetV2B0", "weights": "none"}
     project.configure(dataset={"storage": "shards"}, models={"seen": seen})
     jobs = [job.split() for job in project.pending()]
     (backbone,) = {job[1] for job in jobs if job[0] == "compute_features"}

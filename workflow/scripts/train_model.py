@@ -19,6 +19,7 @@ if __name__ == "__main__":
             history=snakemake.output.history,
             curves=snakemake.output.curves,
             summary=snakemake.output.summary,
+            code=snakemake.params.code,
             threads=snakemake.threads,
             features={Path(file).stem: file for file in snakemake.input.features},
             shards={Path(file).stem: file for file in snakemake.input.shards},
