@@ -12,7 +12,7 @@ from project import ACTS, write_sheet
 from travelling import Machine, jobs
 
 from clapboard.problems import InputError
-from clapboard.s3 import mirror
+from clapboard.s3 import mirror, provenance
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES
@@ -361,6 +361,80 @@ def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(
         slow = connect(bucket.name, proxy.endpoint)
         mirror.pull(slow, place, tmp_path / "other", lambda name: True)
     assert len(content(tmp_path / "other")) == 5
+
+
+def record(results, said, *outputs):
+    """Write Snakemake's record of outputs, or of all files, which are made as `said`."""
+    files = [path for path in results.rglob("*") if path.is_file()]
+    outputs = outputs or [path.relative_to(results).as_posix() for path in files]
+    provenance.write_records(results, dict.fromkeys(outputs, said), outputs)
+
+
+def records(results):
+    """What is recorded of the files that are here, and of no other."""
+    return provenance.read_records(results, content(results))
+
+
+def test_a_pull_that_broke_off_is_made_good_by_the_next(bucket, place, results, tmp_path, server):
+    """No file is here without the provenance that is its own, neither in between nor at the end."""
+    other = tmp_path / "other"
+    export = "models/cnn/export"
+    for name in (".snakemake_timestamp", "a", "b"):
+        (results / export).mkdir(parents=True, exist_ok=True)
+        (results / export / name).write_text("first")
+
+    def made(version):
+        record(results, {"params": [version]})
+        record(results, {"params": [version]}, export)
+        mirror.push(bucket, place, results)
+
+    def pull_and_break():
+        def fault(method, path):
+            return "drop" if method == "GET" and path.endswith(("model.keras", "/b")) else None
+
+        with Proxy(server.endpoint, fault) as proxy:
+            broken = connect(bucket.name, proxy.endpoint, tries=0, connections=1)
+            with pytest.raises(InputError):
+                mirror.pull(broken, place, other)
+        assert f"{export}/a" in provenance.unfinished(other, content(other)), "the folder is half"
+        assert not (other / "models/cnn/model.keras").exists()
+
+    made("first")
+    pull_and_break()
+    assert (other / "check" / "report.csv").exists()
+    assert all(record == {"params": ["first"]} for record in records(other).values())
+    assert {*content(other)} - {f"{export}/{name}" for name in "ab"} <= records(other).keys()
+    mirror.pull(bucket, place, other)
+    assert not provenance.unfinished(other, content(other))
+    for name in content(results):
+        (results / name).write_bytes(b"second")
+    made("second")
+    pull_and_break()
+    for name, (data, _) in content(other).items():
+        assert (data == b"second") == (records(other).get(name) == {"params": ["second"]}) or (
+            name.startswith(export)
+        )
+    for name in records(other):
+        provenance.record_of(other / name).unlink()
+    mirror.pull(bucket, place, other)
+    found = records(other)
+    assert export in found and "models/cnn/model.keras" in found
+    assert all(record == {"params": ["second"]} for record in found.values())
+
+
+def test_a_push_leaves_out_what_a_job_is_writing(bucket, place, results, tmp_path):
+    """Snakemake has no record of it yet, and without one it would be believed elsewhere."""
+    model = "models/cnn/model.keras"
+    mark = provenance.INCOMPLETE / provenance.record_of(results / model).relative_to(
+        provenance.RECORDS
+    )
+    mark.parent.mkdir(parents=True)
+    mark.write_text("{}")
+    assert model not in mirror.push(bucket, place, results).moved
+    mirror.pull(bucket, place, tmp_path / "other")
+    assert not (tmp_path / "other" / model).exists()
+    mark.unlink()
+    assert mirror.push(bucket, place, results).moved == (model,)
 
 
 def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server, monkeypatch):
