@@ -132,6 +132,17 @@ def test_a_laptop_without_the_videos_can_ask_for_a_machine(site):
     assert not list(laptop.results.glob("sources/*/*/videos"))
 
 
+# -- the dataset of a smaller project ----------------------------------------------------------
+
+
+def test_how_pictures_are_made_is_known_where_there_are_none(little):
+    """They stay where they were made; what was made of them says how."""
+    assert "Nothing to be done" in little.machine("second").snakemake("--dry-run", "dataset")
+    for change in ({"frames": {"size": 48}}, {"video": {"damaged": "refuse"}}):
+        planned = jobs(little.machine("other", **change).snakemake("--dry-run", "dataset"))
+        assert planned["extract_frames"] == planned["pack_shards"] == 3
+
+
 # -- push and pull by themselves ------------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ rule extract_frames:
         mem_mb=growing(1_500),
         runtime=growing(240),
     params:
-        settings={**section("frames", *PIXELS), **section("video", "hwaccel", "damaged")},
+        settings=EXTRACTION,
         recording=row("kind"),
         source=chapter_identity,
         code=fingerprint.code("extract_frames"),
