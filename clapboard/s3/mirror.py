@@ -71,7 +71,7 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
     What a folder that is one result and was made anew has no more is not listed any more.
 
     May run while a run goes on: what a job is writing, or what changes meanwhile, is left for the
-    next push.
+    next push. Of two records of the same content that of the later job stays, here and in `pull`.
 
     Raises:
         InputError: a request failed for good.
@@ -99,8 +99,10 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
             newer.append(name)
         else:
             todo.append(mine)
-    own = provenance.read_records(results, [name for name in local if name not in newer])
-    merged = {**records, **own}
+    fresh = [one.path for one in todo]
+    same_here = local.keys() - {*newer, *fresh}
+    own = provenance.later(provenance.read_records(results, same_here), records)
+    merged = {**records, **own, **provenance.read_records(results, fresh)}
     same = not todo and rows == known and merged == records
     if same:
         return Moved((), 0, len(local) - len(newer), tuple(newer))
@@ -167,13 +169,14 @@ def pull(
     known, records = read_manifest(bucket, source)
     times = {name: status.st_mtime_ns for name, status in local_artifacts(results).items()}
     gone = outlived(times, {name: row.mtime_ns for name, row in known.items()})
-    todo, newer, kept, taken = list[Artifact](), list[str](), list[Artifact](), list[str]()
+    todo, newer, kept, left = list[Artifact](), list[str](), list[Artifact](), set[str]()
     for name, there in known.items():
         path = results / name
         if not path.is_file():
-            taken.append(name)
             if wanted(name):
                 todo.append(there)
+            else:
+                left.add(name)
             continue
         status = path.stat()
         same = (status.st_size, status.st_mtime_ns) == (there.bytes, there.mtime_ns)
@@ -183,17 +186,15 @@ def pull(
             newer.append(name)
         else:
             todo.append(there)
-            taken.append(name)
     due = {one.path for one in todo}
     right = due | {one.path for one in kept}
     whole = provenance.folders(records, right) - provenance.folders(records, newer)
     with provenance.bringing(results, whole, due):
         for name in due | gone:
             (results / name).unlink(missing_ok=True)
-        own = provenance.read_records(results, [one.path for one in kept])
-        missing = {output: record for output, record in records.items() if output not in own}
-        provenance.write_records(results, missing, [one.path for one in kept])
-        provenance.write_records(results, records, taken)
+        own = provenance.read_records(results, right | left)
+        provenance.write_records(results, provenance.later(records, own), right | left)
+        provenance.write_records(results, records, due)
         for one in kept:
             os.utime(results / one.path, ns=(one.mtime_ns, one.mtime_ns))
         _bring(bucket, source, results, todo)

@@ -57,6 +57,20 @@ def write_records(results: Path, records: Records, names: Iterable[str]) -> None
             artifacts.write_text(record_of(results / output), json.dumps(record))
 
 
+def later(records: Records, others: Records) -> dict[str, Mapping[str, Any]]:
+    """Those records that are of a later job than the other of the same output, if there is one."""
+    return {
+        output: record
+        for output, record in records.items()
+        if output not in others or _ended(record) > _ended(others[output])
+    }
+
+
+def _ended(record: Mapping[str, Any]) -> float:
+    """When the job had made the output, in seconds since 1970."""
+    return record.get("endtime") or 0.0
+
+
 def unfinished(results: Path, names: Iterable[str]) -> set[str]:
     """Those files that a job is writing, or was when it was killed, themselves or their folder."""
     marks = {path for path in INCOMPLETE.rglob("*") if path.is_file()}

@@ -433,6 +433,33 @@ def test_a_pull_that_broke_off_is_made_good_by_the_next(bucket, place, results, 
     assert all(record == {"params": ["second"]} for record in found.values())
 
 
+def test_the_later_record_of_the_same_content_stays(bucket, place, results, tmp_path):
+    """What was made anew and came out the same is not made anew once more elsewhere."""
+    other = tmp_path / "other"
+    record(results, {"params": ["old"], "endtime": 1.0})
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, other)
+    old = records(other)
+    anew = "check/report.csv"
+    os.utime(results / anew)
+    record(results, {"params": ["new"], "endtime": 2.0}, anew)
+    mirror.push(bucket, place, results)
+    assert mirror.push(bucket, place, other).moved == ()
+    mirror.pull(bucket, place, other)
+    assert records(other) == old | {anew: {"params": ["new"], "endtime": 2.0}}
+    assert read_manifest(bucket, place)[1] == old | {anew: {"params": ["new"], "endtime": 2.0}} | {
+        "shards/S1C1.tar": {"params": ["old"], "endtime": 1.0}
+    }
+
+    record(other, {"params": ["newest"], "endtime": 3.0}, anew)
+    os.utime(other / anew)
+    mirror.pull(bucket, place, other)
+    assert records(other)[anew]["params"] == ["newest"]
+    mirror.push(bucket, place, other)
+    mirror.pull(bucket, place, results)
+    assert records(results)[anew]["params"] == ["newest"]
+
+
 def test_a_push_leaves_out_what_a_job_is_writing(bucket, place, results, tmp_path):
     """Snakemake has no record of it yet, and without one it would be believed elsewhere."""
     model = "models/cnn/model.keras"
