@@ -70,13 +70,16 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
 
     What a folder that is one result and was made anew has no more is not listed any more.
 
-    May run while a run goes on: a file that changes meanwhile is left for the next push.
+    May run while a run goes on: what a job is writing, or what changes meanwhile, is left for the
+    next push. Of two records of the same content that of the later job stays, here and in `pull`.
 
     Raises:
         InputError: a request failed for good.
     """
     known, records = read_manifest(bucket, target)
     local = local_artifacts(results)
+    for name in provenance.unfinished(results, local):
+        del local[name]
     times = {name: status.st_mtime_ns for name, status in local.items()}
     gone = outlived({name: row.mtime_ns for name, row in known.items()}, times)
     rows = {name: row for name, row in known.items() if name not in gone}
@@ -96,8 +99,10 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
             newer.append(name)
         else:
             todo.append(mine)
-    own = provenance.read_records(results, [name for name in local if name not in newer])
-    merged = {**records, **own}
+    fresh = [one.path for one in todo]
+    same_here = local.keys() - {*newer, *fresh}
+    own = provenance.later(provenance.read_records(results, same_here), records)
+    merged = {**records, **own, **provenance.read_records(results, fresh)}
     same = not todo and rows == known and merged == records
     if same:
         return Moved((), 0, len(local) - len(newer), tuple(newer))
@@ -148,7 +153,9 @@ def pull(
 ) -> Moved:
     """Bring down what is not here or older, with its time stamp and provenance.
 
-    A folder that is one result and is replaced keeps no file that the newer one has not.
+    A folder that is one result and is replaced keeps no file that the newer one has not. What is to
+    be replaced goes first, then provenance is written, then files come: wherever it is killed, no
+    file is here with the provenance of another or none, and the next pull brings what is missing.
 
     Args:
         bucket: of the location.
@@ -162,30 +169,36 @@ def pull(
     known, records = read_manifest(bucket, source)
     times = {name: status.st_mtime_ns for name, status in local_artifacts(results).items()}
     gone = outlived(times, {name: row.mtime_ns for name, row in known.items()})
-    todo, newer, kept, taken = list[Artifact](), list[str](), 0, list[str]()
+    todo, newer, kept, left = list[Artifact](), list[str](), list[Artifact](), set[str]()
     for name, there in known.items():
         path = results / name
         if not path.is_file():
-            taken.append(name)
             if wanted(name):
                 todo.append(there)
+            else:
+                left.add(name)
             continue
         status = path.stat()
-        if (status.st_size, status.st_mtime_ns) == (there.bytes, there.mtime_ns):
-            kept += 1
-        elif artifacts.digest_file(path) == there.digest:
-            os.utime(path, ns=(there.mtime_ns, there.mtime_ns))
-            kept += 1
+        same = (status.st_size, status.st_mtime_ns) == (there.bytes, there.mtime_ns)
+        if same or artifacts.digest_file(path) == there.digest:
+            kept.append(there)
         elif status.st_mtime_ns > there.mtime_ns:
             newer.append(name)
         else:
             todo.append(there)
-            taken.append(name)
-    _bring(bucket, source, results, todo)
-    for name in gone:
-        (results / name).unlink()
-    provenance.write_records(results, records, taken)
-    return _moved(todo, kept, newer)
+    due = {one.path for one in todo}
+    right = due | {one.path for one in kept}
+    whole = provenance.folders(records, right) - provenance.folders(records, newer)
+    with provenance.bringing(results, whole, due):
+        for name in due | gone:
+            (results / name).unlink(missing_ok=True)
+        own = provenance.read_records(results, right | left)
+        provenance.write_records(results, provenance.later(records, own), right | left)
+        provenance.write_records(results, records, due)
+        for one in kept:
+            os.utime(results / one.path, ns=(one.mtime_ns, one.mtime_ns))
+        _bring(bucket, source, results, todo)
+    return _moved(todo, len(kept), newer)
 
 
 def pull_shards(

@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from clapboard import artifacts
 
 RECORDS = Path(".snakemake", "metadata")
-# Snakemake takes a folder of records alone for one of an old version.
+# What is being written; Snakemake takes a folder of records alone for one of an old version.
 INCOMPLETE = Path(".snakemake", "incomplete")
 LONGEST_NAME = 255
 
@@ -39,20 +40,78 @@ def read_records(results: Path, names: Iterable[str]) -> dict[str, dict[str, Any
         results: as the configuration names it.
         names: of files, relative to it.
     """
-    outputs = {parent for name in names for parent in (Path(name), *Path(name).parents)}
     found = {}
-    for output in sorted(outputs - {Path()}):
+    for output in sorted(_outputs(names)):
         path = record_of(results / output)
         if path.is_file():
-            found[output.as_posix()] = json.loads(path.read_text(encoding="utf-8"))
+            found[output] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
 def write_records(results: Path, records: Records, names: Iterable[str]) -> None:
     """Write those records whose output, or a file in it, is one of `names`."""
-    wanted = {parent.as_posix() for name in names for parent in (Path(name), *Path(name).parents)}
+    wanted = _outputs(names)
     INCOMPLETE.mkdir(parents=True, exist_ok=True)
     for output, record in records.items():
         if output in wanted:
-            text = json.dumps(record)
-            artifacts.write_text(record_of(results / output), text)
+            artifacts.write_text(record_of(results / output), json.dumps(record))
+
+
+def later(records: Records, others: Records) -> dict[str, Mapping[str, Any]]:
+    """Those records that are of a later job than the other of the same output, if there is one."""
+    return {
+        output: record
+        for output, record in records.items()
+        if output not in others or _ended(record) > _ended(others[output])
+    }
+
+
+def _ended(record: Mapping[str, Any]) -> float:
+    """When the job had made the output, in seconds since 1970."""
+    return record.get("endtime") or 0.0
+
+
+def unfinished(results: Path, names: Iterable[str]) -> set[str]:
+    """Those files that a job is writing, or was when it was killed, themselves or their folder."""
+    marks = {path for path in INCOMPLETE.rglob("*") if path.is_file()}
+    return {
+        name
+        for name in names
+        if marks and any(_mark_of(results / output) in marks for output in _outputs([name]))
+    }
+
+
+def folders(records: Records, names: Iterable[str]) -> set[str]:
+    """Folders around some files that are one result each."""
+    names = set(names)
+    return (_outputs(names) - names) & records.keys()
+
+
+@contextmanager
+def bringing(results: Path, whole: Iterable[str], files: Iterable[str]) -> Iterator[None]:
+    """Mark folders as incomplete, as Snakemake does, until the block ends without error.
+
+    It takes a folder for made when it is there, whatever is missing in it.
+
+    Args:
+        results: as the configuration names it.
+        whole: folders that are one result each, which will be whole.
+        files: what is brought; an older mark of it goes too.
+    """
+    marks = [_mark_of(results / output) for output in whole]
+    for mark in marks:
+        artifacts.write_text(mark, json.dumps({"external_jobid": None}))
+    yield
+    for mark in [*marks, *(_mark_of(results / name) for name in files)]:
+        mark.unlink(missing_ok=True)
+
+
+def _mark_of(output: str | os.PathLike[str]) -> Path:
+    """Where Snakemake marks an output that is being written."""
+    return INCOMPLETE / record_of(output).relative_to(RECORDS)
+
+
+def _outputs(names: Iterable[str]) -> set[str]:
+    """What may be an output: files and the folders that they are in."""
+    paths = {path for name in names for path in (Path(name), *Path(name).parents)}
+    return {path.as_posix() for path in paths - {Path()}}

@@ -12,7 +12,7 @@ import skypilot
 import slurm
 from lab import become, connect
 from project import REPOSITORY, make_project
-from travelling import Site
+from travelling import Little, Site
 
 
 @pytest.fixture(scope="session")
@@ -134,3 +134,12 @@ def site(tmp_path_factory, server, bucket_name, local):
         environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
         bucket = connect(bucket_name, server.endpoint)
         yield Site(tmp_path_factory.mktemp("site"), server, bucket, local)
+
+
+@pytest.fixture(scope="session")
+def little(tmp_path_factory, server, bucket_name):
+    with pytest.MonkeyPatch.context() as environment:
+        become(environment, seaweed.WRITER)
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        bucket = connect(bucket_name, server.endpoint)
+        yield Little(tmp_path_factory.mktemp("little"), server, bucket)

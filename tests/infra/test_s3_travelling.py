@@ -134,6 +134,17 @@ def test_a_laptop_without_the_videos_can_ask_for_a_machine(site):
     assert not list(laptop.results.glob("sources/*/*/videos"))
 
 
+# -- the dataset of a smaller project ----------------------------------------------------------
+
+
+def test_how_pictures_are_made_is_known_where_there_are_none(little):
+    """They stay where they were made; what was made of them says how."""
+    assert "Nothing to be done" in little.machine("second").snakemake("--dry-run", "dataset")
+    for change in ({"frames": {"size": 48}}, {"video": {"damaged": "refuse"}}):
+        planned = jobs(little.machine("other", **change).snakemake("--dry-run", "dataset"))
+        assert planned["extract_frames"] == planned["pack_shards"] == 3
+
+
 # -- push and pull by themselves ------------------------------------------------------------------
 
 
@@ -426,6 +437,107 @@ def test_no_more_come_down_at_a_time_than_there_is_memory_for(
         mirror.pull(connect(bucket.name, proxy.endpoint), place, tmp_path / "other")
     assert len(list((tmp_path / "other" / "check").iterdir())) == 13
     assert 1 < most <= 4, "of 7,000 bytes, each of them twice in memory"
+
+
+def record(results, said, *outputs):
+    """Write Snakemake's record of outputs, or of all files, which are made as `said`."""
+    files = [path for path in results.rglob("*") if path.is_file()]
+    outputs = outputs or [path.relative_to(results).as_posix() for path in files]
+    provenance.write_records(results, dict.fromkeys(outputs, said), outputs)
+
+
+def records(results):
+    """What is recorded of the files that are here, and of no other."""
+    return provenance.read_records(results, content(results))
+
+
+def test_a_pull_that_broke_off_is_made_good_by_the_next(bucket, place, results, tmp_path, server):
+    """No file is here without the provenance that is its own, neither in between nor at the end."""
+    other = tmp_path / "other"
+    export = "models/cnn/export"
+    for name in (".snakemake_timestamp", "a", "b"):
+        (results / export).mkdir(parents=True, exist_ok=True)
+        (results / export / name).write_text("first")
+
+    def made(version):
+        record(results, {"params": [version]})
+        record(results, {"params": [version]}, export)
+        mirror.push(bucket, place, results)
+
+    def pull_and_break():
+        def fault(method, path):
+            return "drop" if method == "GET" and path.endswith(("model.keras", "/b")) else None
+
+        with Proxy(server.endpoint, fault) as proxy:
+            broken = connect(bucket.name, proxy.endpoint, tries=0, connections=1)
+            with pytest.raises(InputError):
+                mirror.pull(broken, place, other)
+        assert f"{export}/a" in provenance.unfinished(other, content(other)), "the folder is half"
+        assert not (other / "models/cnn/model.keras").exists()
+
+    made("first")
+    pull_and_break()
+    assert (other / "check" / "report.csv").exists()
+    assert all(record == {"params": ["first"]} for record in records(other).values())
+    assert {*content(other)} - {f"{export}/{name}" for name in "ab"} <= records(other).keys()
+    mirror.pull(bucket, place, other)
+    assert not provenance.unfinished(other, content(other))
+    for name in content(results):
+        (results / name).write_bytes(b"second")
+    made("second")
+    pull_and_break()
+    for name, (data, _) in content(other).items():
+        assert (data == b"second") == (records(other).get(name) == {"params": ["second"]}) or (
+            name.startswith(export)
+        )
+    for name in records(other):
+        provenance.record_of(other / name).unlink()
+    mirror.pull(bucket, place, other)
+    found = records(other)
+    assert export in found and "models/cnn/model.keras" in found
+    assert all(record == {"params": ["second"]} for record in found.values())
+
+
+def test_the_later_record_of_the_same_content_stays(bucket, place, results, tmp_path):
+    """What was made anew and came out the same is not made anew once more elsewhere."""
+    other = tmp_path / "other"
+    record(results, {"params": ["old"], "endtime": 1.0})
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, other)
+    old = records(other)
+    anew = "check/report.csv"
+    os.utime(results / anew)
+    record(results, {"params": ["new"], "endtime": 2.0}, anew)
+    mirror.push(bucket, place, results)
+    assert mirror.push(bucket, place, other).moved == ()
+    mirror.pull(bucket, place, other)
+    assert records(other) == old | {anew: {"params": ["new"], "endtime": 2.0}}
+    assert read_manifest(bucket, place)[1] == old | {anew: {"params": ["new"], "endtime": 2.0}} | {
+        "shards/S1C1.tar": {"params": ["old"], "endtime": 1.0}
+    }
+
+    record(other, {"params": ["newest"], "endtime": 3.0}, anew)
+    os.utime(other / anew)
+    mirror.pull(bucket, place, other)
+    assert records(other)[anew]["params"] == ["newest"]
+    mirror.push(bucket, place, other)
+    mirror.pull(bucket, place, results)
+    assert records(results)[anew]["params"] == ["newest"]
+
+
+def test_a_push_leaves_out_what_a_job_is_writing(bucket, place, results, tmp_path):
+    """Snakemake has no record of it yet, and without one it would be believed elsewhere."""
+    model = "models/cnn/model.keras"
+    mark = provenance.INCOMPLETE / provenance.record_of(results / model).relative_to(
+        provenance.RECORDS
+    )
+    mark.parent.mkdir(parents=True)
+    mark.write_text("{}")
+    assert model not in mirror.push(bucket, place, results).moved
+    mirror.pull(bucket, place, tmp_path / "other")
+    assert not (tmp_path / "other" / model).exists()
+    mark.unlink()
+    assert mirror.push(bucket, place, results).moved == (model,)
 
 
 def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server, monkeypatch):

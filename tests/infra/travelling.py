@@ -10,7 +10,16 @@ import sys
 import uuid
 from collections import Counter
 
-from project import REPOSITORY, Project
+from filming import film_recording
+from project import (
+    ACTS,
+    CHAPTERS,
+    REPOSITORY,
+    Project,
+    camera,
+    table,
+    write_sheet,
+)
 
 from clapboard.s3.location import Location
 
@@ -141,3 +150,35 @@ class Site:
 
     def key(self, name):
         return self.place.key(name)
+
+
+class Little:
+    """A short recording of each subject with a sheet, on every machine; results in a bucket.
+
+    One machine has made its dataset and handed it over.
+    """
+
+    def __init__(self, folder, server, bucket):
+        self.folder, self.server, self.bucket = folder, server, bucket
+        self.place = Location(bucket.name, f"little-{uuid.uuid4().hex[:6]}/results/")
+        rows = [{**row, **self._material(row)} for row in table()]
+        self.rows = [row for row in rows if row["camera"] == "C1"]
+        self.one_more = [*self.rows, rows[-1]]
+        self.first = self.machine("first")
+        self.first.snakemake("dataset")
+
+    def _material(self, row):
+        """Film a recording and write its sheet; where they are."""
+        name = row["subject"] + row["camera"]
+        sheet, videos = self.folder / f"{name}.csv", self.folder / "videos" / name
+        write_sheet(sheet, ACTS)
+        videos.mkdir(parents=True)
+        film_recording(videos, camera(name), [sum(CHAPTERS)])
+        return {"annotations": str(sheet), "videos": str(videos)}
+
+    def machine(self, name, rows=None, **sections):
+        """A new machine with the repository, configuration, table, videos and sheets only."""
+        folder = self.folder / f"{name}-{uuid.uuid4().hex[:4]}"
+        endpoint, place = self.server.endpoint, self.place.url
+        sections = {"video": {"damaged": "skip"}, **sections}
+        return Machine(folder, rows or self.rows, endpoint, place, **sections)

@@ -247,6 +247,12 @@ def section(name, *keys):
     return {key: whole[key] for key in keys or whole}
 
 
+# What becomes of the frames that are taken. Pictures do not travel (`clapboard.s3.inventory`), so
+# that what is made of them has to know by itself how they are made.
+EXTRACTION = {**section("frames", *PIXELS), **section("video", "damaged")}
+EXTRACTED = {**EXTRACTION, "code": fingerprint.code("extract_frames")}
+
+
 # -- what a job may take --------------------------------------------------------------------------
 
 

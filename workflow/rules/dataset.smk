@@ -30,6 +30,7 @@ rule pack_shards:
         runtime=growing(60),
     params:
         recording=row("id", "subject", "session", "camera", "split"),
+        pictures=EXTRACTED,
         code=fingerprint.code("pack_shards"),
     script:
         "../scripts/pack_shards.py"

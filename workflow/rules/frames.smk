@@ -46,7 +46,7 @@ rule extract_frames:
         # No parameter: what a card has decoded is not made again in software.
         hwaccel=settings.video.hwaccel,
     params:
-        settings={**section("frames", *PIXELS), **section("video", "damaged")},
+        settings=EXTRACTION,
         recording=row("kind"),
         source=chapter_identity,
         code=fingerprint.code("extract_frames"),

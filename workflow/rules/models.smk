@@ -24,6 +24,7 @@ rule compute_features:
         gpu=1,
     params:
         settings=backbone_settings,
+        pictures=EXTRACTED,
         code=fingerprint.code("compute_features"),
     script:
         "../scripts/compute_features.py"

@@ -32,6 +32,7 @@ rule predict_recording:
         gpu=1,
     params:
         settings=model_settings,
+        pictures=EXTRACTED,
         code=fingerprint.code("predict_recording"),
     script:
         "../scripts/predict_recording.py"
