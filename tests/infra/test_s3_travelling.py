@@ -143,6 +143,16 @@ def test_how_pictures_are_made_is_known_where_there_are_none(little):
         assert planned["extract_frames"] == planned["pack_shards"] == 3
 
 
+def test_shards_that_are_asked_for_are_fetched_and_not_made_again(little):
+    machine = little.machine("asked")
+    assert jobs(machine.snakemake("shards")) == {"shards": 1}
+    shards = {path.name: path.read_bytes() for path in machine.results.glob("shards/*.tar")}
+    assert len(shards) == 3
+    assert shards == {
+        path.name: path.read_bytes() for path in little.first.results.glob("**/*.tar")
+    }
+
+
 # -- push and pull by themselves ------------------------------------------------------------------
 
 
