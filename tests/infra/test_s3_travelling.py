@@ -143,6 +143,14 @@ def test_how_pictures_are_made_is_known_where_there_are_none(little):
         assert planned["extract_frames"] == planned["pack_shards"] == 3
 
 
+def test_one_more_recording_extracts_no_other(little):
+    """Also with video.damaged: skip, where what damage has cost is listed for all of them."""
+    screen = little.machine("more", little.one_more).snakemake("--dry-run", "dataset")
+    planned = jobs(screen)
+    assert planned["list_damage"] == 1
+    assert planned["extract_frames"] == planned["pack_shards"] == 1
+
+
 def test_shards_that_are_asked_for_are_fetched_and_not_made_again(little):
     machine = little.machine("asked")
     assert jobs(machine.snakemake("shards")) == {"shards": 1}
