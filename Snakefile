@@ -75,11 +75,26 @@ rule dataset:
         ALL_DAMAGES,
 
 
-rule shards:
-    """The labelled pictures as one WebDataset tar per recording."""
-    input:
-        rules.check_inputs.output,
-        expand(rules.pack_shards.output, recording=IN_DATASET),
+if settings.s3.results:
+
+    rule shards:
+        """The labelled pictures as one WebDataset tar per recording, fetched or made."""
+        # By their manifests: a tar that is not here may be in S3. With a command this is a job even
+        # when nothing is to be made, so that `take_shards` fetches what it reads.
+        input:
+            rules.check_inputs.output,
+            SHARDS,
+        localrule: True
+        shell:
+            ":"
+
+else:
+
+    rule shards:
+        """The labelled pictures as one WebDataset tar per recording."""
+        input:
+            rules.check_inputs.output,
+            expand(rules.pack_shards.output, recording=IN_DATASET),
 
 
 rule models:

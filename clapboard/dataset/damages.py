@@ -35,7 +35,8 @@ def write_damages(
     Args:
         recordings: `id` and `split` of each.
         labels_files: ``labels/{id}.parquet`` by recording.
-        manifests: ``resized/{id}/{chapter}/manifest.parquet`` of all chapters by recording.
+        manifests: ``resized/{id}/{chapter}/manifest.parquet`` of all chapters by recording, or
+            ``shards/{id}.parquet`` alone.
         output: CSV file to write, columns `COLUMNS`: selected frames that could not be decoded.
 
     Raises:
@@ -47,10 +48,11 @@ def write_damages(
         name, spoilt = recording["id"], list[NDArray[np.int64]]()
         for manifest in manifests[name]:
             _, facts = artifacts.read_parquet(manifest, ["frame"])
-            for stretch in facts.get("spoilt", ()):
-                rows.append((name, facts["chapter"], facts["file"], *stretch))
-                spoilt.append(np.arange(stretch[0], stretch[1] + 1))
-                files.add(facts["file"])
+            for part in facts.get("damages", [facts]):
+                for stretch in part.get("spoilt", ()):
+                    rows.append((name, part["chapter"], part["file"], *stretch))
+                    spoilt.append(np.arange(stretch[0], stretch[1] + 1))
+                    files.add(part["file"])
         if recording["split"] == "Training":
             gone = np.concatenate([np.empty(0, np.int64), *spoilt])
             for label, whole, missing in _counts(labels_files[name], gone):

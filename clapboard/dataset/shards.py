@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -76,7 +76,8 @@ def pack_shard(
         shard: written: the tar.
         manifest: written last: one row per picture with the columns of ``Data/manifest.parquet``
             but ``class_index``, and ``key``, ``offset`` and ``bytes``; the metadata have size and
-            digest of the shard.
+            digest of the shard, and ``damages``: ``chapter``, ``file`` and ``spoilt`` of every
+            chapter that has lost frames to damage.
 
     Raises:
         InputError: a labelled frame is not in the store, or not what its manifest says.
@@ -102,8 +103,21 @@ def pack_shard(
     whole = whole.append_column("key", texts(keys))
     whole = whole.append_column("offset", column(np.array(offsets, np.int64)))
     whole = whole.append_column("bytes", column(np.array(sizes, np.int64)))
-    facts = {"shard": Path(shard).name, "bytes": tar.bytes, "digest": tar.digest.hexdigest()}
+    facts = {
+        "shard": Path(shard).name,
+        "bytes": tar.bytes,
+        "digest": tar.digest.hexdigest(),
+        "damages": list(_damages(manifests)),
+    }
     artifacts.write_parquet(manifest, whole.combine_chunks(), facts)
+
+
+def _damages(manifests: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """What damage has cost, by chapter, since the manifests of chapters stay where they are."""
+    for manifest in manifests:
+        _, facts = artifacts.read_parquet(manifest, ["frame"])
+        if facts.get("spoilt"):
+            yield {name: facts[name] for name in ("chapter", "file", "spoilt")}
 
 
 def packed_bytes(pictures: int, size: int) -> int:

@@ -11,11 +11,12 @@ and never makes a wrong result.
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import obstore
 
@@ -40,6 +41,10 @@ from clapboard.s3.sending import send_file
 
 SMALL = 2**20
 """Bytes up to which artifacts go up side by side; larger ones one after another, in parts."""
+
+
+AFTER_PICTURES = ("labels", "sampled", "shards")
+"""Folders with a file per recording that says which pictures are taken, or lists them."""
 
 
 @dataclass(frozen=True)
@@ -189,16 +194,35 @@ def pull(
     due = {one.path for one in todo}
     right = due | {one.path for one in kept}
     whole = provenance.folders(records, right) - provenance.folders(records, newer)
+    own = provenance.read_records(results, right | left)
+    later = provenance.later(records, own)
     with provenance.bringing(results, whole, due):
+        _forget_pictures(results, due | later.keys())
         for name in due | gone:
             (results / name).unlink(missing_ok=True)
-        own = provenance.read_records(results, right | left)
-        provenance.write_records(results, provenance.later(records, own), right | left)
+        provenance.write_records(results, later, right | left)
         provenance.write_records(results, records, due)
         for one in kept:
             os.utime(results / one.path, ns=(one.mtime_ns, one.mtime_ns))
         _bring(bucket, source, results, todo)
     return _moved(todo, len(kept), newer)
+
+
+def _forget_pictures(results: Path, taken: Iterable[str]) -> None:
+    """Remove manifests of pictures here that what comes was not made from.
+
+    With them it would be made again at once. Pictures and ledger stay: where they are wanted again,
+    only what is new is decoded.
+
+    Args:
+        results: the folder, as the configuration names it.
+        taken: names of what comes, or of which only the record does.
+    """
+    for path in map(PurePosixPath, taken):
+        if path.parent.as_posix() in AFTER_PICTURES and path.suffix == ".parquet":
+            for manifest in results.glob(f"resized/{glob.escape(path.stem)}/*/manifest.parquet"):
+                manifest.unlink()
+                provenance.record_of(manifest).unlink(missing_ok=True)
 
 
 def pull_shards(

@@ -145,6 +145,24 @@ def test_how_pictures_are_made_is_known_where_there_are_none(little):
         assert planned["extract_frames"] == planned["pack_shards"] == 3
 
 
+def test_one_more_recording_extracts_no_other(little):
+    """Also with video.damaged: skip, where what damage has cost is listed for all of them."""
+    screen = little.machine("more", little.one_more).snakemake("--dry-run", "dataset")
+    planned = jobs(screen)
+    assert planned["list_damage"] == 1
+    assert planned["extract_frames"] == planned["pack_shards"] == 1
+
+
+def test_shards_that_are_asked_for_are_fetched_and_not_made_again(little):
+    machine = little.machine("asked")
+    assert jobs(machine.snakemake("shards")) == {"shards": 1}
+    shards = {path.name: path.read_bytes() for path in machine.results.glob("shards/*.tar")}
+    assert len(shards) == 3
+    assert shards == {
+        path.name: path.read_bytes() for path in little.first.results.glob("**/*.tar")
+    }
+
+
 # -- push and pull by themselves ------------------------------------------------------------------
 
 
@@ -523,6 +541,40 @@ def test_the_later_record_of_the_same_content_stays(bucket, place, results, tmp_
     mirror.push(bucket, place, other)
     mirror.pull(bucket, place, results)
     assert records(results)[anew]["params"] == ["newest"]
+
+
+def test_pictures_here_do_not_count_for_what_another_machine_has_made(
+    bucket, place, results, tmp_path
+):
+    """Their manifest would have all that has just come made again; the pictures are kept."""
+    other = tmp_path / "other"
+    names = ("S1C1", "S2C1", "S3C1")
+    for name in names:
+        for made in (f"labels/{name}.parquet", f"shards/{name}.parquet"):
+            (results / made).parent.mkdir(exist_ok=True)
+            (results / made).write_text("first")
+    record(results, {"params": ["old"], "endtime": 1.0})
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, other)
+    stores = {name: other / "resized" / name / "01" for name in names}
+    for store in stores.values():
+        store.mkdir(parents=True)
+        for name in ("manifest.parquet", "ledger.parquet", "S1C1000001.jpg"):
+            (store / name).write_text("mine")
+    record(other, {"params": ["mine"]}, *(f"resized/{name}/01/manifest.parquet" for name in names))
+    mirror.pull(bucket, place, other)
+    assert all((store / "manifest.parquet").exists() for store in stores.values())
+
+    (results / "labels" / "S1C1.parquet").write_text("second")
+    record(results, {"params": ["new"], "endtime": 2.0}, "shards/S2C1.parquet")
+    os.utime(results / "shards" / "S2C1.parquet")
+    mirror.push(bucket, place, results)
+    mirror.pull(bucket, place, other)
+    for name, store in stores.items():
+        manifest = store / "manifest.parquet"
+        assert manifest.exists() == (name == "S3C1")
+        assert provenance.record_of(manifest).exists() == (name == "S3C1")
+        assert {path.name for path in store.iterdir()} >= {"ledger.parquet", "S1C1000001.jpg"}
 
 
 def test_a_push_leaves_out_what_a_job_is_writing(bucket, place, results, tmp_path):

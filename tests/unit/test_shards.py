@@ -13,6 +13,7 @@ from labelled_set import make_labelled_set
 from test_dataset import Results
 
 from clapboard import artifacts
+from clapboard.dataset.damages import write_damages
 from clapboard.dataset.shards import list_dataset, number_classes, pack_shard, packed_bytes
 from clapboard.dataset.verify import verify
 from clapboard.learning.manifest import read_examples
@@ -64,6 +65,23 @@ def test_a_sample_holds_picture_label_and_all_that_is_known(results):
     assert all(name.startswith("S1C100000") for name in found), "labels name no member"
     # A reader of WebDatasets takes everything up to the first dot for the key.
     assert "S2_bC1000001.jpg" in members(results.root / "shards" / "S2.bC1.tar")
+
+
+def test_what_damage_has_cost_is_told_by_shards_as_by_chapters(results):
+    recordings = list(results.recordings.values())
+    for number, manifest in enumerate(results.manifests["S1C1"][1:], 2):
+        table, _ = artifacts.read_parquet(manifest)
+        last = table["frame"][-1].as_py()
+        stretch = [last, last, last / 25, last / 25]
+        facts = {"chapter": number, "file": f"GH{number}.MP4", "spoilt": [stretch]}
+        artifacts.write_parquet(manifest, table.slice(0, len(table) - 1), facts)
+    shards = {name: [path] for name, path in results.pack().items()}
+    told = []
+    for manifests in (results.manifests, shards):
+        write_damages(recordings, results.labels, manifests, results.root / "damaged.csv")
+        told.append(artifacts.read_csv(results.root / "damaged.csv"))
+    assert [row["file"] for row in told[0]] == ["GH2.MP4", "GH3.MP4"]
+    assert told[0] == told[1]
 
 
 def test_the_same_pictures_give_the_same_bytes(results, monkeypatch):

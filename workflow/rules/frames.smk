@@ -58,7 +58,7 @@ rule list_damage:
     """List what could not be decoded, with video.damaged: skip; fail if that was all of a label."""
     input:
         labels=expand("<results>/labels/{recording}.parquet", recording=IN_DATASET),
-        manifests=ALL_MANIFESTS,
+        manifests=SHARDS if SHARDED else ALL_MANIFESTS,
     output:
         damaged="<results>/audit/damaged.csv",
     log:

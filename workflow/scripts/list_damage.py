@@ -10,7 +10,9 @@ if __name__ == "__main__":
         ids = [recording["id"] for recording in snakemake.params.recordings]
         manifests = {id: [] for id in ids}
         for manifest in snakemake.input.manifests:
-            manifests[Path(manifest).parts[-3]].append(manifest)
+            path = Path(manifest)  # shards/{id}.parquet or resized/{id}/{chapter}/manifest.parquet
+            id = path.stem if path.parent.name == "shards" else path.parts[-3]
+            manifests[id].append(manifest)
         write_damages(
             recordings=snakemake.params.recordings,
             labels_files=dict(zip(ids, snakemake.input.labels, strict=True)),
