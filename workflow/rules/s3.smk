@@ -2,7 +2,8 @@
 Frames that are in a bucket already: labelled, resized, brought up and down there.
 
 Nothing else depends on these rules; name one to run it. A dry run (`snakemake -n label_on_s3`)
-asks the bucket and shows what there is to do and what it costs.
+asks the bucket and shows what there is to do and what it costs. They have no output that Snakemake
+could take for proof: what is in a bucket changes without its knowing, so that they ask it each time.
 """
 
 
@@ -14,8 +15,6 @@ rule label_on_s3:
     input:
         labels=expand("<results>/labels/{recording}.parquet", recording=IN_DATASET),
         indexes=expand("<results>/index/{recording}.parquet", recording=IN_DATASET),
-    output:
-        done="<results>/s3/label_on_s3.json",
     log:
         "<logs>/label_on_s3.log",
     conda:
@@ -28,6 +27,7 @@ rule label_on_s3:
         recordings=membership(IN_DATASET),
         annotations=section("annotations", "unseen"),
         plan=label_plan,
+        done=f"{settings.results}/s3/label_on_s3.json",
         code=fingerprint.code("label_on_s3"),
     message:
         "{params.plan}"
@@ -37,8 +37,6 @@ rule label_on_s3:
 
 rule resize_on_s3:
     """Make small frames in `s3.resized` of the frames in `s3.frames`, not touching the disk."""
-    output:
-        done="<results>/s3/resize_on_s3.json",
     log:
         "<logs>/resize_on_s3.log",
     conda:
@@ -52,6 +50,7 @@ rule resize_on_s3:
         frames=section("frames", *PIXELS),
         recordings=IN_DATASET,
         plan=resize_plan,
+        done=f"{settings.results}/s3/resize_on_s3.json",
         code=fingerprint.code("resize_on_s3"),
     message:
         "{params.plan}"
@@ -63,8 +62,6 @@ rule sync_frames:
     """Bring frames up to the bucket or down from it, as `s3.sync` says; only those that differ."""
     input:
         manifests=frames_to_sync(),
-    output:
-        done="<results>/s3/sync_frames.json",
     log:
         "<logs>/sync_frames.log",
     conda:
@@ -77,6 +74,7 @@ rule sync_frames:
         recordings=IN_DATASET,
         others=PREDICTED,  # whose frames nobody brings up
         plan=sync_plan,
+        done=f"{settings.results}/s3/sync_frames.json",
         code=fingerprint.code("sync_frames"),
     message:
         "{params.plan}"

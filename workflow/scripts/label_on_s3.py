@@ -12,4 +12,4 @@ if __name__ == "__main__":
             indexes=snakemake.input.indexes,
             unseen=snakemake.params.annotations["unseen"],
         )
-        perform(job, snakemake.output.done)
+        perform(job, snakemake.params.done)

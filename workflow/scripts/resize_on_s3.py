@@ -10,4 +10,4 @@ if __name__ == "__main__":
             recordings=snakemake.params.recordings,
             frames=snakemake.params.frames,
         )
-        perform(job, snakemake.output.done)
+        perform(job, snakemake.params.done)

@@ -11,7 +11,7 @@ if __name__ == "__main__":
             settings=snakemake.params.settings,
             recordings=snakemake.params.recordings,
             manifests=snakemake.input.manifests,
-            folder=Path(snakemake.output.done).parents[1] / "framedata",
+            folder=Path(snakemake.params.done).parents[1] / "framedata",
             others=snakemake.params.others,
         )
-        perform(job, snakemake.output.done)
+        perform(job, snakemake.params.done)
