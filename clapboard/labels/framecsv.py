@@ -167,6 +167,7 @@ def write_framecsv(
     procedures: str,
     subject: str = "",
     sync: str | None = None,
+    compare: bool = False,
 ) -> None:
     """Write the frame ranges of a recording, whole and split by procedure.
 
@@ -181,6 +182,8 @@ def write_framecsv(
         subject: whose rows to take from a sheet of several subjects.
         sync: the JSON of `find_clap`, whose `clap` and `scale` go before `clap`; needed where the
             position of the clap is `auto` or drift is corrected.
+        compare: refuse annotations that are not in the recording. The check of all input does so,
+            but for chapters that were still in S3 and claps that were still to be heard.
 
     Raises:
         InputError: the sheet or the position of the clap has errors, or an annotation is not in the
@@ -192,7 +195,8 @@ def write_framecsv(
     refuse(problems)
     sheet = of_recording(sheet, chapters, subject, clap)
     placed, scale = placement(index, clap, sync)
-    _refuse_outside(sheet, index, placed)
+    if compare:
+        _refuse_outside(sheet, index, placed)
     ranges = frame_ranges(sheet, placed, index.rate, index, scale)
     by_file: dict[str, list[FrameRange]] = defaultdict(list)
     for entry in ranges:
@@ -214,10 +218,9 @@ def write_framecsv(
 
 
 def _refuse_outside(sheet: Sheet, index: RecordingIndex, clap: Fraction) -> None:
-    """End where the sheet leaves the recording; before the run it may not have been known.
+    """End where the sheet leaves the recording.
 
-    The check of all input looks at no chapter that is still in S3, and cannot place a sheet whose
-    clap is heard later. The clock's drift, some millionths, stays within what may be rounded.
+    The clock's drift, some millionths, stays within what may be rounded.
     """
     durations = {chapter.file: chapter.duration for chapter in index.chapters}
     problems = lint_video(sheet, index.recording, durations, clap)

@@ -121,7 +121,8 @@ def read_answers(predictions: Sequence[str | Path], with_probabilities: bool = T
     if len(orders) != 1:
         raise ValueError("the predictions are of different classes")
     (classes,) = orders
-    whole = pa.concat_tables(tables)
+    # pandas has written long and short strings.
+    whole = pa.concat_tables(tables, promote_options="permissive")
     # pandas would make an array of every row of probabilities.
     frames = whole.select(columns).to_pandas().sort_values(["recording", "frame"])
     probabilities = np.empty((len(whole), 0), np.float32)

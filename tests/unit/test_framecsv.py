@@ -224,6 +224,7 @@ def test_what_is_not_in_the_recording_is_refused_where_it_is_known(
         write_framecsv(
             str(path), str(tmp_path / "index.parquet"), "auto", SETTINGS,
             str(tmp_path / "framecsv.csv"), str(tmp_path / "by"), sync=str(tmp_path / "sync.json"),
+            compare=True,
         )  # fmt: skip
     assert [(one.check, one.row) for one in caught.value.problems] == [(check, 3)]
     assert not (tmp_path / "framecsv.csv").exists()

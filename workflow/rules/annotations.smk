@@ -73,6 +73,7 @@ rule compute_framecsv:
         settings=section("annotations", *READING),
         recording=row("clap", "subject"),
         source=sheet_identity,
+        compare=compared_late,
         code=fingerprint.code("compute_framecsv"),
     script:
         "../scripts/compute_framecsv.py"

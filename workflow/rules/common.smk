@@ -105,6 +105,12 @@ def sheet_file(wildcards):
     return recordings[wildcards.recording].annotations
 
 
+def compared_late(wildcards):
+    """Whether the check of the input could not compare a recording with its sheet."""
+    heard = recordings[wildcards.recording].clap.startswith("auto")
+    return heard or bool(fetched_chapters(wildcards))
+
+
 def siblings(wildcards):
     """The other recordings of a subject, when all of them share one limit of frames."""
     if not settings.frames.max_per_label_and_subject:

@@ -14,4 +14,5 @@ if __name__ == "__main__":
             procedures=snakemake.output.procedures,
             subject=snakemake.params.recording["subject"],
             sync=snakemake.input.sync,
+            compare=snakemake.params.compare,
         )
