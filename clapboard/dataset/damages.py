@@ -47,7 +47,7 @@ def write_damages(
     for recording in recordings:
         name, spoilt = recording["id"], list[NDArray[np.int64]]()
         for manifest in manifests[name]:
-            _, facts = artifacts.read_parquet(manifest, ["frame"])
+            _, facts = artifacts.read_parquet(manifest, [])
             for part in facts.get("damages", [facts]):
                 for stretch in part.get("spoilt", ()):
                     rows.append((name, part["chapter"], part["file"], *stretch))

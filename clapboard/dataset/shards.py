@@ -115,7 +115,7 @@ def pack_shard(
 def _damages(manifests: Sequence[str]) -> Iterator[dict[str, Any]]:
     """What damage has cost, by chapter, since the manifests of chapters stay where they are."""
     for manifest in manifests:
-        _, facts = artifacts.read_parquet(manifest, ["frame"])
+        _, facts = artifacts.read_parquet(manifest, [])
         if facts.get("spoilt"):
             yield {name: facts[name] for name in ("chapter", "file", "spoilt")}
 

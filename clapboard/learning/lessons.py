@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -36,7 +38,9 @@ def without(left_out: int | None, examples: pd.DataFrame) -> pd.DataFrame:
     return examples.assign(class_index=(index - (index > left_out)).mask(index == left_out, -1))
 
 
-def taught_shares(training: pd.DataFrame, classes: int, class_weights: str) -> NDArray[np.float64]:
+def taught_shares(
+    training: Callable[[], pd.DataFrame], classes: int, class_weights: str
+) -> NDArray[np.float64]:
     """The shares of classes that a model answers as for, shape (classes,).
 
     By weighted cross entropy a model learns the probabilities of a set in which each class has the
@@ -44,14 +48,15 @@ def taught_shares(training: pd.DataFrame, classes: int, class_weights: str) -> N
     Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", 2002).
 
     Args:
-        training: the frames that teach; column `class_index`.
+        training: gives the frames that teach, column `class_index`; asked only where they are
+            counted.
         classes: number of classes.
         class_weights: key of the model; ``balanced``, or ``none``: as frequent as in `training`,
             every class one frame more than it is.
     """
     if class_weights == "balanced":
         return np.full(classes, 1 / classes)
-    counts = class_counts(training, classes) + 1.0
+    counts = class_counts(training(), classes) + 1.0
     return counts / counts.sum()
 
 

@@ -56,8 +56,7 @@ class Stored:
 
 def _shares(table: pa.Table, _: int) -> NDArray[np.floating]:
     """The lists of a table as rows of an array."""
-    lists = table["probabilities"].combine_chunks().flatten()
-    return arrow.numbers(pa.chunked_array([lists])).reshape(len(table), -1)
+    return arrow.rows(table["probabilities"])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -94,9 +95,12 @@ def write_timeline(
         )
         said = Together(_camera(probabilities, recording, zero), list(cameras))
     classes = said.classes
-    examples = read_examples(manifest, labels, "")
-    examples["split"] = as_trained(examples, taught["teach_validation"], taught["lend"])
-    teaching = of_split(examples, "Training")
+
+    def teaching() -> pd.DataFrame:
+        examples = read_examples(manifest, labels, "")
+        examples["split"] = as_trained(examples, taught["teach_validation"], taught["lend"])
+        return of_split(examples, "Training")
+
     shares = taught_shares(teaching, len(classes), taught["class_weights"])
     durations = read_durations(procedures, classes)
     timeline = decoded(own.seconds, said, settings, durations, shares)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -151,24 +150,14 @@ class SyncFrames:
 Job = LabelOnS3 | ResizeOnS3 | SyncFrames
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A plan as text, for the message of a rule."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-def plan_of(job: Callable[..., Job], **arguments: Any) -> Shown:
+def plan_of(job: Callable[..., Job], **arguments: Any) -> str:
     """What a job would do; in words why that is not known yet or cannot be done."""
     try:
-        return Shown(str(job(**arguments).plan()))
+        return str(job(**arguments).plan())
     except FileNotFoundError as error:
-        return Shown(f"The plan is known once {error.filename} is made.")
+        return f"The plan is known once {error.filename} is made."
     except InputError as error:
-        return Shown(str(error))
+        return str(error)
 
 
 def perform(job: Job, done: str | os.PathLike[str]) -> None:

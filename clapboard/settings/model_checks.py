@@ -25,23 +25,28 @@ from clapboard.settings.model_settings import (
 )
 
 LITE = "efficientnet-lite0"
-APPLICATIONS = (
-    *("MobileNetV3Small", "MobileNetV3Large"),
-    *(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
-    *(f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large", "XLarge")),
-)
-"""Those of Keras Applications that take pixel values as they are, and are the same network with
-ImageNet's weights downloaded and from a file: EfficientNetB0 to B7 lack a layer with a file."""
-
 BLOCKS = {
     LITE: 16,
-    **{"MobileNetV3Small": 11, "MobileNetV3Large": 15},
-    **{"EfficientNetV2B0": 21, "EfficientNetV2B1": 27, "EfficientNetV2B2": 28},
-    **{"EfficientNetV2B3": 32, "EfficientNetV2S": 40, "EfficientNetV2M": 57},
-    **{"EfficientNetV2L": 79, "ConvNeXtTiny": 18, "ConvNeXtSmall": 36, "ConvNeXtBase": 36},
-    **{"ConvNeXtLarge": 36, "ConvNeXtXLarge": 36},
+    "MobileNetV3Small": 11,
+    "MobileNetV3Large": 15,
+    "EfficientNetV2B0": 21,
+    "EfficientNetV2B1": 27,
+    "EfficientNetV2B2": 28,
+    "EfficientNetV2B3": 32,
+    "EfficientNetV2S": 40,
+    "EfficientNetV2M": 57,
+    "EfficientNetV2L": 79,
+    "ConvNeXtTiny": 18,
+    "ConvNeXtSmall": 36,
+    "ConvNeXtBase": 36,
+    "ConvNeXtLarge": 36,
+    "ConvNeXtXLarge": 36,
 }
-"""How many blocks each has, which `fine_tune` counts from the end."""
+"""All backbones, with the number of blocks that `fine_tune` counts from the end."""
+
+APPLICATIONS = tuple(name for name in BLOCKS if name != LITE)
+"""Those of Keras Applications that take pixel values as they are, and are the same network with
+ImageNet's weights downloaded and from a file: EfficientNetB0 to B7 lack a layer with a file."""
 
 SMALLEST = 32
 """Least sides of frames for a backbone, pixels."""

@@ -77,7 +77,7 @@ def test_viterbi_says_more_than_single_frames_of_unequal_classes(class_weights, 
     random = np.random.default_rng(0)
     seen = session(random, 40_000)
     training = pd.DataFrame({"class_index": seen})
-    durations, taught = learnt(seen, 3), taught_shares(training, 3, class_weights)
+    durations, taught = learnt(seen, 3), taught_shares(lambda: training, 3, class_weights)
     assert durations.shares.max() > 0.85 and durations.shares.min() < 0.04
     truth = session(random, 6_000)
     model = EQUAL if class_weights == "balanced" else durations.shares

@@ -1,8 +1,7 @@
 """
 What the rules for a bucket would do, for a dry run to show.
 
-A plan is a parameter only to be shown: Snakemake does not record objects of own classes, so that a
-plan that differs runs nothing. The imports stay inside, since they take a second.
+A plan is a parameter only to be shown. The imports stay inside, since they take a second.
 """
 
 
