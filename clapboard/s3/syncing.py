@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Made, Receipt, begin, settle
 from clapboard.sessions.suffixes import is_jpeg
 
+SECOND = 1_000_000_000
+"""Nanoseconds."""
 MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -172,22 +176,29 @@ def download(bucket: Bucket, plan: Plan) -> None:
 
 def _take(bucket: Bucket, transfer: Transfer, data: obstore.Bytes) -> None:
     """Check a picture and write it; in a thread, for digest, question and disk hold up the rest."""
-    if len(data) != transfer.bytes or not _is_content(bucket, transfer, data):
+    told = hashlib.md5(data, usedforsecurity=False).hexdigest() == transfer.etag
+    if len(data) != transfer.bytes or not (told or _says_nothing(bucket, transfer)):
         message = f"{transfer.source} changed or was cut on the way"
         raise InputError([Problem("s3-changed", message, "Run it again.", bucket.name)])
-    _write(Path(transfer.target), data)
+    _write(Path(transfer.target), data, "" if told else transfer.etag)
 
 
-def _write(path: Path, data: obstore.Bytes) -> None:
-    """Let a picture appear under its name whole.
+def _write(path: Path, data: obstore.Bytes, mark: str) -> None:
+    """Let a picture appear under its name whole, and mark it with an entity tag if one is given.
 
     Not flushed to disk, unlike results: the next plan compares every picture's content, so that
-    one that a power cut has emptied is fetched again.
+    one that a power cut has emptied is fetched again. A marked one it believes: that is flushed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
     try:
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            file.write(data)
+            if mark:
+                file.flush()
+                now = time.time_ns()
+                os.utime(file.fileno(), ns=(now, now - now % SECOND + _fraction(mark)))
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -209,14 +220,26 @@ def _below(bucket: Bucket, location: Location, recordings: set[str]) -> dict[str
 
 
 def _is_here(path: Path, found: Object) -> bool:
-    return path.is_file() and path.stat().st_size == found.bytes and _md5(path) == found.etag
+    """Whether a picture is the one in the bucket, by its content or by the mark of its download."""
+    if not path.is_file():
+        return False
+    status = path.stat()
+    marked = status.st_mtime_ns % SECOND == _fraction(found.etag)
+    return status.st_size == found.bytes and (marked or _md5(path) == found.etag)
 
 
-def _is_content(bucket: Bucket, transfer: Transfer, data: obstore.Bytes) -> bool:
-    """Whether data is what an entity tag says; only a KMS key makes a tag that says nothing."""
+def _fraction(etag: str) -> int:
+    """The part of a second, in nanoseconds, by which a file tells which object it is from.
+
+    For objects whose entity tag says nothing of their content. Whoever changes the file changes
+    that; another file has it with a probability of one to a thousand millions.
+    """
+    return int.from_bytes(hashlib.blake2b(etag.encode(), digest_size=8).digest()) % SECOND
+
+
+def _says_nothing(bucket: Bucket, transfer: Transfer) -> bool:
+    """Whether an entity tag is no digest of the content: of an upload in parts, or under KMS."""
     if not MD5.fullmatch(transfer.etag):
-        return True
-    if hashlib.md5(data, usedforsecurity=False).hexdigest() == transfer.etag:
         return True
     head = bucket.control.head_object(Bucket=bucket.name, Key=transfer.source)
     return str(head.get("ServerSideEncryption", "")).startswith("aws:kms")

@@ -120,6 +120,44 @@ def test_a_download_that_fails_leaves_no_half_file(bucket, folders, target, serv
             assert path.read_bytes() == content(int(path.stem[4:]))
 
 
+def test_a_stopped_download_goes_on_where_tags_say_nothing(
+    bucket, folders, target, server, tmp_path
+):
+    send(bucket, folders, target)
+    here = tmp_path / "down" / "S1C1"
+
+    def attempt(broken):
+        """Names of the pictures that are fetched; with `broken` no second ten of them comes."""
+
+        def fault(method, path):
+            asked = method == "GET" and path.endswith(".jpg")
+            return "cut" if broken and asked and path[-6] == "1" else None
+
+        with Proxy(server.endpoint, fault, tags_say_nothing=True) as proxy:
+            proxy.added["x-amz-server-side-encryption"] = "aws:kms"
+            through = connect(bucket.name, proxy.endpoint, tries=1, connections=1)
+            plan = plan_download(through, target, ["S1C1"], tmp_path / "down")
+            if broken:
+                with pytest.raises(InputError, match="goes on where it stopped"):
+                    download(through, plan)
+            else:
+                download(through, plan)
+        return [one.target.rpartition("/")[2] for one in plan.todo]
+
+    def numbered(*frames):
+        return [f"S1C1{frame:06d}.jpg" for frame in frames]
+
+    assert attempt(broken=True) == numbered(*range(1, 31))
+    assert len(list(here.glob("*.jpg"))) == 9
+    assert attempt(broken=False) == numbered(*range(10, 31))
+    assert attempt(broken=False) == []
+    (here / "S1C1000003.jpg").write_bytes(content(3)[:-1] + b"!")
+    (here / "S1C1000004.jpg").write_bytes(b"")
+    bucket.write(target.key("S1C1/S1C1000005.jpg"), content(5)[:-1] + b"!")
+    assert attempt(broken=False) == numbered(3, 4, 5)
+    assert [(here / name).read_bytes()[-1:] for name in numbered(3, 4, 5)] == [b" ", b" ", b"!"]
+
+
 def test_recordings_without_frames_are_said_and_not_taken_for_done(
     bucket, folders, target, tmp_path
 ):
