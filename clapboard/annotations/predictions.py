@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.arrow import numbers
 from clapboard.artifacts import read_parquet
-from clapboard.parts import Rows, Runs, counted, runs_of, steps
+from clapboard.parts import Rows, Runs, runs_of
+from clapboard.timing.gaps import GAP, unbroken
 from clapboard.video.index import RecordingIndex, Times
 
 
@@ -34,7 +34,9 @@ def predicted_sheet(path: str | os.PathLike[str], index: RecordingIndex) -> Shee
     labels = mine["predicted"].unify_dictionaries().combine_chunks()
     names = labels.dictionary.to_pylist()
     indices = runs_of(numbers(pa.chunked_array([labels.indices])))
-    return sheet_of(str(path), spans(numbers(mine["frame"]), indices, index), names)
+    frames = numbers(mine["frame"])
+    seconds = index.pts[frames - 1] * float(index.time_base)
+    return sheet_of(str(path), spans(frames, seconds, indices, index), names)
 
 
 class Span(NamedTuple):
@@ -71,24 +73,19 @@ def sheet_of(file: str, every: Iterable[Span], names: Sequence[str]) -> Sheet:
     return Sheet(file, "video", annotations)
 
 
-def spans(frames: Rows, labels: Runs, index: Times) -> Iterator[Span]:
+def spans(frames: Rows, seconds: Rows, labels: Runs, index: Times) -> Iterator[Span]:
     """Each run of frames with one label.
 
-    Frames follow each other when they are less than twice as far apart as most are, which is 1
-    unless only every n-th frame was looked at. A run stops where the next one starts, or with its
-    last frame before a gap.
+    A run stops where the next one starts, or with its last frame before a gap
+    (`clapboard.timing.gaps`), as the decoders see it.
 
     Args:
         frames: frame numbers, rising, shape (frames,).
+        seconds: their times, shape (frames,).
         labels: a number for each frame.
         index: the recording.
     """
-    # Of several steps as frequent the one that comes first; a single frame has none.
-    [(usual, _)] = counted(steps(frames)).most_common(1) or [(1, 1)]
-    first, gaps = 1, set[int]()
-    for part in steps(frames):
-        gaps.update((np.flatnonzero(part >= 2 * usual) + first).tolist())
-        first += len(part)
+    gaps = {stretch.start for stretch in unbroken(seconds, GAP)}
     for label, start, stop in labels.cut(gaps):
         last = int(frames[stop - 1])
         goes_on = stop < len(frames) and stop not in gaps

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from clapboard.parts import Runs, joined, runs_of
 
-GAP = 2.5
 FLOOR = 1e-6
 """Lowest probability, so that one frame cannot forbid a class."""
 
@@ -105,8 +104,9 @@ def viterbi(
     probability step / mean length of c, and the next class is drawn by what follows c in Training.
     A frame's evidence is its probability over the share of the class that the model was taught as
     (Bourlard and Morgan, 1994): how frequent classes are is in lengths, order and the first frame.
-    A class with probability 0 in all frames is one that the model does not know, and is never the
-    answer.
+    A class with probability 0 in all frames is one that the model does not know, as a background
+    that it ignores, and is never the answer: what follows it in Training counts as following what
+    was before it.
     Nothing is held of a frame, only where the class changes: going back, how probable the paths to
     each class were is computed once more for a part from what it was where the part begins.
 
@@ -119,7 +119,8 @@ def viterbi(
     """
     highest = np.array([part.max(axis=0) for part in parts]).max(axis=0)
     leave = np.clip(step / np.maximum(durations.seconds, FLOOR), FLOOR, 0.5)
-    moves = np.log(np.maximum(durations.follows * leave[:, None], FLOOR * FLOOR))
+    follows = _skipping(durations.follows, highest == 0)
+    moves = np.log(np.maximum(follows * leave[:, None], FLOOR * FLOOR))
     np.fill_diagonal(moves, np.log1p(-leave))
     prior = np.log(taught)
 
@@ -139,6 +140,25 @@ def viterbi(
             onward = moves[:, label]
         found.append(runs_of(path))
     return joined(reversed(found))
+
+
+def _skipping(follows: NDArray[np.float64], unknown: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """`follows` of `Durations` among known classes, with what lies between them left out.
+
+    The way from a to b through any number of unknown classes is that of a Markov chain seen only
+    in its other states (Kemeny and Snell, "Finite Markov Chains", 1960, section 6.1). Who comes
+    back to a has not left it.
+    """
+    known = ~unknown
+    if known.all() or not known.any():
+        return follows
+    inside = np.eye(unknown.sum()) - follows[np.ix_(unknown, unknown)]
+    through = np.linalg.solve(inside, follows[np.ix_(unknown, known)])
+    among = follows[np.ix_(known, known)] + follows[np.ix_(known, unknown)] @ through
+    np.fill_diagonal(among, 0)
+    found = np.zeros_like(follows)
+    found[np.ix_(known, known)] = among / np.maximum(among.sum(axis=1, keepdims=True), FLOOR)
+    return found
 
 
 def _followed(

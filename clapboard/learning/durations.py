@@ -20,9 +20,9 @@ from clapboard import artifacts
 from clapboard.arrow import numbers
 from clapboard.clock import seconds_text
 from clapboard.labels.sampling import grid
-from clapboard.learning.decoders import GAP, Durations
-from clapboard.learning.windows import usual_step
+from clapboard.learning.decoders import Durations
 from clapboard.parts import runs_of
+from clapboard.timing.gaps import GAP, usual_step
 from clapboard.video.index import RecordingIndex
 
 COLUMNS = ("before", "label", "segments", "seconds")

@@ -100,7 +100,7 @@ def compute_features(
 def make_extractor(
     backbone: keras.Model, settings: Mapping[str, Any], threads: int = 0
 ) -> Extractor:
-    """LiteRT on a CPU, where it takes half the processor time, TensorFlow on a GPU."""
+    """LiteRT on a CPU, TensorFlow on a GPU."""
     if tf.config.list_physical_devices("GPU"):
         return OnGpu(backbone, devices.precision(settings["mixed_precision"]))
     return OnCpu(backbone, threads)

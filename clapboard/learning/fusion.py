@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from clapboard.artifacts import ROWS
 from clapboard.learning.probabilities import Said
 from clapboard.learning.protocol import Answers
-from clapboard.learning.windows import usual_step
 from clapboard.parts import Blocks, Rows
+from clapboard.timing.gaps import usual_step
 
 NEAREST_STEPS = 1.5
 """Frames of two cameras are the same moment when no further apart than so many usual steps."""

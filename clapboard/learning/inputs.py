@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from clapboard.learning.sources import Features, Pictures, Source, kept_within
 from clapboard.learning.stored import StoredFeatures, StoredFrames
-from clapboard.learning.windows import Items, Singly, Windows, holding, stretches, unbroken
+from clapboard.learning.windows import Items, Singly, Windows, holding, stretches
 from clapboard.parts import Rows
 from clapboard.problems import InputError, Problem
+from clapboard.timing.gaps import unbroken
 
 OVERLAP = 2
 """Every frame is recognised in about so many windows, whose probabilities are averaged."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from clapboard.evaluation import metrics, plots
 from clapboard.evaluation.contact_sheet import Mistake, draw_contact_sheet
 from clapboard.evaluation.ribbons import Ribbon, draw_ribbons
-from clapboard.learning.protocol import GAP
 from clapboard.learning.windows import stretches
+from clapboard.timing.gaps import GAP
 
 MISTAKES = 24
 APART_SECONDS = 1.0

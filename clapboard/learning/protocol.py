@@ -19,9 +19,7 @@ from clapboard.evaluation import metrics
 from clapboard.evaluation.intervals import bootstrap, paired_p_value
 from clapboard.evaluation.timelines import OVERLAPS, Matches, edit_score, match_segments, segments
 from clapboard.learning.windows import stretches
-
-GAP = 2.5
-"""A timeline ends where the step to the next frame is so many times the usual one."""
+from clapboard.timing.gaps import GAP
 
 Figures = dict[str, float | None]
 

@@ -8,11 +8,10 @@ from typing import Any
 
 from clapboard.evaluation.overlay import Stretch, write_overlay
 from clapboard.evaluation.timelines import segments
-from clapboard.learning.decoders import GAP
 from clapboard.learning.probabilities import Said, Stored, certainty
 from clapboard.learning.review import rank
-from clapboard.learning.windows import unbroken, usual_step
 from clapboard.parts import Rows, Runs, in_parts, joined, runs_of, steps
+from clapboard.timing.gaps import GAP, unbroken, usual_step
 from clapboard.video.index import read_times
 
 

@@ -23,7 +23,7 @@ from clapboard.annotations.writing import write_sheet
 from clapboard.arrow import column, lists, texts
 from clapboard.clock import rounded_up, seconds_text
 from clapboard.labels import framecsv
-from clapboard.learning.decoders import GAP, Durations, median, viterbi
+from clapboard.learning.decoders import Durations, median, viterbi
 from clapboard.learning.durations import read_durations
 from clapboard.learning.folds import as_trained
 from clapboard.learning.fusion import Camera, Together
@@ -31,9 +31,9 @@ from clapboard.learning.lessons import taught_shares
 from clapboard.learning.manifest import of_split, read_examples
 from clapboard.learning.probabilities import Part, Said, Stored, certainty
 from clapboard.learning.review import rank
-from clapboard.learning.windows import unbroken, usual_step
 from clapboard.parts import Rows, Runs, joined, numbers, runs_of, steps
 from clapboard.problems import refuse
+from clapboard.timing.gaps import GAP, unbroken, usual_step
 from clapboard.timing.sync import find_clap
 from clapboard.video.index import RecordingIndex, Times, read_times
 
@@ -107,7 +107,8 @@ def write_timeline(
 
     tables = _with_timeline(probabilities, timeline, said if others else None, classes)
     artifacts.write_parquet_parts(predictions, tables, {"classes": classes})
-    found = list(spans(numbers([probabilities], "frame"), timeline, read_times(index_file)))
+    frames = numbers([probabilities], "frame")
+    found = list(spans(frames, own.seconds, timeline, read_times(index_file)))
     runs = _without(annotations["background"], sheet_of(str(predictions), found, classes))
     runs = _with_confidence(runs, found, said, timeline)
     write_sheet(runs, subtitles, "srt", annotations)

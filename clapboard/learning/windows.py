@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
 from math import prod
 from typing import Protocol
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clapboard.parts import Rows, counted, steps
+from clapboard.timing.gaps import longest_step, usual_step
 
 NONE = -1
 LOOKED_AT = 2**18
@@ -30,47 +29,11 @@ def stretches(examples: pd.DataFrame, gap: float) -> list[range]:
     for _, rows in examples.groupby(["recording", "split"], sort=False).indices.items():
         seconds = examples["seconds"].to_numpy()[rows]
         between = np.diff(seconds)
-        apart = (between > _longest(usual_step([between]), gap)) | (np.diff(rows) != 1)
+        apart = (between > longest_step(usual_step([between]), gap)) | (np.diff(rows) != 1)
         found += [
             range(rows[part.start], rows[part.stop - 1] + 1) for part in _parts(apart, len(rows))
         ]
     return sorted(found, key=lambda stretch: stretch.start)
-
-
-def unbroken(seconds: Rows, gap: float) -> list[range]:
-    """`stretches` of a single recording.
-
-    Args:
-        seconds: time of every frame, ascending, shape (frames,).
-        gap: as for `stretches`.
-    """
-    longest = _longest(usual_step(steps(seconds)), gap)
-    first, borders = 1, [0]
-    for part in steps(seconds):
-        borders += (np.flatnonzero(part > longest) + first).tolist()
-        first += len(part)
-    return [range(*ends) for ends in pairwise([*borders, len(seconds)])] if len(seconds) else []
-
-
-def _longest(usual: float, gap: float) -> float:
-    """The longest step to the next frame that is no gap; see `stretches`."""
-    return gap * usual + 1e-9
-
-
-def usual_step(parts: Iterable[NDArray[np.floating]]) -> float:
-    """The median of all steps from frame to frame, 0 if there are none.
-
-    Args:
-        parts: the steps, see `clapboard.parts.steps`.
-    """
-    counts = counted(parts)
-    values = sorted(counts)
-    reached = np.cumsum([counts[value] for value in values])
-    if not values:
-        return 0.0
-    middle = ((reached[-1] - 1) // 2, reached[-1] // 2)
-    below, above = np.searchsorted(reached, middle, "right")
-    return (values[below] + values[above]) / 2
 
 
 def _parts(apart: NDArray[np.bool_], length: int) -> list[range]:

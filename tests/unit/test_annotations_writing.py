@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 
@@ -25,6 +26,7 @@ from clapboard.annotations.writing import FORMS, write_sheet
 from clapboard.artifacts import write_parquet
 from clapboard.clock import parse_duration, rounded_up, seconds_text
 from clapboard.labels.framecsv import frame_ranges
+from clapboard.labels.sampling import grid
 from clapboard.parts import runs_of
 from clapboard.problems import InputError
 from clapboard.settings.config import load
@@ -218,7 +220,7 @@ def test_a_timeline_counted_from_a_heard_clap_comes_back_with_the_same_frames(
     chapter = Chapter(1, "1.mp4", "video", frame, len(numbers), "h264", 64, 48, length)
     index = RecordingIndex("S1C1", frame, numbers, (chapter,), 1 / frame, ones, ones == 1, numbers)
     labels = runs_of(np.repeat([0, 1, 0, 1], [1, 700, 1, 2298]))
-    timeline = sheet_of("x", spans(numbers + 1, labels, index), ("A", "B"))
+    timeline = sheet_of("x", spans(numbers + 1, numbers * float(frame), labels, index), ("A", "B"))
     path = tmp_path_factory.mktemp("way") / "timeline.csv"
     write_sheet(from_clap(timeline, clap, ZERO), path, "lab", SETTINGS)
     back, problems = read_sheet(path, SETTINGS)
@@ -312,6 +314,26 @@ def test_predictions_of_every_nth_frame_join(tmp_path):
     assert frames_of(predicted_sheet(path, recording_index())) == [
         ("A", 0, 25), ("B", 25, 38), ("B", 87, 88),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rate", "keys", "every"),
+    [
+        (Fraction(30000, 1001), 15, "4/s"),
+        (Fraction(30000, 1001), 30, "4/s"),
+        (Fraction(30000, 1001), 10, "2/s"),
+        (Fraction(30), 25, "1/s"),
+        (Fraction(30), 8, "2/s"),
+    ],
+)
+def test_predictions_of_frames_beside_key_frames_join(tmp_path, rate, keys, every):
+    index = recording_index(3000, rate)
+    index = replace(index, key=np.arange(3000) % keys == 0)
+    frames = np.flatnonzero(grid(index, every)) + 1
+    assert len(set(np.diff(frames).tolist())) > 1, "the steps differ"
+    path = predictions(tmp_path / "p.parquet", frames, ["A"] * len(frames))
+    (entry,) = predicted_sheet(path, index).annotations
+    assert (entry.start, entry.stop) == (0, index.seconds(int(frames[-1]) + 1))
 
 
 def test_predictions_of_other_recordings_are_left_out(tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import uniform_filter1d
 
 from clapboard.evaluation.timelines import segments
-from clapboard.learning.decoders import Durations, median, viterbi
+from clapboard.learning.decoders import Durations, _skipping, median, viterbi
 from clapboard.learning.durations import Seen, durations_of
 from clapboard.learning.lessons import taught_shares
 from clapboard.learning.probabilities import Part
@@ -120,6 +120,43 @@ def test_class_that_the_model_does_not_know_is_never_the_answer():
     known = np.zeros((8, 3))
     known[:4, 1] = known[4:, 2] = 1
     assert viterbi([known], 0.5, durations, EQUAL)[:].tolist() == [1] * 4 + [2] * 4
+
+
+@pytest.mark.parametrize("segments_learnt", [20, 2000])
+def test_a_background_that_the_model_ignores_does_not_hold_procedures_apart(segments_learnt):
+    """In Training something always lies between them; the model says one after the other."""
+    random = np.random.default_rng(0)
+
+    def order(count):
+        found = [0]
+        while len(found) < count:
+            found.append((found[-1] + random.choice([1, 2])) % 3)
+        return np.array(found)
+
+    procedures = order(segments_learnt)
+    labels = np.stack([procedures, np.full_like(procedures, 3)], axis=1).ravel()
+    durations = learnt(np.repeat(labels, 20), 4)
+    truth = np.repeat(order(60), 20)
+    answers = np.pad(calibrated(random, truth, EQUAL, apart=0.7), ((0, 0), (0, 1)))
+    single = (answers.argmax(axis=1) == truth).mean()
+    found = (viterbi([answers], 0.5, durations, np.full(4, 0.25))[:] == truth).mean()
+    assert single < 0.6 and found > 0.75
+
+
+def test_what_follows_an_unknown_class_follows_what_was_before_it():
+    follows = np.array([[0, 0.1, 0.9, 0], [0.3, 0, 0, 0.7], [0, 0.5, 0, 0.5], [0.5, 0.5, 0, 0]])
+    for unknown in ([2], [2, 3]):
+        known = np.setdiff1d(range(4), unknown)
+        random, ways = np.random.default_rng(1), np.zeros((4, 4))
+        for start in known:
+            for _ in range(4000):
+                at = random.choice(4, p=follows[start])
+                while at in unknown:
+                    at = random.choice(4, p=follows[at])
+                ways[start, at] += at != start
+        ways /= np.maximum(ways.sum(axis=1, keepdims=True), 1)
+        found = _skipping(follows, np.isin(range(4), unknown))
+        np.testing.assert_allclose(found, ways, atol=0.03)
 
 
 def test_viterbi_finds_the_best_of_all_paths():
