@@ -1,6 +1,7 @@
 """Models on real people, one left out at a time: train and evaluate.
 
-A fold that is finished is not trained again, so a run that was stopped goes on.
+A fold that is finished is not trained again, so a run that was stopped goes on, as long as it would
+be made of the same data by the same code.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,13 @@ class Study:
     features: Mapping[str, str] | None = None
     names: Mapping[str, str] | None = None
     smoothed: int = 0
+
+    @cached_property
+    def identity(self) -> list[str]:
+        """Digests of what is learnt from: manifest, labels, and features by recording."""
+        features = [self.features[key] for key in sorted(self.features)] if self.features else []
+        files = [self.data / "manifest.parquet", self.data / "labels.csv", *features]
+        return [artifacts.digest_file(file) for file in files]
 
     def subjects(self) -> list[str]:
         """Everybody in the set."""
@@ -81,7 +90,12 @@ def _run_fold(
     done = folder / "done.json"
     start = settings.get("start_from")
     begun = study.fold(start, settings["seed"], subject) / "model.keras" if start else None
-    made_of = {"settings": settings, "start": artifacts.digest_file(begun) if begun else None}
+    made_of = {
+        "settings": settings,
+        "start": artifacts.digest_file(begun) if begun else None,
+        "code": [fingerprint.code("train_model"), fingerprint.code("evaluate_model")],
+        "data": study.identity,
+    }
     if done.exists() and artifacts.read_json(done).get("made_of") == made_of:
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.folds import Study, run
 from benchmarks.results import publish, report
+from clapboard import artifacts, fingerprint
 
 ROOT = Path(__file__).parents[1]
 BACKBONE = {"backbone": "efficientnet-lite0", "weights": "imagenet", "mixed_precision": "off"}
@@ -54,12 +55,11 @@ MODELS = {
 def prepare(data: Path, work: Path, cores: int) -> Path:
     """Lay out the clips and let the workflow make the dataset; its folder of results."""
     place = work / "gmdcsa24"
-    if not (place / "results" / "Data" / "manifest.parquet").exists():
-        script = ROOT / "examples" / "real" / "lay_out.py"
-        subprocess.run([sys.executable, str(script), str(data), str(work)], check=True)
-        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        options = ["--directory", str(place), "--cores", str(cores), "dataset"]
-        subprocess.run([*snakemake, *options], check=True)
+    script = ROOT / "examples" / "real" / "lay_out.py"
+    subprocess.run([sys.executable, str(script), str(data), str(work)], check=True)
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    options = ["--directory", str(place), "--cores", str(cores), "dataset"]
+    subprocess.run([*snakemake, *options], check=True)
     return place / "results"
 
 
@@ -87,7 +87,8 @@ def main() -> None:
     chosen = parser.parse_args()
     results = prepare(chosen.data.resolve(), chosen.work.resolve(), chosen.threads)
     folder = chosen.work / "gmdcsa24"
-    features = compute(results, folder / "features", chosen.threads)
+    made_by = fingerprint.code("compute_features") + artifacts.digest(repr(BACKBONE).encode())
+    features = compute(results, folder / "features" / made_by, chosen.threads)
     study = Study("gmdcsa24", results / "Data", MODELS, folder / "folds", features)
     seeds = range(1, chosen.seeds + 1)
     run(study, seeds, chosen.threads)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from benchmarks.folds import Study, run
 from benchmarks.results import publish, report
-from clapboard import artifacts
+from clapboard import artifacts, fingerprint
 from clapboard.dataset.tree import write_dataset
 from clapboard.pictures.frames import write_frames
 from clapboard.video.index import RecordingIndex
@@ -84,7 +84,11 @@ MODELS = {
 
 
 def prepare(source: Path, folder: Path) -> Path:
-    """Bring the clips into the form of a dataset; each shows its action from first to last."""
+    """Bring the clips into the form of a dataset; each shows its action from first to last.
+
+    In a folder of its own for these pixels.
+    """
+    folder /= f"{SIZE}-{fingerprint.code('extract_frames')}"
     recordings, labels, manifests = [], {}, {}
     if (folder / "Data" / "manifest.parquet").exists():
         return folder / "Data"

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from clapboard import artifacts
+from clapboard import artifacts, fingerprint
 from clapboard.arrow import numbers
 from clapboard.dataset import likeness
 from clapboard.dataset.leakage import DigestBook
@@ -127,8 +127,8 @@ def load(
     table = table.set_column(0, "path", pa.array(places, pa.string()))
     result = np.empty((len(table), likeness.SIGNATURE), np.float16)
     missing = np.arange(len(table))
-    if cache.exists():
-        stored, _ = artifacts.read_parquet(cache)
+    stored = _stored(cache)
+    if stored is not None:
         place = pc.index_in(table["digest"], stored["digest"]).fill_null(-1).to_numpy()
         raw = stored["signature"].combine_chunks().buffers()[1]
         known = np.frombuffer(raw, np.float16).reshape(-1, likeness.SIGNATURE)
@@ -141,8 +141,17 @@ def load(
     if len(missing):
         kind = pa.binary(result.itemsize * likeness.SIGNATURE)
         values = pa.Array.from_buffers(kind, len(result), [None, pa.py_buffer(result)])
-        artifacts.write_parquet(cache, pa.table([table["digest"], values], ["digest", "signature"]))
+        found = pa.table([table["digest"], values], ["digest", "signature"])
+        artifacts.write_parquet(cache, found, {"code": fingerprint.code("check_leakage")})
     return Pictures(table, result)
+
+
+def _stored(cache: Path) -> pa.Table | None:
+    """Digests and signatures that the code of now has found, if there are any."""
+    if not cache.exists():
+        return None
+    table, facts = artifacts.read_parquet(cache)
+    return table if facts.get("code") == fingerprint.code("check_leakage") else None
 
 
 def find_lookalikes(pictures: Pictures, apart: str, limit: float, allowed: int) -> list[Problem]:

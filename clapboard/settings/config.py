@@ -92,8 +92,10 @@ class Sync(Section):
 class Frames(Section):
     """Which frames are taken from the videos, and how they are stored."""
 
-    size: Annotated[int, Field(ge=16, le=4096), NotBoolean] = Field(
-        default=224, description="Width and height of the resized frames in pixels."
+    size: Annotated[int, Field(ge=28, le=4096), NotBoolean] = Field(
+        default=224,
+        description="Width and height of the resized frames in pixels; 28 is what the search for "
+        "look-alikes compares.",
     )
     fit: Literal["stretch", "pad", "crop"] = Field(
         default="stretch",

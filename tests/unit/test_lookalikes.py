@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clapboard import artifacts
+from clapboard import artifacts, fingerprint
 from clapboard.checks.inputs import read_report
 from clapboard.dataset import likeness
 from clapboard.dataset.lookalikes import write_leakage
@@ -197,6 +197,15 @@ def test_known_pictures_are_not_read_again(dataset):
         (dataset.data / row["path"]).write_bytes(b"")
     dataset.add("S4C1", "Training", [jpeg(scene(9, moment)) for moment in range(5)])
     assert dataset.look() == []
+
+
+def test_what_other_code_has_found_of_pictures_is_found_anew(dataset, monkeypatch):
+    assert dataset.look() == []
+    for row in dataset.rows:
+        (dataset.data / row["path"]).write_bytes(b"")
+    monkeypatch.setattr(fingerprint, "code", lambda script: "other")
+    with pytest.raises(ValueError):
+        dataset.look()
 
 
 def test_no_limit_looks_for_nothing(dataset):
