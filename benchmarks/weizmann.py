@@ -28,7 +28,6 @@ SIZE = 48
 # jumps: without strong shifts and zooms a network learns that instead of the arms.
 AUGMENTATION = {
     "shift": 0.2,
-    "vertical_shift": 0.08,
     "zoom": 0.4,
     "rotation": 8,
     "brightness": 0.1,

@@ -58,13 +58,11 @@ class Augmentation(keras.layers.Layer):
         across = down * (1 + draw() * self._settings["zoom"] / 2)
         if self._settings["flip"]:
             across *= tf.where(draw() < 0, -1.0, 1.0)
-        vertical = self._settings["vertical_shift"]
-        vertical = self._settings["shift"] if vertical is None else vertical
         middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
         a, b = across * tf.cos(angle), -down * tf.sin(angle)
         c, d = across * tf.sin(angle), down * tf.cos(angle)
         x = middle_x - a * middle_x - b * middle_y + draw() * self._settings["shift"] * width
-        y = middle_y - c * middle_x - d * middle_y + draw() * vertical * height
+        y = middle_y - c * middle_x - d * middle_y + draw() * self._settings["shift"] * height
         nothing = tf.zeros_like(a)
         return tf.raw_ops.ImageProjectiveTransformV3(
             images=frames,

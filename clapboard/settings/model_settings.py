@@ -27,11 +27,6 @@ class Augmentation(Section):
     """
 
     shift: Share = Field(default=0.05, description="Most shift, as a share of the side.")
-    vertical_shift: Share | None = Field(
-        default=None,
-        description="Most shift up and down, where it shall differ: less keeps feet or table in "
-        "the picture. Empty: as `shift`.",
-    )
     zoom: Share = Field(default=0.1, description="Most zoom in and out, 0.1 = 10 %.")
     rotation: Annotated[float, Field(ge=0, le=180), NotBoolean] = Field(
         default=3, description="Most rotation in degrees."
