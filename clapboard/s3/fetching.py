@@ -98,10 +98,14 @@ def take(bucket: Bucket, source: Object, brought: Path, target: Path) -> None:
 
 
 def _write(descriptor: int, data: bytes, offset: int) -> None:
-    """All of `data` from a byte on; a disk that gets full takes some of it before it refuses."""
+    """All of `data` from a byte on, to the disk: after a power cut the journal is believed.
+
+    A disk that gets full takes some of it before it refuses.
+    """
     while data:
         written = os.pwrite(descriptor, data, offset)
         data, offset = data[written:], offset + written
+    os.fdatasync(descriptor)
 
 
 async def _part(bucket: Bucket, source: Object, part: int) -> bytes:

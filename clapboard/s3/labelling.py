@@ -26,7 +26,7 @@ from clapboard.s3.bucket import Bucket, Object
 from clapboard.s3.failures import explained
 from clapboard.s3.location import Location, misplaced
 from clapboard.s3.plan import Plan, Transfer
-from clapboard.s3.receipt import Made, Receipt, begin, settle
+from clapboard.s3.receipt import Made, Receipt, begin, settle, unfinished
 from clapboard.sessions.suffixes import is_jpeg
 from clapboard.spreadsheet import csv_text
 from clapboard.video.index import RecordingIndex
@@ -80,10 +80,11 @@ def find_labelled(
         InputError: a labelled frame is not in the bucket, the locations overlap, a label cannot be
             trained.
     """
-    refuse(misplaced(frames, data, "s3.data"))
+    before = bucket.listings
+    refuse(misplaced(frames, data, "s3.data") or unfinished(bucket, frames))
     members = [recording for recording in recordings if recording["split"] in SPLITS]
     classes = find_classes(members, labels_files, unseen)
-    problems, tables, before = list[Problem](), list[pa.Table](), bucket.listings
+    problems, tables = list[Problem](), list[pa.Table]()
     for recording in members:
         folder = frames.folder(recording["id"])
         there = list(bucket.objects(folder.prefix))

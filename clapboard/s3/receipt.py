@@ -185,6 +185,18 @@ class Made:
         return source == source_etag and (etag == kept if kept else etag != replaced)
 
 
+def unfinished(bucket: Bucket, location: Location) -> list[Problem]:
+    """What is wrong with taking objects of ours that a stopped run has not finished making."""
+    if not any(bucket.objects(location.key(BEGUN))):
+        return []
+    message = "an upload to this place was stopped half-way, or goes on"
+    remedy = (
+        "Let it end, or repeat it where the frames are from (sync_frames). If all frames are there "
+        "and as they should be, delete this object."
+    )
+    return [Problem("unfinished-upload", message, remedy, f"{location.url}{BEGUN}")]
+
+
 def begin(bucket: Bucket, location: Location, plan: Plan, source_etags: Mapping[str, str]) -> None:
     """Note what a plan is going to make and what it keeps, then remove the receipt.
 

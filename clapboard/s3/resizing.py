@@ -23,7 +23,7 @@ from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
 from clapboard.s3.location import Location, frameless, misplaced
 from clapboard.s3.plan import Plan, Transfer
-from clapboard.s3.receipt import BEGUN, NAME, Receipt, read_receipt, settle
+from clapboard.s3.receipt import BEGUN, NAME, Receipt, read_receipt, settle, unfinished
 from clapboard.sessions.suffixes import is_jpeg
 from clapboard.video.pixels import PIXEL_VERSION, JpegEncoder, PixelSettings, Resizer
 
@@ -74,8 +74,9 @@ def find_frames(
     Raises:
         InputError: the locations overlap, or a recording has no frames there.
     """
-    refuse(misplaced(frames, resized, "s3.resized"))
-    sources, missing, before = list[Object](), list[str](), bucket.listings
+    before = bucket.listings
+    refuse(misplaced(frames, resized, "s3.resized") or unfinished(bucket, frames))
+    sources, missing = list[Object](), list[str]()
     for recording in recordings:
         prefix = frames.folder(recording).prefix
         found = [one for one in bucket.objects(prefix) if is_jpeg(one.key)]

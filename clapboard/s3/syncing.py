@@ -20,7 +20,7 @@ from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
 from clapboard.s3.location import Location, frameless
 from clapboard.s3.plan import Plan, Transfer
-from clapboard.s3.receipt import Made, Receipt, begin, settle
+from clapboard.s3.receipt import Made, Receipt, begin, settle, unfinished
 from clapboard.sessions.suffixes import is_jpeg
 
 SECOND = 1_000_000_000
@@ -139,9 +139,11 @@ def plan_download(
         others: ids of those that may have some.
 
     Raises:
-        InputError: a recording has no frames there, or nothing at all is there.
+        InputError: a recording has no frames there, nothing at all is there, or an upload to there
+            is unfinished.
     """
     before = bucket.listings
+    refuse(unfinished(bucket, source))
     there = _below(bucket, source, {*recordings, *others})
     listings = bucket.listings - before
     found = {name.partition("/")[0] for name in there}

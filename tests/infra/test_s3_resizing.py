@@ -11,7 +11,7 @@ from PIL import Image
 
 from clapboard.problems import InputError
 from clapboard.s3.location import Location
-from clapboard.s3.receipt import NAME
+from clapboard.s3.receipt import BEGUN, NAME
 from clapboard.s3.resizing import find_frames, plan_resizing, resize
 from clapboard.s3.syncing import plan_upload, upload
 from clapboard.video.pixels import JpegEncoder, PixelSettings, Resizer
@@ -183,6 +183,15 @@ def test_a_connection_cut_in_the_middle_of_a_picture_is_outlasted(store, server)
     assert cut
     assert receipt.facts["objects"] == 10
     assert all(Image.open(io.BytesIO(data)).size == (32, 32) for data in store.made().values())
+
+
+def test_frames_whose_upload_was_stopped_are_not_taken_for_all(store):
+    store.bucket.write(store.frames.key(BEGUN), b"what was going to be there")
+    with pytest.raises(InputError, match="stopped half-way"):
+        store.run()
+    assert store.made() == {}
+    store.bucket.delete([store.frames.key(BEGUN)])
+    assert len(store.run()[0].todo) == 10
 
 
 def test_a_recording_without_frames_is_named(store):

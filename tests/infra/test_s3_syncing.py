@@ -87,7 +87,7 @@ def test_stale_frames_go_only_with_consent_and_only_of_these_recordings(bucket, 
     assert "S9C9/S9C9000001.jpg" in names(bucket, target)
 
 
-def test_a_server_killed_in_mid_upload_and_back(folders, mortal):
+def test_a_server_killed_in_mid_upload_and_back(folders, mortal, tmp_path):
     server, bucket = mortal
     target = Location(bucket.name, "framedata/")
     with Proxy(server.endpoint, killing(server, 20, is_put_of_picture)) as proxy:
@@ -97,6 +97,8 @@ def test_a_server_killed_in_mid_upload_and_back(folders, mortal):
     server.start()
     until_readable(bucket, target.key(BEGUN))
     assert bucket.read(target.key(NAME)) is None
+    with pytest.raises(InputError, match="stopped half-way"):
+        plan_download(bucket, target, ["S1C1"], tmp_path / "down")
     plan, receipt = send(bucket, folders, target)
     assert plan.kept == 60 - len(plan.todo) >= 10
     assert receipt.facts["objects"] == 60
