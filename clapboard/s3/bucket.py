@@ -7,7 +7,9 @@ client is ever asked to make or remove a bucket.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +17,12 @@ from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
@@ -51,6 +58,10 @@ NO_LIMIT = timedelta(days=7)
 LONGEST_PAUSE = timedelta(seconds=15)
 TRY = LONGEST_PAUSE + timedelta(seconds=CONNECT_SECONDS)
 SIGNED = timedelta(minutes=14)
+
+# boto3 tries a request again, but not once the answer has begun; so who reads the answer does.
+CUT = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 20.0
 
 DELETES_A_REQUEST = 1000
 
@@ -239,7 +250,16 @@ class Bucket:
         if not any(found.key == key for found in self.objects(key)):
             return None
         with explained(self.name):
-            return self.control.get_object(Bucket=self.name, Key=key)["Body"].read()
+            for attempt in range(self.settings["tries"]):
+                with suppress(*CUT):
+                    return self._content(key)
+                time.sleep(min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
+            return self._content(key)
+
+    def _content(self, key: str) -> bytes:
+        """The content of an object that is there, by one request."""
+        content: bytes = self.control.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return content
 
     def write(self, key: str, data: bytes) -> None:
         """Write a small object, whole or not at all."""

@@ -424,13 +424,30 @@ def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(
 
     def fault(method, path):
         counts[method, path] = counts.get((method, path), 0) + 1
-        bad = method == "GET" and "/results/" in path and counts[method, path] == 1
-        return {0: "503", 1: "drop", 2: 0.3}[len(path) % 3] if bad else None
+        bad = method == "GET" and "/results/" in path
+        faults = ("cut", ("503", "drop", 0.3)[len(path) % 3])
+        return dict(enumerate(faults, start=1)).get(counts[method, path]) if bad else None
 
     with Proxy(server.endpoint, fault) as proxy:
         slow = connect(bucket.name, proxy.endpoint)
         mirror.pull(slow, place, tmp_path / "other", lambda name: True)
     assert len(content(tmp_path / "other")) == 5
+    objects = {path for _, path in counts if "/results/" in path}
+    assert place.key(NAME) in {path.partition("?")[0].split("/", 2)[2] for path in objects}
+    assert all(counts["GET", path] >= 2 for path in objects), "each was cut, whatever came then"
+
+
+def test_a_manifest_that_is_cut_again_and_again_is_given_up(bucket, place, results, server):
+    mirror.push(bucket, place, results)
+
+    def fault(method, path):
+        return "cut" if method == "GET" and f"/results/{NAME}" in path else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        broken = connect(bucket.name, proxy.endpoint, tries=2)
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            mirror.pull(broken, place, results)
+        assert sum(f"/results/{NAME}" in path for _, path in proxy.requests) == 3
 
 
 def test_no_more_come_down_at_a_time_than_there_is_memory_for(
