@@ -275,6 +275,9 @@ def _bring(bucket: Bucket, source: Location, results: Path, todo: Sequence[Artif
         path = results / one.path
         moment = next(bucket.objects(source.key(one.path))).modified
         fetch(bucket, Object(source.key(one.path), one.bytes, one.etag, moment), path)
+        if artifacts.digest_file(path) != one.digest:  # entity tags may say nothing of the content
+            path.unlink()
+            raise InputError([_not_as_listed(one.path, source)])
         os.utime(path, ns=(one.mtime_ns, one.mtime_ns))
 
 

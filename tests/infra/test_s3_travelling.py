@@ -4,6 +4,7 @@ import os
 import random
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import seaweed
@@ -15,7 +16,7 @@ from travelling import Machine, jobs
 
 from clapboard.problems import InputError
 from clapboard.s3 import mirror, provenance
-from clapboard.s3.inventory import read_manifest
+from clapboard.s3.inventory import read_manifest, write_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES
 from clapboard.s3.receipt import NAME, Receipt, read_receipt, write_receipt
@@ -622,6 +623,22 @@ def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server
     with pytest.raises(InputError) as caught:
         mirror.pull(connect(bucket.name, server.endpoint), place, tmp_path / "third")
     assert "wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bytes", [1000, PART_BYTES + 1])
+def test_what_has_another_digest_than_is_listed_does_not_stay(
+    bucket, place, results, tmp_path, bytes
+):
+    """Of any size, and where its entity tag is right: under a KMS key tags are no digests."""
+    model = results / "models" / "cnn" / "model.keras"
+    model.write_bytes(b"x" * bytes)
+    mirror.push(bucket, place, results)
+    rows, known = read_manifest(bucket, place)
+    rows["models/cnn/model.keras"] = replace(rows["models/cnn/model.keras"], digest="0" * 32)
+    write_manifest(bucket, place, rows, known)
+    with pytest.raises(InputError, match=r"model\.keras is not what the manifest says"):
+        mirror.pull(bucket, place, tmp_path / "other")
+    assert not (tmp_path / "other" / "models" / "cnn" / "model.keras").exists()
 
 
 def test_a_manifest_cannot_write_outside_the_results(bucket, place, results, tmp_path):
