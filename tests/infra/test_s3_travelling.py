@@ -2,6 +2,8 @@
 
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -11,7 +13,7 @@ import seaweed
 from comparing import tables
 from faults import Proxy, killing
 from lab import become, connect
-from project import ACTS, write_sheet
+from project import ACTS, table, write_sheet
 from travelling import Machine, jobs
 
 from clapboard.problems import InputError
@@ -639,6 +641,24 @@ def test_what_has_another_digest_than_is_listed_does_not_stay(
     with pytest.raises(InputError, match=r"model\.keras is not what the manifest says"):
         mirror.pull(bucket, place, tmp_path / "other")
     assert not (tmp_path / "other" / "models" / "cnn" / "model.keras").exists()
+
+
+def test_nothing_is_pulled_while_a_run_works_there(bucket, place, results, server):
+    """A training would end later than inputs that have come since, and pass for made of them."""
+    mirror.push(bucket, place, results)
+    machine = Machine(results.parent / "machine", table(), server.endpoint, place.url)
+    machine.results.mkdir()
+    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
+    command = [sys.executable, "-c", program, str(machine.results)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as run:
+        lock = machine.results / ".lock"
+        while not (lock.exists() and lock.read_text()):
+            assert run.poll() is None
+        assert "Another run works" in machine.clapboard("pull", status=1)
+        run.communicate(b"\n")
+    assert not (machine.results / "check").exists()
+    machine.clapboard("pull")
+    assert (machine.results / "check" / "report.csv").exists()
 
 
 def test_a_manifest_cannot_write_outside_the_results(bucket, place, results, tmp_path):
