@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -23,7 +23,7 @@ import obstore
 from clapboard import artifacts
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency, provenance
-from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
+from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object, ReplacedError
 from clapboard.s3.failures import explained
 from clapboard.s3.fetching import fetch
 from clapboard.s3.inventory import (
@@ -42,6 +42,8 @@ from clapboard.s3.sending import send_file
 SMALL = 2**20
 """Bytes up to which artifacts go up side by side; larger ones one after another, in parts."""
 
+ATTEMPTS = 20
+"""How often a push begins again because another machine has written the manifest meanwhile."""
 
 AFTER_PICTURES = ("labels", "sampled", "shards")
 """Folders with a file per recording that says which pictures are taken, or lists them."""
@@ -77,11 +79,32 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
 
     May run while a run goes on: what a job is writing, or what changes meanwhile, is left for the
     next push. Of two records of the same content that of the later job stays, here and in `pull`.
+    May run while other machines push: what they have listed meanwhile stays listed.
 
     Raises:
         InputError: a request failed for good.
     """
-    known, records = read_manifest(bucket, target)
+    sent = dict[str, Artifact]()
+    for _ in range(ATTEMPTS):
+        with suppress(ReplacedError):
+            return _push(bucket, target, results, sent)
+    raise InputError([_always_another(target)])
+
+
+def _push(bucket: Bucket, target: Location, results: Path, sent: dict[str, Artifact]) -> Moved:
+    """`push` by what the manifest says now.
+
+    Args:
+        bucket: of the location.
+        target: where the results shall be.
+        results: the folder, as the configuration names it.
+        sent: what is up already; gets what is brought up.
+
+    Raises:
+        ReplacedError: another machine has written the manifest meanwhile.
+        InputError: a request failed for good.
+    """
+    known, records, etag, tags = read_manifest(bucket, target)
     local = local_artifacts(results)
     for name in provenance.unfinished(results, local):
         del local[name]
@@ -108,23 +131,38 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
     same_here = local.keys() - {*newer, *fresh}
     own = provenance.later(provenance.read_records(results, same_here), records)
     merged = {**records, **own, **provenance.read_records(results, fresh)}
-    same = not todo and rows == known and merged == records
-    if same:
-        return Moved((), 0, len(local) - len(newer), tuple(newer))
+    if todo or rows != known or merged != records:
+        replaced = {*fresh} & set(rows)
+        if replaced:
+            for name in replaced:
+                rows.pop(name)
+            etag = write_manifest(bucket, target, without_halves(rows, replaced), records, etag)
+        _send(bucket, target, results, [one for one in todo if not _is_up(one, sent, tags)], sent)
+        rows |= {name: sent[name] for name in fresh if name in sent}
+        write_manifest(bucket, target, without_halves(rows, {*fresh} - set(rows)), merged, etag)
+    return _moved([*sent.values()], len(local.keys() - {*newer, *fresh, *sent}), newer)
 
-    replaced = {one.path for one in todo} & set(rows)
-    if replaced:
-        for name in replaced:
-            rows.pop(name)
-        write_manifest(bucket, target, without_halves(rows, replaced), records)
-    sent = list[Artifact]()
+
+def _is_up(one: Artifact, sent: Mapping[str, Artifact], tags: Mapping[str, str]) -> bool:
+    """Whether an artifact was sent, and the object there is the one that was."""
+    there = sent.get(one.path)
+    return there is not None and replace(there, etag="") == one and tags.get(one.path) == there.etag
+
+
+def _send(
+    bucket: Bucket,
+    target: Location,
+    results: Path,
+    todo: Sequence[Artifact],
+    sent: dict[str, Artifact],
+) -> None:
+    """Bring up artifacts, and note in `sent` those whose files have not changed meanwhile."""
 
     def note(one: Artifact, etag: str) -> None:
-        """Believe what was sent, unless the file has changed meanwhile."""
         with suppress(FileNotFoundError):
             after = (results / one.path).stat()
             if (after.st_size, after.st_mtime_ns) == (one.bytes, one.mtime_ns):
-                sent.append(replace(one, etag=etag))
+                sent[one.path] = replace(one, etag=etag)
 
     async def send(one: Artifact) -> None:
         try:
@@ -134,6 +172,8 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
         answer = await obstore.put_async(bucket.uploads, target.key(one.path), data)
         note(one, (answer["e_tag"] or "").strip('"'))
 
+    for one in todo:
+        sent.pop(one.path, None)
     with explained(bucket.name):
         small = [one for one in todo if one.bytes <= SMALL]
         connections = bucket.side_by_side(SMALL)
@@ -142,12 +182,6 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
         if one.bytes > SMALL:
             with suppress(FileNotFoundError):
                 note(one, send_file(bucket, results / one.path, target.key(one.path)))
-    rows |= {one.path: one for one in sent}
-    lost = {one.path for one in todo} - set(rows)
-    write_manifest(bucket, target, without_halves(rows, lost), merged)
-    moved = tuple(one.path for one in sent)
-    size = sum(one.bytes for one in sent)
-    return Moved(moved, size, len(local) - len(todo) - len(newer), tuple(newer))
 
 
 def pull(
@@ -171,7 +205,7 @@ def pull(
     Raises:
         InputError: a request failed for good, or an object is not what the manifest says.
     """
-    known, records = read_manifest(bucket, source)
+    known, records, *_ = read_manifest(bucket, source)
     times = {name: status.st_mtime_ns for name, status in local_artifacts(results).items()}
     gone = outlived(times, {name: row.mtime_ns for name, row in known.items()})
     todo, newer, kept, left = list[Artifact](), list[str](), list[Artifact](), set[str]()
@@ -239,7 +273,7 @@ def pull_shards(
     Raises:
         InputError: the bucket's shard is not the one that a manifest here lists; or as `pull`.
     """
-    known, _ = read_manifest(bucket, source)
+    known = read_manifest(bucket, source).rows
     todo, problems = list[Artifact](), list[Problem]()
     for recording in sorted(recordings):
         shard, manifest = (f"shards/{recording}{suffix}" for suffix in (".tar", ".parquet"))
@@ -290,6 +324,12 @@ def _moved(some: Sequence[Artifact], kept: int = 0, newer: Sequence[str] = ()) -
 def _another_shard(name: str, manifest: Path, location: Location) -> Problem:
     message = f"{name} is not in the bucket as {manifest} lists it"
     remedy = f"Run `clapboard pull`; if that is of no help, delete {manifest}: it is packed anew."
+    return Problem("s3-changed", message, remedy, location.url)
+
+
+def _always_another(location: Location) -> Problem:
+    message = f"other machines have written the manifest {ATTEMPTS} times during this push"
+    remedy = "Run `clapboard push` again."
     return Problem("s3-changed", message, remedy, location.url)
 
 

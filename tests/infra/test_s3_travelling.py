@@ -627,6 +627,90 @@ def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server
     assert "wrong" not in str(caught.value)
 
 
+def beside(during, work):
+    """A fault that does something else first, once, at a request with a method and end of path."""
+    left = [work]
+
+    def fault(method, path):
+        if (method, path.rpartition("/")[2]) == during and left:
+            left.pop()()
+
+    return fault
+
+
+@pytest.mark.parametrize("during", ["report.csv", NAME], ids=["artifact", "manifest"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_two_pushes_at_once_both_hand_over_all_they_have(
+    bucket, place, results, tmp_path, server, during, listed
+):
+    """Whichever writes the manifest later, and whether there was one before or not."""
+    other, report = tmp_path / "other", "check/report.csv"
+    if listed:
+        mirror.push(bucket, place, results)
+        mirror.pull(bucket, place, other)
+        (results / report).write_bytes(b"later\n")
+    (other / "index").mkdir(parents=True)
+    (other / "index" / "S2C1.parquet").write_text("theirs")
+    record(other, {"params": ["theirs"]}, "index/S2C1.parquet")
+    work = beside(("PUT", during), lambda: mirror.push(bucket, place, other))
+    with Proxy(server.endpoint, work) as proxy:
+        moved = mirror.push(connect(bucket.name, proxy.endpoint, connections=1), place, results)
+        sent = [path for method, path in proxy.requests if method == "PUT" and "/results/" in path]
+    assert set(moved.moved) >= {report}
+    sent = [path for path in sent if not path.endswith(NAME)]
+    assert len(sent) == len(moved.moved), "nothing is sent twice"
+    mirror.pull(bucket, place, tmp_path / "third", lambda name: True)
+    ours = {name: one for name, one in content(results).items() if one[0] != b"never"}
+    assert content(tmp_path / "third") == ours | {
+        "index/S2C1.parquet": content(other)["index/S2C1.parquet"]
+    }
+    assert records(tmp_path / "third")["index/S2C1.parquet"] == {"params": ["theirs"]}
+
+
+def test_two_pushes_of_the_same_name_at_once_list_what_is_there(
+    bucket, place, results, tmp_path, server
+):
+    other, report = tmp_path / "other", "check/report.csv"
+    (other / "check").mkdir(parents=True)
+    (other / report).write_bytes(b"theirs\n")
+    os.utime(other / report, (1, 1))
+    work = beside(("PUT", NAME), lambda: mirror.push(bucket, place, other))
+    with Proxy(server.endpoint, work) as proxy:
+        mirror.push(connect(bucket.name, proxy.endpoint), place, results)
+    mirror.pull(bucket, place, tmp_path / "third")
+    assert (tmp_path / "third" / report).read_bytes() == (results / report).read_bytes()
+
+
+def test_a_push_that_always_comes_too_late_ends_and_says_so(bucket, place, results, server):
+    other = results.parent / "other"
+
+    def fault(method, path):
+        if method == "PUT" and NAME in path:
+            (other / "check").mkdir(parents=True, exist_ok=True)
+            (other / "check" / "x.json").write_text(f"{time.time_ns()}")
+            mirror.push(bucket, place, other)
+
+    with Proxy(server.endpoint, fault) as proxy:
+        late = connect(bucket.name, proxy.endpoint)
+        with pytest.raises(InputError, match="Run `clapboard push` again"):
+            mirror.push(late, place, results)
+    assert mirror.push(bucket, place, results).moved
+
+
+def test_a_server_that_knows_no_conditions_is_written_to_without(bucket, place, results, server):
+    with Proxy(server.endpoint, lambda method, path: refusing()) as proxy:
+
+        def refusing():
+            conditions = {"if-match", "if-none-match"} & proxy.headers[-1].keys()
+            return "501" if conditions and proxy.requests[-1][0] == "PUT" else None
+
+        simple = connect(bucket.name, proxy.endpoint, connections=1)
+        assert len(mirror.push(simple, place, results).moved) == 5
+        (results / "check" / "report.csv").write_bytes(b"later\n")
+        assert mirror.push(simple, place, results).moved == ("check/report.csv",)
+    assert len(read_manifest(bucket, place).rows) == 5
+
+
 @pytest.mark.parametrize("bytes", [1000, PART_BYTES + 1])
 def test_what_has_another_digest_than_is_listed_does_not_stay(
     bucket, place, results, tmp_path, bytes
@@ -635,9 +719,9 @@ def test_what_has_another_digest_than_is_listed_does_not_stay(
     model = results / "models" / "cnn" / "model.keras"
     model.write_bytes(b"x" * bytes)
     mirror.push(bucket, place, results)
-    rows, known = read_manifest(bucket, place)
-    rows["models/cnn/model.keras"] = replace(rows["models/cnn/model.keras"], digest="0" * 32)
-    write_manifest(bucket, place, rows, known)
+    there = read_manifest(bucket, place)
+    wrong = replace(there.rows["models/cnn/model.keras"], digest="0" * 32)
+    write_manifest(bucket, place, there.rows | {wrong.path: wrong}, there.records, there.etag)
     with pytest.raises(InputError, match=r"model\.keras is not what the manifest says"):
         mirror.pull(bucket, place, tmp_path / "other")
     assert not (tmp_path / "other" / "models" / "cnn" / "model.keras").exists()
