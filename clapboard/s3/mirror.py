@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 import obstore
@@ -35,12 +36,19 @@ from clapboard.s3.inventory import (
     without_halves,
     write_manifest,
 )
+from clapboard.s3.lineage import Passage, Side
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES
 from clapboard.s3.sending import send_file
 
 SMALL = 2**20
 """Bytes up to which artifacts go up side by side; larger ones one after another, in parts."""
+
+SECOND = 10**9
+"""In nanoseconds: more than the steps of any file system's dates but FAT's."""
+
+NAMED = 5
+"""How many names are said; there may be thousands."""
 
 ATTEMPTS = 20
 """How often a push begins again because another machine has written the manifest meanwhile."""
@@ -58,24 +66,46 @@ class Moved:
         bytes: in all of them.
         kept: those that were right already.
         newer: names left alone because the other side's is newer.
+        held: names left alone because the other side keeps another version of what they were made
+            from.
+        stale: names of what the receiving side has, but made from what was replaced there.
+        remedy: what to do about the last two.
     """
 
     moved: tuple[str, ...]
     bytes: int
     kept: int
     newer: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    remedy: str = ""
 
     def __str__(self) -> str:
         text = f"{len(self.moved):,} artifacts, {self.bytes:,} bytes; {self.kept:,} in place"
         if self.newer:
             text += f"; {len(self.newer):,} not replaced, since they are newer"
-        return text
+        if self.held:
+            text += (
+                f"\nleft out, since made from another version than stays there: {_some(self.held)}"
+            )
+        if self.stale:
+            text += f"\nto be made anew, since made from what is replaced: {_some(self.stale)}"
+        return f"{text}\n{self.remedy}" if self.held or self.stale else text
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names of many, and how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def push(bucket: Bucket, target: Location, results: Path) -> Moved:
-    """Bring up what is new here; nothing is deleted, nothing newer is replaced.
+    """Bring up what is new here; no object is deleted.
 
-    What a folder that is one result and was made anew has no more is not listed any more.
+    Of what differs the later version stays, if it was made from what is beside it there, see
+    `lineage`. What there was made from what is replaced, and would pass for made from what replaces
+    it, is not listed any more; nor is what a folder that is one result and was made anew has no
+    more.
 
     May run while a run goes on: what a job is writing, or what changes meanwhile, is left for the
     next push. Of two records of the same content that of the later job stays, here and in `pull`.
@@ -111,36 +141,43 @@ def _push(bucket: Bucket, target: Location, results: Path, sent: dict[str, Artif
     times = {name: status.st_mtime_ns for name, status in local.items()}
     gone = outlived({name: row.mtime_ns for name, row in known.items()}, times)
     rows = {name: row for name, row in known.items() if name not in gone}
-    todo, newer = list[Artifact](), list[str]()
+    same, others = set[str](), dict[str, Artifact]()
     for name, status in local.items():
-        there = known.get(name)
+        there = rows.get(name)
         if there and (there.bytes, there.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            same.add(name)
             continue
         try:
             digest = artifacts.digest_file(results / name)
         except FileNotFoundError:
+            del times[name]
             continue
         mine = Artifact(name, status.st_size, digest, "", status.st_mtime_ns)
         if there and there.digest == digest:
             rows[name] = replace(there, mtime_ns=max(there.mtime_ns, mine.mtime_ns))
-        elif there and there.mtime_ns > mine.mtime_ns:
-            newer.append(name)
+            same.add(name)
         else:
-            todo.append(mine)
-    fresh = [one.path for one in todo]
-    same_here = local.keys() - {*newer, *fresh}
-    own = provenance.later(provenance.read_records(results, same_here), records)
+            others[name] = mine
+    passage = Passage(_here(results, times), _there(results, rows, records), same)
+    todo = [mine for name, mine in others.items() if name in passage.passing]
+    fresh = {one.path for one in todo}
+    # Who finds what is older than its input makes it anew; what is later would pass for right.
+    stale = {name for name, moment in passage.stale.items() if rows[name].mtime_ns >= moment}
+    own = provenance.later(provenance.read_records(results, same), records)
     merged = {**records, **own, **provenance.read_records(results, fresh)}
     if todo or rows != known or merged != records:
-        replaced = {*fresh} & set(rows)
-        if replaced:
-            for name in replaced:
-                rows.pop(name)
-            etag = write_manifest(bucket, target, without_halves(rows, replaced), records, etag)
+        if replaced := (fresh | stale) & rows.keys():
+            rows = {name: row for name, row in rows.items() if name not in replaced}
+            rows = without_halves(rows, replaced)
+            etag = write_manifest(bucket, target, rows, records, etag)
         _send(bucket, target, results, [one for one in todo if not _is_up(one, sent, tags)], sent)
-        rows |= {name: sent[name] for name in fresh if name in sent}
-        write_manifest(bucket, target, without_halves(rows, {*fresh} - set(rows)), merged, etag)
-    return _moved([*sent.values()], len(local.keys() - {*newer, *fresh, *sent}), newer)
+        rows = rows | {name: sent[name] for name in fresh if name in sent}
+        rows = without_halves(rows, fresh - rows.keys())
+        write_manifest(bucket, target, rows, merged, etag)
+    up = [one for name, one in sent.items() if rows.get(name) == one]
+    kept = same - {one.path for one in up}
+    remedy = "Run `clapboard pull`, then snakemake: it makes anew what is missing."
+    return _moved(up, len(kept), passage, stale, remedy)
 
 
 def _is_up(one: Artifact, sent: Mapping[str, Artifact], tags: Mapping[str, str]) -> bool:
@@ -192,6 +229,10 @@ def pull(
 ) -> Moved:
     """Bring down what is not here or older, with its time stamp and provenance.
 
+    As in `push`, what was made from another version than the one that stays here does not come.
+    What stays here though what it was made from is replaced gets a date before that, so that
+    Snakemake makes it anew.
+
     A folder that is one result and is replaced keeps no file that the newer one has not. What is to
     be replaced goes first, then provenance is written, then files come: wherever it is killed, no
     file is here with the provenance of another or none, and the next pull brings what is missing.
@@ -208,29 +249,31 @@ def pull(
     known, records, *_ = read_manifest(bucket, source)
     times = {name: status.st_mtime_ns for name, status in local_artifacts(results).items()}
     gone = outlived(times, {name: row.mtime_ns for name, row in known.items()})
-    todo, newer, kept, left = list[Artifact](), list[str](), list[Artifact](), set[str]()
+    times = {name: moment for name, moment in times.items() if name not in gone}
+    kept = list[Artifact]()
     for name, there in known.items():
         path = results / name
-        if not path.is_file():
-            if wanted(name):
-                todo.append(there)
-            else:
-                left.add(name)
-            continue
-        status = path.stat()
-        same = (status.st_size, status.st_mtime_ns) == (there.bytes, there.mtime_ns)
-        if same or artifacts.digest_file(path) == there.digest:
-            kept.append(there)
-        elif status.st_mtime_ns > there.mtime_ns:
-            newer.append(name)
-        else:
-            todo.append(there)
+        if path.is_file():
+            status = path.stat()
+            times[name] = status.st_mtime_ns
+            same = (status.st_size, status.st_mtime_ns) == (there.bytes, there.mtime_ns)
+            if same or artifacts.digest_file(path) == there.digest:
+                kept.append(there)
+    the_same = {one.path for one in kept}
+    passage = Passage(_there(results, known, records), _here(results, times), the_same)
+    todo = [known[name] for name in known if name in passage.passing]
+    todo = [one for one in todo if one.path in times or wanted(one.path)]
+    stale = {name: moment for name, moment in passage.stale.items() if times[name] >= moment}
     due = {one.path for one in todo}
-    right = due | {one.path for one in kept}
-    whole = provenance.folders(records, right) - provenance.folders(records, newer)
+    right, left = due | the_same, passage.passing - due
+    whole = provenance.folders(records, right)
+    whole -= provenance.folders(records, passage.newer | passage.held)
     own = provenance.read_records(results, right | left)
     later = provenance.later(records, own)
     with provenance.bringing(results, whole, due):
+        for name, moment in stale.items():
+            # Older than its input, so that snakemake makes it anew.
+            os.utime(results / name, ns=(moment - SECOND, moment - SECOND))
         _forget_pictures(results, due | later.keys())
         for name in due | gone:
             (results / name).unlink(missing_ok=True)
@@ -239,7 +282,20 @@ def pull(
         for one in kept:
             os.utime(results / one.path, ns=(one.mtime_ns, one.mtime_ns))
         _bring(bucket, source, results, todo)
-    return _moved(todo, len(kept), newer)
+    return _moved(todo, len(kept), passage, stale, "snakemake makes them anew here.")
+
+
+def _here(results: Path, times: Mapping[str, int]) -> Side:
+    """This machine; `times` of its artifacts, in nanoseconds."""
+    record = cache(partial(provenance.local_record, results))
+    return Side(times, record, partial(provenance.inputs, results))
+
+
+def _there(results: Path, rows: Mapping[str, Artifact], records: provenance.Records) -> Side:
+    """The bucket, by what its manifest says."""
+    times = {name: row.mtime_ns for name, row in rows.items()}
+    record = partial(provenance.record_around, records)
+    return Side(times, record, partial(provenance.inputs, results))
 
 
 def _forget_pictures(results: Path, taken: Iterable[str]) -> None:
@@ -315,9 +371,21 @@ def _bring(bucket: Bucket, source: Location, results: Path, todo: Sequence[Artif
         os.utime(path, ns=(one.mtime_ns, one.mtime_ns))
 
 
-def _moved(some: Sequence[Artifact], kept: int = 0, newer: Sequence[str] = ()) -> Moved:
+def _moved(
+    some: Sequence[Artifact],
+    kept: int = 0,
+    passage: Passage | None = None,
+    stale: Iterable[str] = (),
+    remedy: str = "",
+) -> Moved:
     return Moved(
-        tuple(one.path for one in some), sum(one.bytes for one in some), kept, tuple(newer)
+        tuple(one.path for one in some),
+        sum(one.bytes for one in some),
+        kept,
+        tuple(sorted(passage.newer if passage else ())),
+        tuple(sorted(passage.held if passage else ())),
+        tuple(sorted(stale)),
+        remedy,
     )
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import seaweed
@@ -625,6 +626,169 @@ def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server
     with pytest.raises(InputError) as caught:
         mirror.pull(connect(bucket.name, server.endpoint), place, tmp_path / "third")
     assert "wrong" not in str(caught.value)
+
+
+# -- two machines that have made the same things of different sheets -----------------------------
+
+MADE_FROM = {
+    "framecsv/S1.parquet": [],
+    "labels/S1C1.parquet": ["results/framecsv/S1.parquet"],
+    "models/cnn/model.keras": ["results/labels/S1C1.parquet"],
+    "models/cnn/metrics.json": ["results/models/cnn/model.keras"],
+}
+SHEETS, LABELS, MODEL, METRICS = MADE_FROM
+
+
+class Checkout:
+    """A working directory in which artifacts are made as if by Snakemake.
+
+    Args:
+        folder: a new one.
+        bucket: where results are.
+        place: of them.
+        enter: goes into a directory, for the rest of the test.
+    """
+
+    def __init__(self, folder, bucket, place, enter):
+        folder.mkdir()
+        self.folder, self.bucket, self.place, self.enter = folder, bucket, place, enter
+
+    def make(self, said, **moments):
+        """Make artifacts that say who has made them, each at its second."""
+        self.enter(self.folder)
+        for name, second in zip(MADE_FROM, moments.values(), strict=False):
+            if second is not None:
+                path = Path("results", name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(said)
+                os.utime(path, (second, second))
+                known = {"input": MADE_FROM[name], "params": [said], "endtime": float(second)}
+                provenance.write_records(Path("results"), {name: known}, [name])
+
+    def push(self):
+        self.enter(self.folder)
+        return mirror.push(self.bucket, self.place, Path("results"))
+
+    def pull(self):
+        self.enter(self.folder)
+        return mirror.pull(self.bucket, self.place, Path("results"))
+
+    def has(self):
+        """Who has made each artifact that is here."""
+        found = content(self.folder / "results")
+        return {name: found[name][0].decode() for name in MADE_FROM if name in found}
+
+    def is_up_to_date(self, name):
+        """Whether Snakemake would take an artifact for right, by the dates."""
+        inputs = [Path(path).relative_to("results") for path in MADE_FROM[name]]
+        made = (self.folder / "results" / name).stat().st_mtime
+        return all(
+            (self.folder / "results" / path).stat().st_mtime <= made
+            and self.is_up_to_date(path.as_posix())
+            for path in inputs
+        )
+
+
+@pytest.fixture
+def checkout(bucket, place, tmp_path, monkeypatch):
+    return lambda name: Checkout(tmp_path / name, bucket, place, monkeypatch.chdir)
+
+
+def all_by(who):
+    return dict.fromkeys(MADE_FROM, who)
+
+
+def test_a_later_model_of_older_labels_does_not_replace_the_right_one(checkout):
+    """It ended last, on a machine that still had the old sheet."""
+    a, b, third = map(checkout, ("a", "b", "third"))
+    a.make("a", sheets=100, labels=110)
+    b.make("b", sheets=200, labels=210, model=300, metrics=310)
+    b.push()
+    a.make("a", sheets=100, labels=110, model=400, metrics=410)
+    moved = a.push()
+    assert (moved.moved, moved.newer, moved.held) == ((), (SHEETS, LABELS), (METRICS, MODEL))
+    assert f"{METRICS}, {MODEL}\nRun `clapboard pull`" in str(moved)
+    third.pull()
+    assert third.has() == all_by("b")
+
+    a.pull()
+    assert a.has() == all_by("b"), "as the remedy says"
+    assert a.push().moved == ()
+
+
+def test_a_model_of_labels_that_are_replaced_by_a_pull_is_made_anew(checkout):
+    """The bucket has no model of its labels yet."""
+    a, b, third = map(checkout, ("a", "b", "third"))
+    a.make("a", sheets=100, labels=110, model=400, metrics=410)
+    b.make("b", sheets=200, labels=210)
+    b.push()
+    assert a.push().held == (METRICS, MODEL)
+    moved = a.pull()
+    assert moved.stale == (METRICS, MODEL)
+    assert f"{METRICS}, {MODEL}\nsnakemake makes them anew" in str(moved)
+    assert a.has() == {SHEETS: "b", LABELS: "b", MODEL: "a", METRICS: "a"}
+    assert not a.is_up_to_date(MODEL)
+    a.push()
+    third.pull()
+    assert not third.is_up_to_date(MODEL)
+    a.make("a", sheets=None, labels=None, model=500, metrics=510)
+    a.push()
+    third.pull()
+    assert third.is_up_to_date(METRICS)
+    assert third.has() == {SHEETS: "b", LABELS: "b", MODEL: "a", METRICS: "a"}
+
+
+def test_later_labels_take_the_model_of_the_earlier_ones_out_of_the_bucket(checkout, bucket, place):
+    """It ended later than they, and would pass for made of them."""
+    a, b, third = map(checkout, ("a", "b", "third"))
+    b.make("b", sheets=200, labels=210, model=300, metrics=310)
+    b.push()
+    a.make("a", sheets=220, labels=230)
+    assert a.push().stale == (METRICS, MODEL)
+    third.pull()
+    assert third.has() == {SHEETS: "a", LABELS: "a"}
+    assert b.push().held == (METRICS, MODEL)
+    assert set(read_manifest(bucket, place).rows) == {SHEETS, LABELS}
+    a.make("a", sheets=None, labels=None, model=240, metrics=250)
+    a.push()
+    third.pull()
+    assert third.has() == all_by("a")
+
+
+def test_an_older_model_stays_listed_when_its_labels_are_made_anew(checkout):
+    """Who takes it up makes it anew, as where the labels were made."""
+    a, third = map(checkout, ("a", "third"))
+    a.make("old", sheets=100, labels=110, model=120, metrics=130)
+    a.push()
+    a.make("new", sheets=200, labels=210)
+    a.push()
+    third.pull()
+    assert third.has() == {SHEETS: "new", LABELS: "new", MODEL: "old", METRICS: "old"}
+    assert not third.is_up_to_date(MODEL)
+
+
+def test_a_model_of_labels_that_are_older_than_here_is_not_brought(checkout):
+    a, b = map(checkout, ("a", "b"))
+    b.make("b", sheets=200, labels=210, model=300, metrics=310)
+    b.push()
+    a.make("a", sheets=220, labels=230)
+    moved = a.pull()
+    assert (moved.newer, moved.held) == ((SHEETS, LABELS), (METRICS, MODEL))
+    assert a.has() == {SHEETS: "a", LABELS: "a"}
+
+
+def test_machines_that_have_made_the_same_labels_may_each_train(checkout):
+    a, b, third = map(checkout, ("a", "b", "third"))
+    for machine, second in ((a, 100), (b, 200)):
+        machine.make("both", sheets=second, labels=second + 10)
+        machine.push()
+    a.make("a", sheets=None, labels=None, model=400)
+    b.make("b", sheets=None, labels=None, model=300, metrics=310)
+    assert set(b.push().moved) == {MODEL, METRICS}
+    assert a.push().moved == (MODEL,)
+    third.pull()
+    assert third.has() == {SHEETS: "both", LABELS: "both", MODEL: "a", METRICS: "b"}
+    assert not third.is_up_to_date(METRICS)
 
 
 def beside(during, work):
