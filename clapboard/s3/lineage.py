@@ -12,8 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from pathlib import PurePosixPath
+from functools import cache, partial
+from pathlib import Path, PurePosixPath
 from typing import Any
+
+from clapboard.s3 import provenance
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,29 @@ class Side:
     times: Mapping[str, int]
     record: Callable[[str], Mapping[str, Any] | None]
     inputs: Callable[[Mapping[str, Any] | None], Collection[str]]
+
+
+def local_side(results: Path, times: Mapping[str, int]) -> Side:
+    """This machine.
+
+    Args:
+        results: the folder, as the configuration names it.
+        times: of its artifacts, in nanoseconds.
+    """
+    record = cache(partial(provenance.local_record, results))
+    return Side(times, record, partial(provenance.inputs, results))
+
+
+def bucket_side(results: Path, times: Mapping[str, int], records: provenance.Records) -> Side:
+    """The bucket, by what its manifest says.
+
+    Args:
+        results: the folder here: where it has another name, Snakemake makes everything anew.
+        times: of the artifacts that are listed, in nanoseconds.
+        records: Snakemake's, by output.
+    """
+    record = partial(provenance.record_around, records)
+    return Side(times, record, partial(provenance.inputs, results))
 
 
 class Fate(Enum):
