@@ -1,6 +1,6 @@
 """Trainings that are not finished, kept in a bucket so that another machine can go on with them.
 
-What is finished travels by itself (`clapboard.s3.mirror`). The state of a training
+What is finished travels by itself (`clapboard.s3.pushing`). The state of a training
 (`clapboard.learning.checkpoint`) is a folder of a few files that belong together; it travels as one
 tar, which the bucket has whole or not at all: ``unfinished/models/cnn/training.tar``.
 """

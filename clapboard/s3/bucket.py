@@ -7,15 +7,23 @@ client is ever asked to make or remove a bucket.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.client import NOT_IMPLEMENTED
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
@@ -52,7 +60,15 @@ LONGEST_PAUSE = timedelta(seconds=15)
 TRY = LONGEST_PAUSE + timedelta(seconds=CONNECT_SECONDS)
 SIGNED = timedelta(minutes=14)
 
+# boto3 tries a request again, but not once the answer has begun; so who reads the answer does.
+CUT = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 20.0
+
 DELETES_A_REQUEST = 1000
+
+# What a server says when the object that is to be replaced is not that version (any more): AWS also
+# while another such request is under way, or when there is no object at all.
+ANOTHER_VERSION = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 
 # The endpoints of AWS, of its regions and of a VPC.
 AWS = re.compile(r"\.amazonaws\.com(\.cn)?$", re.ASCII)
@@ -74,6 +90,10 @@ class Object:
     bytes: int
     etag: str
     modified: datetime
+
+
+class ReplacedError(Exception):
+    """Somebody else has written an object since it was read."""
 
 
 class Bucket:
@@ -234,22 +254,64 @@ class Bucket:
 
     def read(self, key: str) -> bytes | None:
         """The content of a small object; None if there is none."""
+        found = self.read_version(key)
+        return found[0] if found else None
+
+    def read_version(self, key: str) -> tuple[bytes, str] | None:
+        """Content and entity tag of a small object; None if there is none."""
         # Asking for an object that is not there is refused, not answered, to who may list only
         # some folders; listing tells the two apart.
         if not any(found.key == key for found in self.objects(key)):
             return None
         with explained(self.name):
-            return self.control.get_object(Bucket=self.name, Key=key)["Body"].read()
+            for attempt in range(self.settings["tries"]):
+                with suppress(*CUT):
+                    return self._version(key)
+                time.sleep(min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
+            return self._version(key)
+
+    def _version(self, key: str) -> tuple[bytes, str]:
+        """Content and entity tag of an object that is there, by one request."""
+        answer = self.control.get_object(Bucket=self.name, Key=key)
+        return answer["Body"].read(), answer["ETag"].strip('"')
 
     def write(self, key: str, data: bytes) -> None:
         """Write a small object, whole or not at all."""
         with explained(self.name):
-            self.sender.put_object(
-                Bucket=self.name,
-                Key=key,
-                Body=data,
-                **self.arguments_of_uploads(),
-            )
+            self._put(key, data)
+
+    def replace(self, key: str, data: bytes, etag: str) -> str:
+        """Write a small object in place of one version only; the entity tag of the new one.
+
+        A server that does not know conditions writes it in place of any.
+
+        Args:
+            key: of the object.
+            data: its new content.
+            etag: of the version, from `read_version`; empty: there is no object yet.
+
+        Raises:
+            ReplacedError: there is another version, and nothing was written.
+            InputError: the request failed for good.
+        """
+        condition = {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
+        with explained(self.name):
+            try:
+                return self._put(key, data, **condition)
+            except ClientError as error:
+                if error.response["Error"].get("Code") in ANOTHER_VERSION:
+                    raise ReplacedError(key) from error
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] != NOT_IMPLEMENTED:
+                    raise
+            return self._put(key, data)
+
+    def _put(self, key: str, data: bytes, **condition: str) -> str:
+        """Write an object by one request; its entity tag."""
+        answer = self.sender.put_object(
+            Bucket=self.name, Key=key, Body=data, **condition, **self.arguments_of_uploads()
+        )
+        etag: str = answer["ETag"].strip('"')
+        return etag
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects by their full keys.

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -22,7 +22,7 @@ from clapboard import artifacts
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.location import Location
 from clapboard.s3.provenance import Records
-from clapboard.s3.receipt import Receipt, read_receipt, write_receipt
+from clapboard.s3.receipt import Receipt, read_receipt, replace_receipt
 
 STAYS = ("resized", "frames", "framedata", "video", "sources", "Data", "s3")
 """Folders of results that do not travel: pictures, and copies of the raw material."""
@@ -91,16 +91,31 @@ def local_artifacts(results: Path) -> dict[str, os.stat_result]:
     return dict(sorted(found.items(), key=lambda item: (item[1].st_size, item[0])))
 
 
-def read_manifest(
-    bucket: Bucket, location: Location
-) -> tuple[dict[str, Artifact], dict[str, dict[str, Any]]]:
+class Manifest(NamedTuple):
+    """What is at a location.
+
+    Attributes:
+        rows: of artifacts that are whole, by name.
+        records: Snakemake's, by output.
+        etag: entity tag of the manifest; empty when there is none.
+        tags: entity tag of every object, by name.
+    """
+
+    rows: dict[str, Artifact]
+    records: dict[str, dict[str, Any]]
+    etag: str
+    tags: dict[str, str]
+
+
+def read_manifest(bucket: Bucket, location: Location) -> Manifest:
     """What is whole at a location, and Snakemake's records of it; nothing without the records."""
     receipt = read_receipt(bucket, location)
-    if receipt is None or "records" not in receipt.table.column_names:
-        return {}, {}
     there = {location.name(one.key): one for one in bucket.objects(location.prefix)}
+    tags = {name: one.etag for name, one in there.items()}
     rows, lost = dict[str, Artifact](), list[str]()
     records = dict[str, dict[str, Any]]()
+    if receipt is None or "records" not in receipt.table.column_names:
+        return Manifest(rows, records, receipt.etag if receipt else "", tags)
     for row in receipt.table.to_pylist():
         if row["path"] == PROVENANCE:
             records = json.loads(row["records"])
@@ -112,7 +127,7 @@ def read_manifest(
             lost.append(one.path)
         elif travels(one.path):
             rows[one.path] = one
-    return without_halves(rows, lost), records
+    return Manifest(without_halves(rows, lost), records, receipt.etag, tags)
 
 
 def without_halves(rows: Mapping[str, Artifact], lost: Collection[str]) -> dict[str, Artifact]:
@@ -148,9 +163,25 @@ def outlived(older: Mapping[str, int], newer: Mapping[str, int]) -> set[str]:
 
 
 def write_manifest(
-    bucket: Bucket, target: Location, rows: Mapping[str, Artifact], records: Records
-) -> None:
-    """Write the manifest, which holds the records, too."""
+    bucket: Bucket,
+    target: Location,
+    rows: Mapping[str, Artifact],
+    records: Records,
+    etag: str,
+) -> str:
+    """Write the manifest, which holds the records, too; its entity tag.
+
+    Args:
+        bucket: of the location.
+        target: where the artifacts are.
+        rows: of artifacts, by name.
+        records: Snakemake's, by output.
+        etag: of the manifest that it takes the place of; empty when there is none.
+
+    Raises:
+        ReplacedError: somebody has written another since, and this one was not.
+        InputError: the request failed for good.
+    """
     text = json.dumps(records, sort_keys=True)
     described = Artifact(PROVENANCE, len(text), artifacts.digest(text.encode()), "", 0)
     whole = [*rows.values(), described]
@@ -164,4 +195,4 @@ def write_manifest(
             "records": pa.array([None] * len(rows) + [text], pa.large_string()),
         }
     )
-    write_receipt(bucket, target, Receipt.of(table, {}))
+    return replace_receipt(bucket, target, Receipt.of(table, {}), etag)

@@ -12,7 +12,7 @@ import os
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clapboard import artifacts
@@ -46,6 +46,44 @@ def read_records(results: Path, names: Iterable[str]) -> dict[str, dict[str, Any
         if path.is_file():
             found[output] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def local_record(results: Path, name: str) -> Mapping[str, Any] | None:
+    """The record here of a file, or of the folder around it that is one result, if there is one.
+
+    Args:
+        results: as the configuration names it.
+        name: of the file, which need not be here, relative to it.
+    """
+    path = Path(name)
+    for output in (path, *path.parents):
+        if (record := record_of(results / output)).is_file():
+            found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+            return found
+    return None
+
+
+def record_around(records: Records, name: str) -> Mapping[str, Any] | None:
+    """Of some records that of a file, or of the folder around it, if there is one.
+
+    Args:
+        records: by output, below the results folder.
+        name: of the file, relative to it.
+    """
+    outputs = (name, *map(str, PurePosixPath(name).parents))
+    return next((records[output] for output in outputs if output in records), None)
+
+
+def inputs(results: Path, record: Mapping[str, Any] | None) -> set[str]:
+    """What an output was made from, as names below `results`; raw material is not in it.
+
+    Args:
+        results: as the configuration names it.
+        record: of the output; None: nothing is known.
+    """
+    below = PurePosixPath(results.as_posix())
+    paths = map(PurePosixPath, (record or {}).get("input") or ())
+    return {path.relative_to(below).as_posix() for path in paths if path.is_relative_to(below)}
 
 
 def write_records(results: Path, records: Records, names: Iterable[str]) -> None:

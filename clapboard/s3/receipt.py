@@ -39,10 +39,12 @@ class Receipt:
         table: one row per object: ``path`` (below the location), ``bytes``, ``etag``,
             ``source_etag``, and what else the operation knows.
         facts: counts, digest and settings.
+        etag: entity tag of the object that it was read from; empty when it was not.
     """
 
     table: pa.Table
     facts: Mapping[str, Any]
+    etag: str = ""
 
     @classmethod
     def of(cls, table: pa.Table, settings: Mapping[str, Any]) -> Receipt:
@@ -71,27 +73,29 @@ def read_receipt(bucket: Bucket, location: Location) -> Receipt | None:
     Raises:
         InputError: it is cut, or not ours.
     """
-    table = _read_table(bucket, location, NAME, RECEIPT_COLUMNS)
-    if table is None:
+    found = _read_table(bucket, location, NAME, RECEIPT_COLUMNS)
+    if found is None:
         return None
+    table, etag = found
     try:
         facts = json.loads((table.schema.metadata or {})[METADATA_KEY])
     except (KeyError, ValueError) as error:
         raise InputError([_unreadable(location, NAME, "it has no counts")]) from error
-    return Receipt(table, facts)
+    return Receipt(table, facts, etag)
 
 
 def _read_table(
     bucket: Bucket, location: Location, name: str, columns: Collection[str]
-) -> pa.Table | None:
-    """A table of ours in a bucket; None when there is none.
+) -> tuple[pa.Table, str] | None:
+    """A table of ours in a bucket and the object's entity tag; None when there is none.
 
     Raises:
         InputError: it cannot be read, or lacks a column.
     """
-    data = bucket.read(location.key(name))
-    if data is None:
+    found = bucket.read_version(location.key(name))
+    if found is None:
         return None
+    data, etag = found
     try:
         table = pq.read_table(pa.BufferReader(data))
     except (pa.ArrowException, OSError) as error:
@@ -101,7 +105,7 @@ def _read_table(
     if missing:
         reason = f"it has no {', '.join(missing)}"
         raise InputError([_unreadable(location, name, reason)])
-    return table
+    return table, etag
 
 
 def _unreadable(location: Location, name: str, reason: str) -> Problem:
@@ -112,12 +116,33 @@ def _unreadable(location: Location, name: str, reason: str) -> Problem:
 
 def write_receipt(bucket: Bucket, location: Location, receipt: Receipt) -> None:
     """Write the receipt of a finished operation."""
+    bucket.write(location.key(NAME), _content(receipt))
+
+
+def replace_receipt(bucket: Bucket, location: Location, receipt: Receipt, etag: str) -> str:
+    """Write a receipt in place of the one that was read; the entity tag of the new one.
+
+    Args:
+        bucket: of the location.
+        location: that it is of.
+        receipt: to be written.
+        etag: of the receipt that was read; empty when there was none.
+
+    Raises:
+        ReplacedError: somebody has written one since, and this one was not.
+        InputError: the request failed for good.
+    """
+    return bucket.replace(location.key(NAME), _content(receipt), etag)
+
+
+def _content(receipt: Receipt) -> bytes:
+    """The object that holds a receipt."""
     described = receipt.table.replace_schema_metadata(
         {METADATA_KEY: json.dumps(receipt.facts).encode()}
     )
     buffer = io.BytesIO()
     pq.write_table(described, buffer, compression="zstd")
-    bucket.write(location.key(NAME), buffer.getvalue())
+    return buffer.getvalue()
 
 
 def settle(
@@ -173,7 +198,7 @@ class Made:
         if begun is not None:
             self._begun = {
                 row["path"]: (row["source_etag"], row["etag"], row["replaced"])
-                for row in begun.to_pylist()
+                for row in begun[0].to_pylist()
             }
 
     def is_of(self, path: str, source_etag: str, etag: str) -> bool:

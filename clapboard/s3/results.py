@@ -9,9 +9,10 @@ from typing import Any
 
 from clapboard import artifacts
 from clapboard.problems import InputError, Problem
-from clapboard.s3 import mirror
+from clapboard.s3 import pulling, pushing
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.location import Location
+from clapboard.s3.moved import Moved
 
 STAMP = ".mirror.json"
 """A results folder with this file has been brought in line with the bucket once."""
@@ -19,19 +20,19 @@ STAMP = ".mirror.json"
 Settings = Mapping[str, Any]
 
 
-def push(settings: Settings, results: Path) -> mirror.Moved:
+def push(settings: Settings, results: Path) -> Moved:
     """Bring up what is new; `settings` is the section ``s3``.
 
     Raises:
         InputError: ``s3.results`` is not set, or a request failed for good.
     """
     place = _place(settings)
-    moved = mirror.push(Bucket(place.bucket, settings), place, results)
+    moved = pushing.push(Bucket(place.bucket, settings), place, results)
     _stamp(results, place)
     return moved
 
 
-def pull(settings: Settings, results: Path, shards: bool = False) -> mirror.Moved:
+def pull(settings: Settings, results: Path, shards: bool = False) -> Moved:
     """Bring down what is not here or older; shards themselves only with `shards`.
 
     Raises:
@@ -40,9 +41,9 @@ def pull(settings: Settings, results: Path, shards: bool = False) -> mirror.Move
     place = _place(settings)
     bucket = Bucket(place.bucket, settings)
     if shards:
-        moved = mirror.pull(bucket, place, results, lambda name: True)
+        moved = pulling.pull(bucket, place, results, lambda name: True)
     else:
-        moved = mirror.pull(bucket, place, results)
+        moved = pulling.pull(bucket, place, results)
     _stamp(results, place)
     return moved
 
@@ -68,7 +69,7 @@ def take_shards(settings: Settings, results: Path, manifests: Collection[str]) -
     missing = {id for id in recordings if not (results / "shards" / f"{id}.tar").exists()}
     if missing:
         place = _place(settings)
-        moved = mirror.pull_shards(Bucket(place.bucket, settings), place, results, missing)
+        moved = pulling.pull_shards(Bucket(place.bucket, settings), place, results, missing)
         sys.stderr.write(f"from {place.url}: {moved}\n")
 
 

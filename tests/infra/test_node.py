@@ -306,7 +306,7 @@ def test_a_training_that_ends_during_a_push_is_kept_until_its_model_is_up(
 
     def in_bucket_now():
         kept = {one.key for one in unfinished.bucket.objects(unfinished.place.prefix)}
-        known, _ = read_manifest(unfinished.bucket, Location.parse(keep))
+        known = read_manifest(unfinished.bucket, Location.parse(keep)).rows
         return len(kept), "models/m/model.keras" in known
 
     with Proxy(server.endpoint, ends) as proxy:

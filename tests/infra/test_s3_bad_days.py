@@ -11,7 +11,7 @@ from lab import Lab, become, connect, picture, until_readable
 
 from clapboard.problems import InputError
 from clapboard.s3 import bucket as buckets
-from clapboard.s3 import mirror
+from clapboard.s3 import pushing
 from clapboard.s3.fetching import fetch
 from clapboard.s3.labelling import find_labelled, label, plan_labels
 from clapboard.s3.location import Location
@@ -120,7 +120,7 @@ class Pushing(Labelling):
         self.target = Location(bucket.name, f"{prefix}/results/")
 
     def run(self, bucket):
-        mirror.push(bucket, self.target, self.results)
+        pushing.push(bucket, self.target, self.results)
 
     def made(self):
         names = [self.target.name(one.key) for one in self.bucket.objects(self.target.prefix)]

@@ -8,7 +8,7 @@ import pytest
 from lab import connect
 
 from clapboard.problems import InputError
-from clapboard.s3 import mirror
+from clapboard.s3 import pulling, pushing
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.plan import Plan
@@ -69,13 +69,13 @@ def test_a_harmed_manifest_of_results_is_told_of(bucket, place, tmp_path, harm, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results" / "check").mkdir(parents=True)
     (tmp_path / "results" / "check" / "report.csv").write_text("x")
-    mirror.push(bucket, place, tmp_path / "results")
+    pushing.push(bucket, place, tmp_path / "results")
     bucket.write(place.key(NAME), HARM[harm](bucket.read(place.key(NAME))))
-    for work in (mirror.push, mirror.pull):
+    for work in (pushing.push, pulling.pull):
         with pytest.raises(InputError, match="Delete it") as raised:
             work(bucket, place, tmp_path / "results")
         assert [problem.file for problem in raised.value.problems] == [f"{place.url}{NAME}"]
     bucket.delete([place.key(NAME)])
-    assert mirror.push(bucket, place, tmp_path / "results").moved == ("check/report.csv",)
+    assert pushing.push(bucket, place, tmp_path / "results").moved == ("check/report.csv",)
     assert list(read_manifest(bucket, place)[0]) == ["check/report.csv"]
     assert read_receipt(bucket, place).facts["objects"] == 2

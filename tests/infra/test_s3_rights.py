@@ -10,7 +10,7 @@ from faults import Proxy
 from lab import Lab, become, connect, picture
 
 from clapboard.problems import InputError
-from clapboard.s3 import mirror
+from clapboard.s3 import pulling, pushing
 from clapboard.s3.fetching import fetch
 from clapboard.s3.labelling import find_labelled, label, plan_labels
 from clapboard.s3.location import Location
@@ -82,8 +82,8 @@ def test_results_are_pushed_replaced_and_pulled(member, tmp_path):
     (here / "shards" / "S1C1.tar").write_bytes(DATA)
     for text in ("first", "second"):
         (here / "check" / "report.csv").write_text(text)
-        mirror.push(member, place, here)
-    mirror.pull(member, place, tmp_path / "there", lambda name: True)
+        pushing.push(member, place, here)
+    pulling.pull(member, place, tmp_path / "there", lambda name: True)
     assert (tmp_path / "there" / "check" / "report.csv").read_text() == "second"
     assert (tmp_path / "there" / "shards" / "S1C1.tar").read_bytes() == DATA
 

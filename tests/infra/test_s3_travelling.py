@@ -2,20 +2,24 @@
 
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import seaweed
 from comparing import tables
 from faults import Proxy, killing
 from lab import become, connect
-from project import ACTS, write_sheet
+from project import ACTS, table, write_sheet
 from travelling import Machine, jobs
 
 from clapboard.problems import InputError
-from clapboard.s3 import mirror, provenance
-from clapboard.s3.inventory import read_manifest
+from clapboard.s3 import provenance, pulling, pushing
+from clapboard.s3.inventory import read_manifest, write_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES
 from clapboard.s3.receipt import NAME, Receipt, read_receipt, write_receipt
@@ -208,29 +212,29 @@ def content(folder):
 def test_there_and_back_with_time_stamps_and_no_folder_of_pictures(
     bucket, place, results, tmp_path
 ):
-    mirror.push(bucket, place, results)
-    mirror.pull(bucket, place, tmp_path / "other", lambda name: True)
+    pushing.push(bucket, place, results)
+    pulling.pull(bucket, place, tmp_path / "other", lambda name: True)
     brought = content(tmp_path / "other")
     assert not any(data == b"never" for data, _ in brought.values())
     assert brought == {name: content(results)[name] for name in brought}
     assert len(brought) == 5
-    assert mirror.push(bucket, place, results).moved == ()
+    assert pushing.push(bucket, place, results).moved == ()
     (results / "check" / "report.csv").write_bytes(b"other\n")
-    assert mirror.push(bucket, place, results).moved == ("check/report.csv",)
+    assert pushing.push(bucket, place, results).moved == ("check/report.csv",)
 
 
 def test_of_two_versions_the_later_stays(bucket, place, results, tmp_path):
-    mirror.push(bucket, place, results)
-    mirror.pull(bucket, place, tmp_path / "other")
+    pushing.push(bucket, place, results)
+    pulling.pull(bucket, place, tmp_path / "other")
     (tmp_path / "other" / "check" / "report.csv").write_bytes(b"later\n")
-    mirror.push(bucket, place, tmp_path / "other")
+    pushing.push(bucket, place, tmp_path / "other")
     (results / "check" / "report.csv").write_bytes(b"mine\n")
     os.utime(results / "check" / "report.csv", (1, 1))
-    assert mirror.push(bucket, place, results).newer == ("check/report.csv",)
-    mirror.pull(bucket, place, results)
+    assert pushing.push(bucket, place, results).newer == ("check/report.csv",)
+    pulling.pull(bucket, place, results)
     assert (results / "check" / "report.csv").read_bytes() == b"later\n"
     (results / "check" / "report.csv").write_bytes(b"latest\n")
-    assert mirror.pull(bucket, place, results).newer == ("check/report.csv",)
+    assert pulling.pull(bucket, place, results).newer == ("check/report.csv",)
     assert (results / "check" / "report.csv").read_bytes() == b"latest\n"
 
 
@@ -242,13 +246,13 @@ def taking_shards(bucket, place, folder):
 def test_a_shard_that_a_run_reads_comes_alone(bucket, place, results, tmp_path):
     """The run is planned by what is here: what another machine has made since waits for a pull."""
     other = tmp_path / "other"
-    mirror.push(bucket, place, results)
-    mirror.pull(bucket, place, other)
+    pushing.push(bucket, place, results)
+    pulling.pull(bucket, place, other)
     here = content(other)
     for name in ("check/report.csv", "models/cnn/model.keras", "Data/labels.csv"):
         (results / name).write_bytes(b"later")
     (results / "check" / "new.csv").write_bytes(b"new")
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     taking_shards(bucket, place, other)
     assert content(other) == here | {"shards/S1C1.tar": content(results)["shards/S1C1.tar"]}
 
@@ -256,20 +260,20 @@ def test_a_shard_that_a_run_reads_comes_alone(bucket, place, results, tmp_path):
 @pytest.mark.parametrize("gone", [False, True])
 def test_a_shard_of_another_manifest_is_not_taken(bucket, place, results, tmp_path, gone):
     other = tmp_path / "other"
-    mirror.push(bucket, place, results)
-    mirror.pull(bucket, place, other)
+    pushing.push(bucket, place, results)
+    pulling.pull(bucket, place, other)
     here = content(other)
     if gone:
         bucket.delete([place.key("shards/S1C1.tar")])
     else:
         (results / "shards" / "S1C1.tar").write_bytes(b"other pictures")
         (results / "shards" / "S1C1.parquet").write_bytes(b"listed anew")
-        mirror.push(bucket, place, results)
+        pushing.push(bucket, place, results)
     with pytest.raises(InputError, match="Run `clapboard pull`"):
         taking_shards(bucket, place, other)
     assert content(other) == here
-    mirror.push(bucket, place, results)
-    mirror.pull(bucket, place, other)
+    pushing.push(bucket, place, results)
+    pulling.pull(bucket, place, other)
     taking_shards(bucket, place, other)
     assert (other / "shards" / "S1C1.tar").read_bytes() == (
         results / "shards" / "S1C1.tar"
@@ -277,12 +281,12 @@ def test_a_shard_of_another_manifest_is_not_taken(bucket, place, results, tmp_pa
 
 
 def test_a_truncated_object_is_not_believed(bucket, place, results, tmp_path):
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     bucket.write(place.key("models/cnn/model.keras"), b"weights" * 500)
-    mirror.pull(bucket, place, tmp_path / "other")
+    pulling.pull(bucket, place, tmp_path / "other")
     assert not (tmp_path / "other" / "models" / "cnn" / "model.keras").exists()
     assert (tmp_path / "other" / "check" / "report.csv").exists()
-    assert mirror.push(bucket, place, results).moved == ("models/cnn/model.keras",)
+    assert pushing.push(bucket, place, results).moved == ("models/cnn/model.keras",)
 
 
 def test_a_folder_that_is_one_result_travels_whole_or_not_at_all(
@@ -298,13 +302,13 @@ def test_a_folder_that_is_one_result_travels_whole_or_not_at_all(
             (export / name).write_text("" if name == names[0] else text)
 
     def pulled(name):
-        mirror.pull(bucket, place, tmp_path / name)
+        pulling.pull(bucket, place, tmp_path / name)
         assert (tmp_path / name / "models" / "cnn" / "model.keras").exists()
         found = content(tmp_path / name / "models" / "cnn" / "export")
         return {path: data.decode() for path, (data, _) in found.items()}
 
     write("first")
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     assert pulled("one") == dict(zip(names, ("", "first", "first"), strict=True))
     write("second")
 
@@ -314,13 +318,13 @@ def test_a_folder_that_is_one_result_travels_whole_or_not_at_all(
     with Proxy(server.endpoint, fault) as proxy:
         broken = connect(bucket.name, proxy.endpoint, tries=0, connections=1)
         with pytest.raises(InputError, match="goes on where it stopped"):
-            mirror.push(broken, place, results)
+            pushing.push(broken, place, results)
     assert pulled("two") == {}
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     assert pulled("three") == dict(zip(names, ("", "second", "second"), strict=True))
     (export / names[2]).unlink()
     os.utime(export / names[0])  # as Snakemake does when it was made anew
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     for name in ("three", "four"):
         assert pulled(name) == dict(zip(names[:2], ("", "second"), strict=True))
     bucket.write(place.key("models/cnn/export/forms.json"), b"cut")
@@ -328,7 +332,7 @@ def test_a_folder_that_is_one_result_travels_whole_or_not_at_all(
 
 
 def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp_path, server):
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     for path in results.rglob("*.*"):
         if path.is_file():
             path.write_bytes(path.read_bytes() + b" new")
@@ -341,13 +345,13 @@ def test_a_push_that_is_killed_leaves_what_was_whole(bucket, place, results, tmp
     with Proxy(server.endpoint, fault) as proxy:
         broken = connect(bucket.name, proxy.endpoint, tries=1, connections=1)
         with pytest.raises(InputError, match="goes on where it stopped"):
-            mirror.push(broken, place, results)
-    mirror.pull(bucket, place, tmp_path / "other", lambda name: True)
+            pushing.push(broken, place, results)
+    pulling.pull(bucket, place, tmp_path / "other", lambda name: True)
     for name, (data, _) in content(tmp_path / "other").items():
         now = (results / name).read_bytes()
         assert data in (now, now.removesuffix(b" new"))
-    mirror.push(bucket, place, results)
-    mirror.pull(bucket, place, tmp_path / "third", lambda name: True)
+    pushing.push(bucket, place, results)
+    pulling.pull(bucket, place, tmp_path / "third", lambda name: True)
     third = content(tmp_path / "third")
     assert len(third) == 5
     assert all(data.endswith(b" new") for data, _ in third.values())
@@ -365,12 +369,12 @@ def test_a_push_that_is_killed_never_parts_results_from_what_snakemake_knows_of_
         provenance.write_records(results, records, [model])
 
     def taken_up(name):
-        mirror.pull(bucket, place, tmp_path / name)
+        pulling.pull(bucket, place, tmp_path / name)
         assert (tmp_path / name / report).exists()
         return provenance.read_records(tmp_path / name, [model])[model]["params"]
 
     record(1)
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     assert taken_up("one") == ["epochs 1"]
     record(2)
     os.utime(results / model)
@@ -383,12 +387,12 @@ def test_a_push_that_is_killed_never_parts_results_from_what_snakemake_knows_of_
         with Proxy(server.endpoint, fault) as proxy:
             broken = connect(bucket.name, proxy.endpoint, tries=0, connections=1)
             try:
-                mirror.push(broken, place, results)
+                pushing.push(broken, place, results)
             except InputError:
                 assert taken_up(f"after {allowed}") == ["epochs 1"]
             else:
                 assert taken_up(f"after {allowed}") == ["epochs 2"]
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     assert taken_up("last") == ["epochs 2"]
 
 
@@ -405,12 +409,12 @@ def test_a_server_killed_in_mid_upload_of_a_shard_and_back(mortal, results, tmp_
     with Proxy(server.endpoint, killing(server, 4, is_part)) as proxy:
         broken = connect(bucket.name, proxy.endpoint, tries=1, connections=1)
         with pytest.raises(InputError, match="goes on where it stopped"):
-            mirror.push(broken, place, results)
+            pushing.push(broken, place, results)
     server.start()
     assert "shards/S1C1.tar" not in read_manifest(bucket, place)[0]
     assert not any(one.key.endswith(".tar") for one in bucket.objects(place.prefix))
-    assert "shards/S1C1.tar" in mirror.push(bucket, place, results).moved
-    mirror.pull(bucket, place, tmp_path / "other", lambda name: True)
+    assert "shards/S1C1.tar" in pushing.push(bucket, place, results).moved
+    pulling.pull(bucket, place, tmp_path / "other", lambda name: True)
     brought = content(tmp_path / "other")
     assert brought == {name: content(results)[name] for name in brought}
     assert len(brought) == 5
@@ -419,18 +423,35 @@ def test_a_server_killed_in_mid_upload_of_a_shard_and_back(mortal, results, tmp_
 def test_throttling_and_cut_answers_are_outlasted_and_nothing_half_is_left(
     bucket, place, results, tmp_path, server
 ):
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     counts = {}
 
     def fault(method, path):
         counts[method, path] = counts.get((method, path), 0) + 1
-        bad = method == "GET" and "/results/" in path and counts[method, path] == 1
-        return {0: "503", 1: "drop", 2: 0.3}[len(path) % 3] if bad else None
+        bad = method == "GET" and "/results/" in path
+        faults = ("cut", ("503", "drop", 0.3)[len(path) % 3])
+        return dict(enumerate(faults, start=1)).get(counts[method, path]) if bad else None
 
     with Proxy(server.endpoint, fault) as proxy:
         slow = connect(bucket.name, proxy.endpoint)
-        mirror.pull(slow, place, tmp_path / "other", lambda name: True)
+        pulling.pull(slow, place, tmp_path / "other", lambda name: True)
     assert len(content(tmp_path / "other")) == 5
+    objects = {path for _, path in counts if "/results/" in path}
+    assert place.key(NAME) in {path.partition("?")[0].split("/", 2)[2] for path in objects}
+    assert all(counts["GET", path] >= 2 for path in objects), "each was cut, whatever came then"
+
+
+def test_a_manifest_that_is_cut_again_and_again_is_given_up(bucket, place, results, server):
+    pushing.push(bucket, place, results)
+
+    def fault(method, path):
+        return "cut" if method == "GET" and f"/results/{NAME}" in path else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        broken = connect(bucket.name, proxy.endpoint, tries=2)
+        with pytest.raises(InputError, match="goes on where it stopped"):
+            pulling.pull(broken, place, results)
+        assert sum(f"/results/{NAME}" in path for _, path in proxy.requests) == 3
 
 
 def test_no_more_come_down_at_a_time_than_there_is_memory_for(
@@ -438,8 +459,8 @@ def test_no_more_come_down_at_a_time_than_there_is_memory_for(
 ):
     for number in range(12):
         (results / "check" / f"{number}.csv").write_bytes(b"x" * 7000)
-    mirror.push(bucket, place, results)
-    monkeypatch.setattr(mirror, "MOST_IN_MEMORY", 60_000)
+    pushing.push(bucket, place, results)
+    monkeypatch.setattr(pulling, "MOST_IN_MEMORY", 60_000)
     lock, under_way, most = threading.Lock(), 0, 0
 
     def fault(method, path):
@@ -453,7 +474,7 @@ def test_no_more_come_down_at_a_time_than_there_is_memory_for(
                 under_way -= 1
 
     with Proxy(server.endpoint, fault) as proxy:
-        mirror.pull(connect(bucket.name, proxy.endpoint), place, tmp_path / "other")
+        pulling.pull(connect(bucket.name, proxy.endpoint), place, tmp_path / "other")
     assert len(list((tmp_path / "other" / "check").iterdir())) == 13
     assert 1 < most <= 4, "of 7,000 bytes, each of them twice in memory"
 
@@ -481,7 +502,7 @@ def test_a_pull_that_broke_off_is_made_good_by_the_next(bucket, place, results, 
     def made(version):
         record(results, {"params": [version]})
         record(results, {"params": [version]}, export)
-        mirror.push(bucket, place, results)
+        pushing.push(bucket, place, results)
 
     def pull_and_break():
         def fault(method, path):
@@ -490,7 +511,7 @@ def test_a_pull_that_broke_off_is_made_good_by_the_next(bucket, place, results, 
         with Proxy(server.endpoint, fault) as proxy:
             broken = connect(bucket.name, proxy.endpoint, tries=0, connections=1)
             with pytest.raises(InputError):
-                mirror.pull(broken, place, other)
+                pulling.pull(broken, place, other)
         assert f"{export}/a" in provenance.unfinished(other, content(other)), "the folder is half"
         assert not (other / "models/cnn/model.keras").exists()
 
@@ -499,7 +520,7 @@ def test_a_pull_that_broke_off_is_made_good_by_the_next(bucket, place, results, 
     assert (other / "check" / "report.csv").exists()
     assert all(record == {"params": ["first"]} for record in records(other).values())
     assert {*content(other)} - {f"{export}/{name}" for name in "ab"} <= records(other).keys()
-    mirror.pull(bucket, place, other)
+    pulling.pull(bucket, place, other)
     assert not provenance.unfinished(other, content(other))
     for name in content(results):
         (results / name).write_bytes(b"second")
@@ -511,7 +532,7 @@ def test_a_pull_that_broke_off_is_made_good_by_the_next(bucket, place, results, 
         )
     for name in records(other):
         provenance.record_of(other / name).unlink()
-    mirror.pull(bucket, place, other)
+    pulling.pull(bucket, place, other)
     found = records(other)
     assert export in found and "models/cnn/model.keras" in found
     assert all(record == {"params": ["second"]} for record in found.values())
@@ -521,15 +542,15 @@ def test_the_later_record_of_the_same_content_stays(bucket, place, results, tmp_
     """What was made anew and came out the same is not made anew once more elsewhere."""
     other = tmp_path / "other"
     record(results, {"params": ["old"], "endtime": 1.0})
-    mirror.push(bucket, place, results)
-    mirror.pull(bucket, place, other)
+    pushing.push(bucket, place, results)
+    pulling.pull(bucket, place, other)
     old = records(other)
     anew = "check/report.csv"
     os.utime(results / anew)
     record(results, {"params": ["new"], "endtime": 2.0}, anew)
-    mirror.push(bucket, place, results)
-    assert mirror.push(bucket, place, other).moved == ()
-    mirror.pull(bucket, place, other)
+    pushing.push(bucket, place, results)
+    assert pushing.push(bucket, place, other).moved == ()
+    pulling.pull(bucket, place, other)
     assert records(other) == old | {anew: {"params": ["new"], "endtime": 2.0}}
     assert read_manifest(bucket, place)[1] == old | {anew: {"params": ["new"], "endtime": 2.0}} | {
         "shards/S1C1.tar": {"params": ["old"], "endtime": 1.0}
@@ -537,10 +558,10 @@ def test_the_later_record_of_the_same_content_stays(bucket, place, results, tmp_
 
     record(other, {"params": ["newest"], "endtime": 3.0}, anew)
     os.utime(other / anew)
-    mirror.pull(bucket, place, other)
+    pulling.pull(bucket, place, other)
     assert records(other)[anew]["params"] == ["newest"]
-    mirror.push(bucket, place, other)
-    mirror.pull(bucket, place, results)
+    pushing.push(bucket, place, other)
+    pulling.pull(bucket, place, results)
     assert records(results)[anew]["params"] == ["newest"]
 
 
@@ -555,22 +576,22 @@ def test_pictures_here_do_not_count_for_what_another_machine_has_made(
             (results / made).parent.mkdir(exist_ok=True)
             (results / made).write_text("first")
     record(results, {"params": ["old"], "endtime": 1.0})
-    mirror.push(bucket, place, results)
-    mirror.pull(bucket, place, other)
+    pushing.push(bucket, place, results)
+    pulling.pull(bucket, place, other)
     stores = {name: other / "resized" / name / "01" for name in names}
     for store in stores.values():
         store.mkdir(parents=True)
         for name in ("manifest.parquet", "ledger.parquet", "S1C1000001.jpg"):
             (store / name).write_text("mine")
     record(other, {"params": ["mine"]}, *(f"resized/{name}/01/manifest.parquet" for name in names))
-    mirror.pull(bucket, place, other)
+    pulling.pull(bucket, place, other)
     assert all((store / "manifest.parquet").exists() for store in stores.values())
 
     (results / "labels" / "S1C1.parquet").write_text("second")
     record(results, {"params": ["new"], "endtime": 2.0}, "shards/S2C1.parquet")
     os.utime(results / "shards" / "S2C1.parquet")
-    mirror.push(bucket, place, results)
-    mirror.pull(bucket, place, other)
+    pushing.push(bucket, place, results)
+    pulling.pull(bucket, place, other)
     for name, store in stores.items():
         manifest = store / "manifest.parquet"
         assert manifest.exists() == (name == "S3C1")
@@ -586,35 +607,316 @@ def test_a_push_leaves_out_what_a_job_is_writing(bucket, place, results, tmp_pat
     )
     mark.parent.mkdir(parents=True)
     mark.write_text("{}")
-    assert model not in mirror.push(bucket, place, results).moved
-    mirror.pull(bucket, place, tmp_path / "other")
+    assert model not in pushing.push(bucket, place, results).moved
+    pulling.pull(bucket, place, tmp_path / "other")
     assert not (tmp_path / "other" / model).exists()
     mark.unlink()
-    assert mirror.push(bucket, place, results).moved == (model,)
+    assert pushing.push(bucket, place, results).moved == (model,)
 
 
 def test_a_reader_may_pull_and_not_push(bucket, place, results, tmp_path, server, monkeypatch):
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     become(monkeypatch, seaweed.READER)
     reader = connect(bucket.name, server.endpoint)
-    mirror.pull(reader, place, tmp_path / "other")
+    pulling.pull(reader, place, tmp_path / "other")
     (results / "check" / "report.csv").write_bytes(b"mine\n")
     with pytest.raises(InputError, match=r"rights listed in docs/s3\.md"):
-        mirror.push(reader, place, results)
+        pushing.push(reader, place, results)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(InputError) as caught:
-        mirror.pull(connect(bucket.name, server.endpoint), place, tmp_path / "third")
+        pulling.pull(connect(bucket.name, server.endpoint), place, tmp_path / "third")
     assert "wrong" not in str(caught.value)
 
 
+# -- two machines that have made the same things of different sheets -----------------------------
+
+MADE_FROM = {
+    "framecsv/S1.parquet": [],
+    "labels/S1C1.parquet": ["results/framecsv/S1.parquet"],
+    "models/cnn/model.keras": ["results/labels/S1C1.parquet"],
+    "models/cnn/metrics.json": ["results/models/cnn/model.keras"],
+}
+SHEETS, LABELS, MODEL, METRICS = MADE_FROM
+
+
+class Checkout:
+    """A working directory in which artifacts are made as if by Snakemake.
+
+    Args:
+        folder: a new one.
+        bucket: where results are.
+        place: of them.
+        enter: goes into a directory, for the rest of the test.
+    """
+
+    def __init__(self, folder, bucket, place, enter):
+        folder.mkdir()
+        self.folder, self.bucket, self.place, self.enter = folder, bucket, place, enter
+
+    def make(self, said, **moments):
+        """Make artifacts that say who has made them, each at its second."""
+        self.enter(self.folder)
+        for name, second in zip(MADE_FROM, moments.values(), strict=False):
+            if second is not None:
+                path = Path("results", name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(said)
+                os.utime(path, (second, second))
+                known = {"input": MADE_FROM[name], "params": [said], "endtime": float(second)}
+                provenance.write_records(Path("results"), {name: known}, [name])
+
+    def push(self):
+        self.enter(self.folder)
+        return pushing.push(self.bucket, self.place, Path("results"))
+
+    def pull(self):
+        self.enter(self.folder)
+        return pulling.pull(self.bucket, self.place, Path("results"))
+
+    def has(self):
+        """Who has made each artifact that is here."""
+        found = content(self.folder / "results")
+        return {name: found[name][0].decode() for name in MADE_FROM if name in found}
+
+    def is_up_to_date(self, name):
+        """Whether Snakemake would take an artifact for right, by the dates."""
+        inputs = [Path(path).relative_to("results") for path in MADE_FROM[name]]
+        made = (self.folder / "results" / name).stat().st_mtime
+        return all(
+            (self.folder / "results" / path).stat().st_mtime <= made
+            and self.is_up_to_date(path.as_posix())
+            for path in inputs
+        )
+
+
+@pytest.fixture
+def checkout(bucket, place, tmp_path, monkeypatch):
+    return lambda name: Checkout(tmp_path / name, bucket, place, monkeypatch.chdir)
+
+
+def all_by(who):
+    return dict.fromkeys(MADE_FROM, who)
+
+
+def test_a_later_model_of_older_labels_does_not_replace_the_right_one(checkout):
+    """It ended last, on a machine that still had the old sheet."""
+    a, b, third = map(checkout, ("a", "b", "third"))
+    a.make("a", sheets=100, labels=110)
+    b.make("b", sheets=200, labels=210, model=300, metrics=310)
+    b.push()
+    a.make("a", sheets=100, labels=110, model=400, metrics=410)
+    moved = a.push()
+    assert (moved.moved, moved.newer, moved.held) == ((), (SHEETS, LABELS), (METRICS, MODEL))
+    assert f"{METRICS}, {MODEL}\nRun `clapboard pull`" in str(moved)
+    third.pull()
+    assert third.has() == all_by("b")
+
+    a.pull()
+    assert a.has() == all_by("b"), "as the remedy says"
+    assert a.push().moved == ()
+
+
+def test_a_model_of_labels_that_are_replaced_by_a_pull_is_made_anew(checkout):
+    """The bucket has no model of its labels yet."""
+    a, b, third = map(checkout, ("a", "b", "third"))
+    a.make("a", sheets=100, labels=110, model=400, metrics=410)
+    b.make("b", sheets=200, labels=210)
+    b.push()
+    assert a.push().held == (METRICS, MODEL)
+    moved = a.pull()
+    assert moved.stale == (METRICS, MODEL)
+    assert f"{METRICS}, {MODEL}\nsnakemake makes them anew" in str(moved)
+    assert a.has() == {SHEETS: "b", LABELS: "b", MODEL: "a", METRICS: "a"}
+    assert not a.is_up_to_date(MODEL)
+    a.push()
+    third.pull()
+    assert not third.is_up_to_date(MODEL)
+    a.make("a", sheets=None, labels=None, model=500, metrics=510)
+    a.push()
+    third.pull()
+    assert third.is_up_to_date(METRICS)
+    assert third.has() == {SHEETS: "b", LABELS: "b", MODEL: "a", METRICS: "a"}
+
+
+def test_later_labels_take_the_model_of_the_earlier_ones_out_of_the_bucket(checkout, bucket, place):
+    """It ended later than they, and would pass for made of them."""
+    a, b, third = map(checkout, ("a", "b", "third"))
+    b.make("b", sheets=200, labels=210, model=300, metrics=310)
+    b.push()
+    a.make("a", sheets=220, labels=230)
+    assert a.push().stale == (METRICS, MODEL)
+    third.pull()
+    assert third.has() == {SHEETS: "a", LABELS: "a"}
+    assert b.push().held == (METRICS, MODEL)
+    assert set(read_manifest(bucket, place).rows) == {SHEETS, LABELS}
+    a.make("a", sheets=None, labels=None, model=240, metrics=250)
+    a.push()
+    third.pull()
+    assert third.has() == all_by("a")
+
+
+def test_an_older_model_stays_listed_when_its_labels_are_made_anew(checkout):
+    """Who takes it up makes it anew, as where the labels were made."""
+    a, third = map(checkout, ("a", "third"))
+    a.make("old", sheets=100, labels=110, model=120, metrics=130)
+    a.push()
+    a.make("new", sheets=200, labels=210)
+    a.push()
+    third.pull()
+    assert third.has() == {SHEETS: "new", LABELS: "new", MODEL: "old", METRICS: "old"}
+    assert not third.is_up_to_date(MODEL)
+
+
+def test_a_model_of_labels_that_are_older_than_here_is_not_brought(checkout):
+    a, b = map(checkout, ("a", "b"))
+    b.make("b", sheets=200, labels=210, model=300, metrics=310)
+    b.push()
+    a.make("a", sheets=220, labels=230)
+    moved = a.pull()
+    assert (moved.newer, moved.held) == ((SHEETS, LABELS), (METRICS, MODEL))
+    assert a.has() == {SHEETS: "a", LABELS: "a"}
+
+
+def test_machines_that_have_made_the_same_labels_may_each_train(checkout):
+    a, b, third = map(checkout, ("a", "b", "third"))
+    for machine, second in ((a, 100), (b, 200)):
+        machine.make("both", sheets=second, labels=second + 10)
+        machine.push()
+    a.make("a", sheets=None, labels=None, model=400)
+    b.make("b", sheets=None, labels=None, model=300, metrics=310)
+    assert set(b.push().moved) == {MODEL, METRICS}
+    assert a.push().moved == (MODEL,)
+    third.pull()
+    assert third.has() == {SHEETS: "both", LABELS: "both", MODEL: "a", METRICS: "b"}
+    assert not third.is_up_to_date(METRICS)
+
+
+def beside(during, work):
+    """A fault that does something else first, once, at a request with a method and end of path."""
+    left = [work]
+
+    def fault(method, path):
+        if (method, path.rpartition("/")[2]) == during and left:
+            left.pop()()
+
+    return fault
+
+
+@pytest.mark.parametrize("during", ["report.csv", NAME], ids=["artifact", "manifest"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_two_pushes_at_once_both_hand_over_all_they_have(
+    bucket, place, results, tmp_path, server, during, listed
+):
+    """Whichever writes the manifest later, and whether there was one before or not."""
+    other, report = tmp_path / "other", "check/report.csv"
+    if listed:
+        pushing.push(bucket, place, results)
+        pulling.pull(bucket, place, other)
+        (results / report).write_bytes(b"later\n")
+    (other / "index").mkdir(parents=True)
+    (other / "index" / "S2C1.parquet").write_text("theirs")
+    record(other, {"params": ["theirs"]}, "index/S2C1.parquet")
+    work = beside(("PUT", during), lambda: pushing.push(bucket, place, other))
+    with Proxy(server.endpoint, work) as proxy:
+        moved = pushing.push(connect(bucket.name, proxy.endpoint, connections=1), place, results)
+        sent = [path for method, path in proxy.requests if method == "PUT" and "/results/" in path]
+    assert set(moved.moved) >= {report}
+    sent = [path for path in sent if not path.endswith(NAME)]
+    assert len(sent) == len(moved.moved), "nothing is sent twice"
+    pulling.pull(bucket, place, tmp_path / "third", lambda name: True)
+    ours = {name: one for name, one in content(results).items() if one[0] != b"never"}
+    assert content(tmp_path / "third") == ours | {
+        "index/S2C1.parquet": content(other)["index/S2C1.parquet"]
+    }
+    assert records(tmp_path / "third")["index/S2C1.parquet"] == {"params": ["theirs"]}
+
+
+def test_two_pushes_of_the_same_name_at_once_list_what_is_there(
+    bucket, place, results, tmp_path, server
+):
+    other, report = tmp_path / "other", "check/report.csv"
+    (other / "check").mkdir(parents=True)
+    (other / report).write_bytes(b"theirs\n")
+    os.utime(other / report, (1, 1))
+    work = beside(("PUT", NAME), lambda: pushing.push(bucket, place, other))
+    with Proxy(server.endpoint, work) as proxy:
+        pushing.push(connect(bucket.name, proxy.endpoint), place, results)
+    pulling.pull(bucket, place, tmp_path / "third")
+    assert (tmp_path / "third" / report).read_bytes() == (results / report).read_bytes()
+
+
+def test_a_push_that_always_comes_too_late_ends_and_says_so(bucket, place, results, server):
+    other = results.parent / "other"
+
+    def fault(method, path):
+        if method == "PUT" and NAME in path:
+            (other / "check").mkdir(parents=True, exist_ok=True)
+            (other / "check" / "x.json").write_text(f"{time.time_ns()}")
+            pushing.push(bucket, place, other)
+
+    with Proxy(server.endpoint, fault) as proxy:
+        late = connect(bucket.name, proxy.endpoint)
+        with pytest.raises(InputError, match="Run `clapboard push` again"):
+            pushing.push(late, place, results)
+    assert pushing.push(bucket, place, results).moved
+
+
+def test_a_server_that_knows_no_conditions_is_written_to_without(bucket, place, results, server):
+    with Proxy(server.endpoint, lambda method, path: refusing()) as proxy:
+
+        def refusing():
+            conditions = {"if-match", "if-none-match"} & proxy.headers[-1].keys()
+            return "501" if conditions and proxy.requests[-1][0] == "PUT" else None
+
+        simple = connect(bucket.name, proxy.endpoint, connections=1)
+        assert len(pushing.push(simple, place, results).moved) == 5
+        (results / "check" / "report.csv").write_bytes(b"later\n")
+        assert pushing.push(simple, place, results).moved == ("check/report.csv",)
+    assert len(read_manifest(bucket, place).rows) == 5
+
+
+@pytest.mark.parametrize("bytes", [1000, PART_BYTES + 1])
+def test_what_has_another_digest_than_is_listed_does_not_stay(
+    bucket, place, results, tmp_path, bytes
+):
+    """Of any size, and where its entity tag is right: under a KMS key tags are no digests."""
+    model = results / "models" / "cnn" / "model.keras"
+    model.write_bytes(b"x" * bytes)
+    pushing.push(bucket, place, results)
+    there = read_manifest(bucket, place)
+    wrong = replace(there.rows["models/cnn/model.keras"], digest="0" * 32)
+    write_manifest(bucket, place, there.rows | {wrong.path: wrong}, there.records, there.etag)
+    with pytest.raises(InputError, match=r"model\.keras is not what the manifest says"):
+        pulling.pull(bucket, place, tmp_path / "other")
+    assert not (tmp_path / "other" / "models" / "cnn" / "model.keras").exists()
+
+
+def test_nothing_is_pulled_while_a_run_works_there(bucket, place, results, server):
+    """A training would end later than inputs that have come since, and pass for made of them."""
+    pushing.push(bucket, place, results)
+    machine = Machine(results.parent / "machine", table(), server.endpoint, place.url)
+    machine.results.mkdir()
+    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
+    command = [sys.executable, "-c", program, str(machine.results)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as run:
+        lock = machine.results / ".lock"
+        while not (lock.exists() and lock.read_text()):
+            assert run.poll() is None
+        assert "Another run works" in machine.clapboard("pull", status=1)
+        run.communicate(b"\n")
+    assert not (machine.results / "check").exists()
+    machine.clapboard("pull")
+    assert (machine.results / "check" / "report.csv").exists()
+
+
 def test_a_manifest_cannot_write_outside_the_results(bucket, place, results, tmp_path):
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     receipt = read_receipt(bucket, place)
     names = receipt.table["path"].to_pylist()
     paths = ["../../outside" if "report" in name else name for name in names]
     column = receipt.table.column_names.index("path")
     write_receipt(bucket, place, Receipt.of(receipt.table.set_column(column, "path", [paths]), {}))
-    mirror.pull(bucket, place, tmp_path / "deep" / "other")
+    pulling.pull(bucket, place, tmp_path / "deep" / "other")
     assert not list(tmp_path.glob("**/outside"))
 
 
@@ -623,6 +925,6 @@ def test_results_of_more_objects_than_a_page(bucket, place, results):
         path = results / "audit" / f"{number}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{number}")
-    mirror.push(bucket, place, results)
+    pushing.push(bucket, place, results)
     assert len(read_manifest(bucket, place)[0]) == 1205
     assert NAME in {place.name(one.key) for one in bucket.objects(place.prefix)}

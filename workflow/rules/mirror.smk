@@ -1,7 +1,7 @@
 """
 Results in S3: what another machine has made is taken up, what is made here is handed over.
 
-Nothing of this is imported unless `s3.results` is set (see `clapboard.s3.mirror`).
+Nothing of this is imported unless `s3.results` is set (see `clapboard.s3.results`).
 """
 
 
