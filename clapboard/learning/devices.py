@@ -9,6 +9,9 @@ import tensorflow as tf
 
 from clapboard.learning import nodes
 
+HALF, SINGLE = "mixed_float16", "float32"
+"""Dtype policies of Keras."""
+
 HALF_PRECISION_SINCE = (7, 0)
 """GPU compute capability from which half precision is faster than single."""
 
@@ -38,14 +41,14 @@ def precision(setting: str) -> str:
     ``auto`` means half precision where every GPU is quick at it, else single precision.
     """
     if setting == "on":
-        return "mixed_float16"
+        return HALF
     gpus = tf.config.list_physical_devices("GPU")
     quick = [
         tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0))
         >= HALF_PRECISION_SINCE
         for gpu in gpus
     ]
-    return "mixed_float16" if setting == "auto" and gpus and all(quick) else "float32"
+    return HALF if setting == "auto" and gpus and all(quick) else SINGLE
 
 
 def strategy() -> tf.distribute.Strategy:

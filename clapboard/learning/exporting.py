@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 from clapboard import artifacts
 from clapboard.learning import devices
 from clapboard.learning.manifest import read_classes
-from clapboard.learning.recognition import load_whole
+from clapboard.learning.recognition import in_single_precision, load_whole
 
 TOLERANCE = 1e-4
 """Largest difference of a probability between a form and the model."""
 
 PICTURE_DIMENSIONS = 3
+
+CONTRASTS = (1.0, 0.3, 0.1, 0.03)
+"""Of the noise on which the forms are compared, as shares of what goes from black to white."""
 
 FRAMES = 32
 """Frames in a sequence of the forms that need to know their number beforehand."""
@@ -61,13 +64,15 @@ def export(model: str | Path, labels: str | Path, folder: str | Path, seed: int 
 def _write(model: str | Path, labels: str | Path, root: Path, seed: int) -> None:
     """Write every form of a model into a folder, and what is to be known of them."""
     shutil.copyfile(labels, root / "labels.csv")
-    shutil.copyfile(model, root / "model.keras")
-    network = load_whole(model)
+    taught = load_whole(model)
+    network = in_single_precision(taught)  # the other forms know no half precision
+    if network is taught:
+        shutil.copyfile(model, root / "model.keras")
+    else:
+        network.save(root / "model.keras")
     shape = _fixed(network.input_shape)
-    # Features of the size of pixels would make a network sure of one class whatever it computes.
-    largest = 255 if len(shape) > PICTURE_DIMENSIONS else 1
-    items = np.random.default_rng(seed).uniform(0, largest, shape).astype(np.float32)
-    wanted = network(items, training=False).numpy()
+    items = _items(shape, seed)
+    wanted = [network(item, training=False).numpy() for item in items]
 
     forms: dict[str, Any] = {}
     for name, make in FORMS.items():
@@ -75,7 +80,8 @@ def _write(model: str | Path, labels: str | Path, root: Path, seed: int) -> None
         if isinstance(answer, str):
             forms[name] = {"missing": answer}
             continue
-        difference = float(np.abs(answer(items) - wanted).max())
+        found = [answer(item) for item in items]
+        difference = max(float(np.abs(a - b).max()) for a, b in zip(found, wanted, strict=True))
         forms[name] = {"largest_difference": difference}
         if not difference <= TOLERANCE:
             raise RuntimeError(f"{name}: probabilities differ by up to {difference:.2g}")
@@ -83,6 +89,18 @@ def _write(model: str | Path, labels: str | Path, root: Path, seed: int) -> None
         root / "forms.json",
         {"input": list(network.input_shape), "fixed_input": list(shape), "forms": forms},
     )
+
+
+def _items(shape: tuple[int, ...], seed: int) -> list[Array]:
+    """Noise of several contrasts about the middle of what the model takes, an item each.
+
+    What is far from all that was learnt makes a network sure of one class whatever it computes:
+    features of the size of pixels would, and noise as strong as white and black may.
+    """
+    largest = 255 if len(shape) > PICTURE_DIMENSIONS else 1
+    random = np.random.default_rng(seed)
+    noise = (random.uniform(-1, 1, shape) * contrast for contrast in CONTRASTS)
+    return [((1 + one) / 2 * largest).astype(np.float32) for one in noise]
 
 
 def _fixed(shape: tuple[int | None, ...]) -> tuple[int, ...]:

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from clapboard.learning import data, failures
+from clapboard.learning.devices import HALF, SINGLE
 from clapboard.learning.each_frame import EachFrame
 from clapboard.learning.inputs import Inputs, sees_frames
 from clapboard.learning.transfer import head_of
 from clapboard.learning.windows import Merged
+
+OWN = {"clapboard>EachFrame": EachFrame}
+"""The one layer that is not Keras' own."""
 
 
 def load(model: str | Path, settings: Mapping[str, Any]) -> keras.Model:
@@ -27,9 +31,19 @@ def load(model: str | Path, settings: Mapping[str, Any]) -> keras.Model:
 
 
 def load_whole(model: str | Path) -> keras.Model:
-    """A saved model as it is, with the one layer that is not Keras' own."""
-    known = {"clapboard>EachFrame": EachFrame}
-    return keras.models.load_model(model, compile=False, custom_objects=known, safe_mode=True)
+    """A saved model as it is."""
+    return keras.models.load_model(model, compile=False, custom_objects=OWN, safe_mode=True)
+
+
+def in_single_precision(network: keras.Model) -> keras.Model:
+    """A network as it is, or one that was taught in half precision, as one that was not."""
+    described = network.to_json()
+    if HALF not in described:
+        return network
+    described = described.replace(HALF, SINGLE)
+    single = keras.models.model_from_json(described, custom_objects=OWN)
+    single.set_weights(network.get_weights())
+    return single
 
 
 def recognise(network: keras.Model, seen: Inputs) -> NDArray[np.floating]:

@@ -357,6 +357,8 @@ def still_or_large(still, tmp_path_factory):
         ("gru", {"bidirectional": True, "layers": 2}),
         ("tcn", {}),
         ("tcn", {"background": "ignored"}),
+        ("cnn", {"mixed_precision": "on"}),
+        ("lstm", {"mixed_precision": "on"}),
     ],
 )
 def test_exported_forms_say_the_same(still_or_large, features, tmp_path, name, more):
