@@ -26,6 +26,14 @@ class Keeper:
         self._settings, self._results = config.section("s3"), Path(config.results)
         self._unfinished = Unfinished(Location.parse(self.place), self._settings, self._results)
 
+    def try_out(self) -> None:
+        """Write an object, read it and remove it, so that hours of work do not end in a refusal.
+
+        Raises:
+            InputError: the bucket refuses one of these.
+        """
+        self._unfinished.try_out()
+
     def fetch(self) -> list[str]:
         """Bring the unfinished trainings of another machine; the folders of their states.
 
@@ -37,7 +45,7 @@ class Keeper:
     def keep(self, everything: bool) -> bool:
         """Bring up unfinished trainings, and what is finished as well.
 
-        What goes wrong is said, and is no reason to end a run.
+        What goes wrong is said, and is no reason to end a run: it is tried again later.
 
         Args:
             everything: what is finished, too.
@@ -53,6 +61,6 @@ class Keeper:
                 results.push(self._settings, self._results)
                 self._unfinished.forget(finished)
         except (InputError, Boto3Error, OSError) as error:
-            sys.stderr.write(f"clapboard node: not kept, will try again: {error}\n")
+            sys.stderr.write(f"clapboard node: not kept: {error}\n")
             return False
         return True

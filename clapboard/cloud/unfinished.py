@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from clapboard import artifacts
+from clapboard.problems import InputError, Problem
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.failures import explained
 from clapboard.s3.fetching import fetch
@@ -26,6 +27,7 @@ STATE = "state.json"
 MEMBER = re.compile(r"state\.json|epoch-\d{4,6}\.weights\.h5", re.ASCII)
 FOLDER = "unfinished"
 SUFFIX = ".tar"
+PROOF = "may-be-written"
 
 SKIPPED = {"resized", "frames", "framedata", "Data", "shards", "video", "sources", "logs"}
 """Folders in which no training is, and in which there may be a great many files."""
@@ -46,6 +48,31 @@ class Unfinished:
         self.results = results
         self._sent = dict[str, bytes]()
         """What the bucket has: path of a folder -> its state file, empty if that is not known."""
+
+    def try_out(self) -> None:
+        """Write an object, read it and remove it.
+
+        All three: under a KMS key reading takes another right than writing, and an upload in
+        parts takes both.
+
+        Raises:
+            InputError: the bucket refuses one of these.
+        """
+        key = self.place.key(PROOF)
+        try:
+            self.bucket.write(key, PROOF.encode())
+            self.bucket.read(key)
+            self.bucket.delete([key])
+        except InputError as error:
+            raise InputError([*error.problems, self._useless()]) from error
+
+    def _useless(self) -> Problem:
+        message = "nothing can be kept here, so that no work is begun"
+        if self.bucket.settings["encryption"] == "aws:kms":
+            remedy = "Rights: docs/ec2.md; with aws:kms also on the key (s3.kms_key)."
+        else:
+            remedy = "Rights: docs/ec2.md."
+        return Problem("cannot-keep", message, remedy, self.place.url, column="s3.results")
 
     def fetch(self) -> list[str]:
         """Bring every state that is not here; the names of their folders in the results.

@@ -12,6 +12,11 @@ from urllib.parse import urlsplit
 SLOW_DOWN = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"""
 
+REFUSED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>"""
+
+ANSWERS = {"503": SLOW_DOWN, "403": REFUSED}
+
 OBJECT = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
 TAG = re.compile(rb"[0-9a-f]{32}")
 
@@ -58,10 +63,11 @@ def is_put_of_picture(method, path):
 class Proxy:
     """Passes requests on to `target`; `fault(method, path)` may name what goes wrong instead.
 
-    Faults: ``"503"`` refuses, ``"cut"`` drops the connection in the middle of the answer's body,
-    ``"drop"`` drops it before any answer, ``"damage"`` changes a byte of what is sent, a number is
-    seconds of delay. With `pace`, bodies pass in ten pieces, so many seconds before each, and the
-    connection takes as little ahead as one to a distant server: loopback takes megabytes.
+    Faults: ``"503"`` asks for patience, ``"403"`` refuses for good, ``"cut"`` drops the connection
+    in the middle of the answer's body, ``"drop"`` drops it before any answer, ``"damage"`` changes
+    a byte of what is sent, a number is seconds of delay. With `pace`, bodies pass in ten pieces, so
+    many seconds before each, and the connection takes as little ahead as one to a distant server:
+    loopback takes megabytes.
 
     With `tags_say_nothing`, entity tags in listings are as under a KMS key: another for every
     object, and no digest of its content.
@@ -122,12 +128,12 @@ class Proxy:
         fault = self.fault(handler.command, handler.path)
         if isinstance(fault, int | float):
             time.sleep(fault)
-        elif fault == "503":
-            handler.send_response(503)
+        elif fault in ANSWERS:
+            handler.send_response(int(fault))
             handler.send_header("Content-Type", "application/xml")
-            handler.send_header("Content-Length", str(len(SLOW_DOWN)))
+            handler.send_header("Content-Length", str(len(ANSWERS[fault])))
             handler.end_headers()
-            handler.wfile.write(SLOW_DOWN)
+            handler.wfile.write(ANSWERS[fault])
             return
         elif fault == "drop":
             handler.close_connection = True

@@ -16,12 +16,15 @@ from pathlib import Path
 
 import imds
 import pytest
+import seaweed
 import yaml
 from comparing import tables
 from faults import Proxy
+from lab import become
 from travelling import jobs
 
 from clapboard.cloud.keeper import Keeper
+from clapboard.cloud.node import NOT_KEPT
 from clapboard.cloud.unfinished import Unfinished
 from clapboard.problems import InputError
 from clapboard.s3.inventory import read_manifest
@@ -106,12 +109,12 @@ class Machine:
         return len(json.loads(state.read_text())["history"]) if state.exists() else 0
 
 
-def start(folder, *targets, **environment):
+def start(folder, *targets, options=(), **environment):
     """`clapboard node` in a folder, its screen in a file there."""
     profile = ["--profile", "profiles/ec2", "--cores", "2"]
     with (folder / "screen").open("wb") as screen:
         return subprocess.Popen(
-            [PROGRAM, "node", "--", *profile, *targets],
+            [PROGRAM, "node", *options, "--", *profile, *targets],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment,
             stdout=screen,
@@ -184,6 +187,68 @@ def test_that_no_notice_will_be_seen_is_said(tmp_path, server, as_writer, keep):
             assert [line for line in machine.screen.splitlines() if said in line] == (
                 [said + why] if why else []
             )
+
+
+# -- a bucket that takes nothing -------------------------------------------------------------------
+
+
+def test_without_the_right_to_write_no_work_is_begun(
+    tmp_path, server, as_writer, keep, monkeypatch
+):
+    """An empty bucket can be listed all the same."""
+    become(monkeypatch, seaweed.READER)
+    one = Machine(tmp_path / "one", keep, server.endpoint)
+    assert one.start().wait(timeout=120) == 1
+    assert "AccessDenied" in one.screen
+    assert "no work is begun" in one.screen
+    assert not (one.folder / "results").exists()
+
+
+def test_with_no_right_to_read_what_was_written_no_work_is_begun(tmp_path, server, as_writer, keep):
+    """As under a KMS key with the right to encrypt alone: large objects could not be sent."""
+
+    def fault(method, path):
+        return "403" if method == "GET" and "list-type" not in path else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        one = Machine(tmp_path / "one", keep, proxy.endpoint)
+        assert one.start().wait(timeout=120) == 1
+    assert "no work is begun" in one.screen
+
+
+class Closing:
+    """A bucket that takes nothing more once a model is made, but for so many refusals."""
+
+    def __init__(self, folder, refusals):
+        self.model = folder / "results" / "models" / "m" / "model.keras"
+        self.refusals, self.refused = refusals, 0
+
+    def __call__(self, method, path):
+        if method != "PUT" or not self.model.exists() or self.refused == self.refusals:
+            return None
+        self.refused += 1
+        return "403"
+
+
+def test_results_that_reach_nothing_are_no_success(tmp_path, server, as_writer, keep):
+    closing = Closing(tmp_path / "one", None)
+    with Proxy(server.endpoint, closing) as proxy:
+        one = Machine(tmp_path / "one", keep, proxy.endpoint)
+        process = start(one.folder, options=["--keep-trying", "0.15"], MACHINE="one")
+        assert process.wait(timeout=300) == NOT_KEPT, one.screen
+    assert closing.model.exists(), "the work itself was well"
+    assert closing.refused >= 3, "at once, after the first pause, and at the end"
+    assert f"NOT in {keep}/" in one.screen
+    assert f"{one.folder / 'results'}\n" in one.screen
+
+
+def test_what_is_refused_for_a_while_is_kept_in_the_end(tmp_path, server, as_writer, keep):
+    closing = Closing(tmp_path / "one", 2)
+    with Proxy(server.endpoint, closing) as proxy:
+        one = Machine(tmp_path / "one", keep, proxy.endpoint)
+        assert one.start().wait(timeout=300) == 0, one.screen
+    assert closing.refused == 2
+    assert f"kept in {keep}/" in one.screen
 
 
 def weights(machine):
