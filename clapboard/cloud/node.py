@@ -27,8 +27,7 @@ from clapboard.sessions.project import add_config_argument, read_config
 from clapboard.settings.config import CONFIG_FILE
 
 NOTICE_SECONDS = 5.0
-KEEP_SECONDS = 60.0
-HAND_OVER_EVERY = 5
+KEEP_SECONDS, HAND_OVER_SECONDS = 60.0, 300.0
 """Unfinished trainings are kept every minute, what is finished every five."""
 
 END_SECONDS = 25.0
@@ -163,7 +162,7 @@ class Node:
         if reason:
             seconds = min(seconds, 60 * KEEP_TRYING_MINUTES)
         end, pause = time.monotonic() + seconds, FIRST_PAUSE
-        while not keeper.keep(everything=True):
+        while not keeper.keep():
             left = end - time.monotonic()
             if left > 0:
                 self.say(f"trying again, for {left / 60:,.1f} minutes")
@@ -180,8 +179,7 @@ class Node:
         """Run the command once; its status, and why it was stopped if it was."""
         # A session of its own: what a terminal sends reaches this process, which decides.
         process = subprocess.Popen(self.words, start_new_session=True)
-        keeping = threading.Thread(target=self._keep_now_and_then, args=[process], daemon=True)
-        keeping.start()
+        threads = self._start_keeping(process)
         asked = time.monotonic()
         reason = ""
         while process.poll() is None and not reason:
@@ -193,19 +191,39 @@ class Node:
         if reason:
             self.say(f"stopping: {reason}")
             _stop(process)
-        keeping.join()
+            if self.keeper:
+                # Before what may be under way: a push of many gigabytes outlasts the machine.
+                self.keeper.keep_unfinished()
+        for thread in threads:
+            thread.join()
         return process.returncode, reason
 
-    def _keep_now_and_then(self, process: subprocess.Popen[bytes]) -> None:
-        """Keep what there is while the command runs."""
-        times = 0
-        while self.keeper:
-            try:
-                process.wait(KEEP_SECONDS)
-                return
-            except subprocess.TimeoutExpired:
-                times += 1
-                self.keeper.keep(everything=times % HAND_OVER_EVERY == 0)
+    def _start_keeping(self, process: subprocess.Popen[bytes]) -> list[threading.Thread]:
+        """Keep what there is while the command runs: a push does not hold up small states."""
+        if self.keeper is None:
+            return []
+        threads = [
+            threading.Thread(target=_now_and_then, args=work, daemon=True)
+            for work in (
+                (process, KEEP_SECONDS, self.keeper.keep_unfinished),
+                (process, HAND_OVER_SECONDS, self.keeper.keep),
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        return threads
+
+
+def _now_and_then(
+    process: subprocess.Popen[bytes], seconds: float, keep: Callable[[], bool]
+) -> None:
+    """Call `keep` every so many seconds while the command runs."""
+    while True:
+        try:
+            process.wait(seconds)
+            return
+        except subprocess.TimeoutExpired:
+            keep()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

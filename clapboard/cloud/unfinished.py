@@ -12,6 +12,7 @@ import os
 import re
 import tarfile
 import tempfile
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class Unfinished:
         self.results = results
         self._sent = dict[str, bytes]()
         """What the bucket has: path of a folder -> its state file, empty if that is not known."""
+        self._lock = threading.Lock()
+        """Of `_sent`. Held while states go up, lest one arrive after it has been forgotten."""
 
     def try_out(self) -> None:
         """Write an object, read it and remove it.
@@ -99,7 +102,7 @@ class Unfinished:
         return fetched
 
     def send(self) -> None:
-        """Bring every state that has changed.
+        """Bring every state that has changed; any thread may call it.
 
         A state that changes meanwhile is left for the next time.
 
@@ -107,6 +110,10 @@ class Unfinished:
             InputError: the bucket refuses.
             boto3.exceptions.Boto3Error: an upload failed.
         """
+        with self._lock:
+            self._send()
+
+    def _send(self) -> None:
         for name in self._names():
             packed = _pack(self.results / name)
             if packed is None or self._sent.get(name) == packed[0]:
@@ -123,7 +130,8 @@ class Unfinished:
 
     def finished(self) -> set[str]:
         """The folders whose states the bucket has, and whose trainings have ended here by now."""
-        return self._sent.keys() - set(self._names())
+        with self._lock:
+            return self._sent.keys() - set(self._names())
 
     def forget(self, finished: Collection[str]) -> None:
         """Remove the states of trainings that were `finished` before their models went up.
@@ -131,9 +139,10 @@ class Unfinished:
         Raises:
             InputError: the bucket refuses.
         """
-        self.bucket.delete([self.place.key(name + SUFFIX) for name in finished])
-        for name in finished:
-            del self._sent[name]
+        with self._lock:
+            self.bucket.delete([self.place.key(name + SUFFIX) for name in finished])
+            for name in finished:
+                del self._sent[name]
 
     def _names(self) -> Iterator[str]:
         """Every folder with a state, by its name in the results."""

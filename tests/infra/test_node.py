@@ -23,8 +23,8 @@ from faults import Proxy
 from lab import become
 from travelling import jobs
 
+from clapboard.cloud import node
 from clapboard.cloud.keeper import Keeper
-from clapboard.cloud.node import NOT_KEPT
 from clapboard.cloud.unfinished import Unfinished
 from clapboard.problems import InputError
 from clapboard.s3.inventory import read_manifest
@@ -235,7 +235,7 @@ def test_results_that_reach_nothing_are_no_success(tmp_path, server, as_writer, 
     with Proxy(server.endpoint, closing) as proxy:
         one = Machine(tmp_path / "one", keep, proxy.endpoint)
         process = start(one.folder, options=["--keep-trying", "0.15"], MACHINE="one")
-        assert process.wait(timeout=300) == NOT_KEPT, one.screen
+        assert process.wait(timeout=300) == node.NOT_KEPT, one.screen
     assert closing.model.exists(), "the work itself was well"
     assert closing.refused >= 3, "at once, after the first pause, and at the end"
     assert f"NOT in {keep}/" in one.screen
@@ -376,11 +376,80 @@ def test_a_training_that_ends_during_a_push_is_kept_until_its_model_is_up(
 
     with Proxy(server.endpoint, ends) as proxy:
         keeper = Keeper(load(in_bucket(keep, proxy.endpoint)))
-        assert keeper.keep(everything=True)
+        assert keeper.keep()
         assert not state.exists()
         assert in_bucket_now() == (1, False)
-        assert keeper.keep(everything=True)
+        assert keeper.keep()
     assert in_bucket_now() == (0, True)
+
+
+# A training that has something new five times a second, and once more when it is ended.
+BUSY = """
+import itertools, signal, sys, time
+from pathlib import Path
+
+def write(text):
+    new = Path("results/models/m/training/new")
+    new.parent.mkdir(parents=True, exist_ok=True)
+    new.write_text(text)
+    new.rename(new.with_name("state.json"))
+
+def end(*_):
+    write("last")
+    sys.exit(1)
+
+signal.signal(signal.SIGINT, end)
+for number in itertools.count():
+    write(str(number))
+    time.sleep(0.2)
+"""
+
+
+def test_a_push_holds_up_no_training(tmp_path, server, as_writer, keep, monkeypatch):
+    """While one is under way, states go up, and the last one too before the push has ended."""
+    monkeypatch.chdir(tmp_path)
+    machine = Machine(tmp_path / "one", keep, server.endpoint)
+    unfinished = find(machine, server.endpoint)
+    report = machine.folder / "results" / "check" / "report.csv"
+    report.parent.mkdir(parents=True)
+    report.write_text("many gigabytes")
+    monkeypatch.setattr(node, "KEEP_SECONDS", 0.5)
+    monkeypatch.setattr(node, "HAND_OVER_SECONDS", 1.0)
+    seen = []
+
+    def state():
+        data = unfinished.bucket.read(unfinished.place.key("models/m/training.tar"))
+        if data is None:
+            return ""
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            return tar.extractfile("state.json").read().decode()
+
+    def wait_for_state(condition):
+        deadline = time.monotonic() + 40
+        while not condition(found := state()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        seen.append(found)
+
+    def slow(method, path):
+        if method == "PUT" and "report.csv" in path and not seen:
+            try:
+                wait_for_state(bool)
+                wait_for_state(lambda found: found != seen[0])
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+            wait_for_state(lambda found: found == "last")
+
+    class NoNotice:
+        def given(self):
+            return ""
+
+    with Proxy(server.endpoint, slow) as proxy:
+        keeper = Keeper(load(in_bucket(keep, proxy.endpoint)))
+        words, results = [sys.executable, "-c", BUSY], machine.folder / "results"
+        running = node.Node(words, keeper, NoNotice(), print, 0.0, results)
+        assert running.run() == 128 + signal.SIGTERM
+    assert len(seen) == 3, seen
 
 
 def test_a_disk_that_was_kept_is_newer_than_the_bucket(
