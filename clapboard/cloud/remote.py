@@ -11,9 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 
+from clapboard.cloud.fetched import fetch_results
 from clapboard.cloud.node import node_words
 from clapboard.cloud.ssh import LOST, Machine
 from clapboard.fingerprint import files_of
@@ -43,9 +43,6 @@ MUST_BE_FREE = """
     exit 1
 }
 """
-
-PICTURES = ("/resized/", "/frames/", "/shards/", "/video/", "/Data/*/*/")
-NEVER_FETCHED = (".lock", ".partial-*", ".rsync-partial/")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +86,10 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
         return status
     results = read_config(arguments.configfile).results
     if machine.has(results):
-        _fetch(machine, results, arguments.pictures, say)
+        kept = fetch_results(machine, results, arguments.pictures, sys.stdout.isatty())
+        say(f"results are in {results}")
+        if kept:
+            say(f"what they replaced is in {kept.name}")
     else:
         say("there are no results yet")
     return status
@@ -170,16 +170,3 @@ def follow(machine: Machine, say: Callable[[str], None], pause: float = 1.0) -> 
             say(f"no connection; `clapboard remote {machine.address} --attach` tries again")
             return LOST
         time.sleep(min(pause * 2**failed, LONGEST_PAUSE))
-
-
-def _fetch(machine: Machine, results: str, pictures: bool, say: Callable[[str], None]) -> None:
-    """Bring the results; a file that is replaced here is kept beside them."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    kept = Path(f"{results}-replaced-{stamp}").absolute()
-    left_out = [*NEVER_FETCHED, *(() if pictures else PICTURES)]
-    options = [f"--exclude={pattern}" for pattern in left_out]
-    options += ["--prune-empty-dirs", "--backup", f"--backup-dir={kept}"]
-    machine.fetch(results, Path(results), options, screen=sys.stdout.isatty())
-    say(f"results are in {results}")
-    if kept.exists():
-        say(f"what they replaced is in {kept.name}")

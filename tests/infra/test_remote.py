@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import sshd
 
-from clapboard.cloud import ssh
+from clapboard import provenance, running
+from clapboard.cloud import fetched, ssh
 from clapboard.cloud.ssh import Machine
 from clapboard.problems import InputError
 
@@ -131,6 +132,143 @@ def test_a_run_is_sent_watched_and_fetched(laptop):
     status, screen = laptop.call("--fetch", "--pictures")
     assert status == 0, screen
     assert (laptop.folder / "results/resized/S1C1/01/S1C1000001.jpg").exists()
+
+
+# -- what is fetched -------------------------------------------------------------------------------
+
+TRAINING = """
+rule train:
+    output: "results/models/cnn/model.keras"
+    params: epochs=config["epochs"]
+    shell: "echo {params.epochs} epochs > {output}"
+"""
+
+
+def snakemake(laptop, epochs, *arguments):
+    """Call snakemake on the laptop; its screen."""
+    words = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+    answer = subprocess.run(
+        [*words, "--config", f"epochs={epochs}"],
+        cwd=laptop.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("before", ["nothing", "a run of its own"])
+def test_a_model_that_was_fetched_is_made_anew_when_its_settings_change(laptop, before):
+    (laptop.folder / "Snakefile").write_text(TRAINING)
+    if before == "a run of its own":
+        snakemake(laptop, 2)
+    status, screen = laptop.call("--", "--config", "epochs=1")
+    assert status == 0, screen
+    model = laptop.folder / "results" / "models" / "cnn" / "model.keras"
+    assert model.read_text() == "1 epochs\n"
+    assert "Nothing to be done" in snakemake(laptop, 1, "-n")
+    assert "Params have changed" in snakemake(laptop, 2, "-n")
+
+
+def test_nothing_is_fetched_beside_a_run_here(laptop):
+    (laptop.there / "results").mkdir(parents=True)
+    (laptop.there / "results" / "x").write_text("x")
+    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
+    words = [sys.executable, "-c", program, laptop.folder / "results"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, cwd=REPOSITORY) as other:
+        wait_for((laptop.folder / "results" / ".lock").exists)
+        wait_for(lambda: (laptop.folder / "results" / ".lock").read_text())
+        status, screen = laptop.call("--fetch")
+        other.communicate(b"\n")
+    assert status == 1
+    assert "Another run works in this folder" in screen
+    assert not (laptop.folder / "results" / "x").exists()
+    assert laptop.call("--fetch")[0] == 0
+    assert (laptop.folder / "results" / "x").read_text() == "x"
+
+
+class Stopped(Exception):
+    """What ends a fetch."""
+
+
+FOLDER = "procedures/S1C1"
+THERE = [f"{FOLDER}/a.csv", f"{FOLDER}/.snakemake_timestamp", "models/cnn/model.keras"]
+
+
+@pytest.fixture
+def two_sides(server, tmp_path, monkeypatch):
+    """The machine with newer results than there are in the working directory."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for side, whose in ((here, "here"), (there, "there")):
+        side.mkdir()
+        monkeypatch.chdir(side)
+        names = THERE if whose == "there" else [*THERE, f"{FOLDER}/only here.csv", "models/x"]
+        for name in names:
+            Path("results", name).parent.mkdir(parents=True, exist_ok=True)
+            Path("results", name).write_text(whose)
+        records = {output: {"params": whose} for output in (FOLDER, "models/x", THERE[-1])}
+        provenance.write_records(Path("results"), records, names)
+    (there / "results" / ".mirror.json").write_text("{}")
+    monkeypatch.chdir(here)
+    # It would last as long as the tests.
+    monkeypatch.setattr(running, "hold", lambda results: None)
+    return machine_of(server, str(there))
+
+
+def believed():
+    """Whose each file here is, and by its record; of what is not taken for half."""
+    names = {
+        path.relative_to("results").as_posix()
+        for path in Path("results").rglob("*")
+        if path.is_file()
+    }
+    names -= provenance.unfinished(Path("results"), names)
+    records = provenance.read_records(Path("results"), names)
+    outputs = {name: FOLDER if name.startswith(FOLDER) else name for name in names}
+    return {
+        name: (Path("results", name).read_text(), records[output]["params"])
+        for name, output in outputs.items()
+        if output in records
+    }
+
+
+def test_wherever_a_fetch_is_stopped_no_file_has_the_record_of_another(two_sides, monkeypatch):
+    move, left = fetched._move, 0
+
+    def stopping(path, to):
+        nonlocal left
+        if left == 0:
+            raise Stopped
+        left -= 1
+        move(path, to)
+
+    monkeypatch.setattr(fetched, "_move", stopping)
+    for many in range(20):
+        left = many
+        try:
+            fetched.fetch_results(two_sides, "results", pictures=False, screen=False)
+        except Stopped:
+            assert all(whose == by for whose, by in believed().values()), believed()
+            continue
+        break
+    assert many > 1
+    expected = dict.fromkeys(THERE, ("there", "there")) | {"models/x": ("here", "here")}
+    assert believed() == expected
+    assert not Path("results", ".mirror.json").exists()
+    assert not Path("results-fetching").exists()
+    replaced = {path.name for path in Path().glob("results-replaced-*/**/*") if path.is_file()}
+    assert replaced == {"a.csv", ".snakemake_timestamp", "model.keras", "only here.csv"}
+
+
+def test_what_a_run_there_is_just_making_is_left(two_sides):
+    there = Path(two_sides.folder)
+    mark = provenance.record_of(Path("results", THERE[-1])).relative_to(provenance.RECORDS)
+    (there / provenance.INCOMPLETE / mark).parent.mkdir(parents=True, exist_ok=True)
+    (there / provenance.INCOMPLETE / mark).touch()
+    fetched.fetch_results(two_sides, "results", pictures=False, screen=False)
+    assert believed()[THERE[-1]] == ("here", "here")
+    assert believed()[THERE[0]] == ("there", "there")
 
 
 def test_folders_of_pictures_and_clips_are_sent_with_what_is_read_of_them(laptop):

@@ -13,8 +13,9 @@ from lab import become, connect
 from project import ACTS, write_sheet
 from travelling import Machine, jobs
 
+from clapboard import provenance
 from clapboard.problems import InputError
-from clapboard.s3 import mirror, provenance
+from clapboard.s3 import mirror
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES
