@@ -7,6 +7,7 @@ made again and the log goes on where it broke off; Ctrl-C here ends the watching
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -42,6 +43,25 @@ MUST_BE_FREE = """
     echo "clapboard: a run is going on here: --attach shows it, --stop ends it" >&2
     exit 1
 }
+"""
+
+# What is sent now is written down, as names that end with a zero byte, and what was sent before and
+# is not any more goes. Folders are listed anew there: what stayed would count as before.
+SENT = """
+set -euo pipefail
+export LC_ALL=C
+mkdir -p .clapboard
+sort -zu >.clapboard/sending
+if [[ -e .clapboard/sent ]]; then
+    comm -z -23 .clapboard/sent .clapboard/sending | while IFS= read -r -d "" name; do
+        if [[ -f ./$name || -L ./$name ]]; then
+            rm -f -- "./$name"
+            printf 'clapboard: removed, since it is not sent any more: %q\\n' "$name" >&2
+            [[ $name != */* ]] || rmdir -p --ignore-fail-on-non-empty -- "${name%/*}"
+        fi
+    done
+fi
+mv -f .clapboard/sending .clapboard/sent
 """
 
 
@@ -103,6 +123,8 @@ def _start(
     machine.run(["sh", "-c", NEEDS_RSYNC], inside=False)
     machine.run(["mkdir", "-p", "--", machine.folder], inside=False)
     machine.run(["sh", "-c", MUST_BE_FREE])
+    # Before they come: whatever ends this, all that was ever sent is on a list.
+    machine.run(["bash", "-c", SENT], text="".join(f"{name}\0" for name in files))
     say(f"sending {len(files)} files")
     machine.send(files, screen=sys.stdout.isatty())
     node = node_words(config_file, snakemake)
@@ -137,7 +159,8 @@ def project_files(config_file: str, say: Callable[[str], None]) -> list[str]:
     for path in sorted(inputs - here):
         say(f"not sent, must be there already: {path}")
     # Of a list of names rsync would take a folder for itself alone.
-    return sorted(tracked.union(*map(files_of, here)))
+    files = tracked.union(*map(files_of, here))
+    return sorted({os.path.normpath(file) for file in files})
 
 
 def _is_below(path: str) -> bool:

@@ -193,7 +193,8 @@ class Stopped(Exception):
 
 
 FOLDER = "procedures/S1C1"
-THERE = [f"{FOLDER}/a.csv", f"{FOLDER}/.snakemake_timestamp", "models/cnn/model.keras"]
+UNRECORDED = "check/report.csv"
+THERE = [UNRECORDED, f"{FOLDER}/a.csv", f"{FOLDER}/.snakemake_timestamp", "models/cnn/model.keras"]
 
 
 @pytest.fixture
@@ -207,7 +208,8 @@ def two_sides(server, tmp_path, monkeypatch):
         for name in names:
             Path("results", name).parent.mkdir(parents=True, exist_ok=True)
             Path("results", name).write_text(whose)
-        records = {output: {"params": whose} for output in (FOLDER, "models/x", THERE[-1])}
+        outputs = {FOLDER, "models/x", THERE[-1]} | ({UNRECORDED} if whose == "here" else set())
+        records = {output: {"params": whose} for output in outputs}
         provenance.write_records(Path("results"), records, names)
     (there / "results" / ".mirror.json").write_text("{}")
     monkeypatch.chdir(here)
@@ -217,7 +219,7 @@ def two_sides(server, tmp_path, monkeypatch):
 
 
 def believed():
-    """Whose each file here is, and by its record; of what is not taken for half."""
+    """Whose each file here is, and whose its record, if any; of what is not taken for half."""
     names = {
         path.relative_to("results").as_posix()
         for path in Path("results").rglob("*")
@@ -227,14 +229,13 @@ def believed():
     records = provenance.read_records(Path("results"), names)
     outputs = {name: FOLDER if name.startswith(FOLDER) else name for name in names}
     return {
-        name: (Path("results", name).read_text(), records[output]["params"])
+        name: (Path("results", name).read_text(), records.get(output, {}).get("params"))
         for name, output in outputs.items()
-        if output in records
     }
 
 
 def test_wherever_a_fetch_is_stopped_no_file_has_the_record_of_another(two_sides, monkeypatch):
-    move, left = fetched._move, 0
+    move, left, nothing = fetched._move, 0, ()
 
     def stopping(path, to):
         nonlocal left
@@ -249,16 +250,18 @@ def test_wherever_a_fetch_is_stopped_no_file_has_the_record_of_another(two_sides
         try:
             fetched.fetch_results(two_sides, "results", pictures=False, screen=False)
         except Stopped:
-            assert all(whose == by for whose, by in believed().values()), believed()
+            found = believed()
+            assert found.pop(UNRECORDED, nothing) in (nothing, ("there", None), ("here", "here"))
+            assert all(whose == by for whose, by in found.values()), found
             continue
         break
     assert many > 1
     expected = dict.fromkeys(THERE, ("there", "there")) | {"models/x": ("here", "here")}
-    assert believed() == expected
+    assert believed() == expected | {UNRECORDED: ("there", None)}
     assert not Path("results", ".mirror.json").exists()
     assert not Path("results-fetching").exists()
     replaced = {path.name for path in Path().glob("results-replaced-*/**/*") if path.is_file()}
-    assert replaced == {"a.csv", ".snakemake_timestamp", "model.keras", "only here.csv"}
+    assert replaced == {Path(name).name for name in THERE} | {"only here.csv"}
 
 
 def test_what_a_run_there_is_just_making_is_left(two_sides):
@@ -268,7 +271,7 @@ def test_what_a_run_there_is_just_making_is_left(two_sides):
     (there / provenance.INCOMPLETE / mark).touch()
     fetched.fetch_results(two_sides, "results", pictures=False, screen=False)
     assert believed()[THERE[-1]] == ("here", "here")
-    assert believed()[THERE[0]] == ("there", "there")
+    assert believed()[THERE[1]] == ("there", "there")
 
 
 def test_folders_of_pictures_and_clips_are_sent_with_what_is_read_of_them(laptop):
@@ -289,6 +292,50 @@ def test_folders_of_pictures_and_clips_are_sent_with_what_is_read_of_them(laptop
         ["git", "ls-files"], cwd=laptop.folder, stdout=subprocess.PIPE, text=True, check=True
     )
     assert f"sending {len(tracked.stdout.splitlines()) + len(read)} files" in screen
+
+
+def test_what_is_gone_here_is_gone_there_and_nothing_else(laptop):
+    def put(*names, at=laptop.folder):
+        for name in names:
+            (at / name).parent.mkdir(parents=True, exist_ok=True)
+            (at / name).write_text("clip")
+
+    def there(folder):
+        found = (laptop.there / folder).rglob("*")
+        return {str(path.relative_to(laptop.there)) for path in found if path.is_file()}
+
+    odd = "clips/CPR/ a\n`b`.mp4"
+    put(
+        odd,
+        "clips/CPR/-1.mp4",
+        "clips/CPR/2.mp4",
+        "clips/IV/3.mp4",
+        "videos/S2/1.mp4",
+        "videos/S2/2.mp4",
+    )
+    table = laptop.folder / "config" / "recordings.tsv"
+    with table.open("a") as rows:
+        rows.write("S2\tC1\tTraining\tclips\tvideos/S2\n")
+    status, screen = laptop.call(*work(1))
+    assert status == 0, screen
+    assert "removed" not in screen
+    put("clips/CPR/by hand.mp4", "notes", at=laptop.there)
+
+    (laptop.folder / "clips" / "BAG").mkdir()
+    (laptop.folder / odd).rename(laptop.folder / "clips" / "BAG" / "1.mp4")
+    for gone in ("clips/CPR/-1.mp4", "clips/IV/3.mp4", "videos/S2/2.mp4"):
+        (laptop.folder / gone).unlink()
+    table.write_text(table.read_text().replace("\tclips\t", "\t./clips/\t"))
+    written = (laptop.there / "clips" / "CPR" / "2.mp4").stat().st_ino
+    status, screen = laptop.call(*work(1))
+    assert status == 0, screen
+    assert screen.count("not sent any more") == 4
+    assert there("clips") == {"clips/BAG/1.mp4", "clips/CPR/2.mp4", "clips/CPR/by hand.mp4"}
+    assert not (laptop.there / "clips" / "IV").exists()
+    assert there("videos") == {"videos/S 1/a `b`.mp4", "videos/S2/1.mp4"}
+    assert (laptop.there / "clips" / "CPR" / "2.mp4").stat().st_ino == written, "it stayed"
+    assert (laptop.there / "notes").exists()
+    assert (laptop.there / "results" / "models").exists()
 
 
 def test_what_is_in_s3_the_machine_fetches_itself(laptop, mortal):
