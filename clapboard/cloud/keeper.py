@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from boto3.exceptions import Boto3Error
@@ -26,6 +27,14 @@ class Keeper:
         self._settings, self._results = config.section("s3"), Path(config.results)
         self._unfinished = Unfinished(Location.parse(self.place), self._settings, self._results)
 
+    def try_out(self) -> None:
+        """Write an object, read it and remove it, so that hours of work do not end in a refusal.
+
+        Raises:
+            InputError: the bucket refuses one of these.
+        """
+        self._unfinished.try_out()
+
     def fetch(self) -> list[str]:
         """Bring the unfinished trainings of another machine; the folders of their states.
 
@@ -34,25 +43,32 @@ class Keeper:
         """
         return self._unfinished.fetch()
 
-    def keep(self, everything: bool) -> bool:
-        """Bring up unfinished trainings, and what is finished as well.
+    def keep_unfinished(self) -> bool:
+        """Bring up unfinished trainings, also while another thread is at `keep`.
 
-        What goes wrong is said, and is no reason to end a run.
-
-        Args:
-            everything: what is finished, too.
+        What goes wrong is said, and is no reason to end a run: it is tried again later.
 
         Returns:
-            Whether the bucket has it.
+            Whether the bucket has them.
         """
+        return self._tried(self._unfinished.send)
+
+    def keep(self) -> bool:
+        """Bring up unfinished trainings and all that is finished, else as `keep_unfinished`."""
+        return self._tried(self._send_all)
+
+    def _send_all(self) -> None:
+        self._unfinished.send()
+        if self._results.exists():
+            # Asked before: a training that ends during the push has a model that is not up.
+            finished = self._unfinished.finished()
+            results.push(self._settings, self._results)
+            self._unfinished.forget(finished)
+
+    def _tried(self, send: Callable[[], None]) -> bool:
         try:
-            self._unfinished.send()
-            if everything and self._results.exists():
-                # Asked before: a training that ends during the push has a model that is not up.
-                finished = self._unfinished.finished()
-                results.push(self._settings, self._results)
-                self._unfinished.forget(finished)
+            send()
         except (InputError, Boto3Error, OSError) as error:
-            sys.stderr.write(f"clapboard node: not kept, will try again: {error}\n")
+            sys.stderr.write(f"clapboard node: not kept: {error}\n")
             return False
         return True

@@ -3,6 +3,9 @@
 With `s3.results`, trainings that another machine left unfinished are fetched before the run. A
 signal or the notice of a spot interruption stops Snakemake at once; what is finished and what is
 not goes to the bucket. Both also go there now and then, for machines that vanish without a word.
+
+A bucket that takes nothing ends the run before its first job. One that takes nothing at the end is
+tried on for a while; then the exit status is `NOT_KEPT`.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from clapboard.cloud.keeper import Keeper
 from clapboard.cloud.spot import SpotNotice
@@ -22,34 +27,67 @@ from clapboard.sessions.project import add_config_argument, read_config
 from clapboard.settings.config import CONFIG_FILE
 
 NOTICE_SECONDS = 5.0
-KEEP_SECONDS = 60.0
-HAND_OVER_EVERY = 5
+KEEP_SECONDS, HAND_OVER_SECONDS = 60.0, 300.0
 """Unfinished trainings are kept every minute, what is finished every five."""
 
 END_SECONDS = 25.0
 """How long Snakemake may take to end its jobs. The notice comes two minutes ahead."""
 
 AFTER_NOTICE_SECONDS = 300.0
+
+KEEP_TRYING_MINUTES = 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
+"""Seconds between two tries at the end of a run; each pause is twice the one before."""
+
+NOT_KEPT = 74
+"""Exit status when the bucket has not got what was made; sysexits.h calls it EX_IOERR."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `clapboard node`."""
     add_config_argument(parser)
+    parser.add_argument(
+        "--keep-trying",
+        type=float,
+        default=KEEP_TRYING_MINUTES,
+        metavar="MINUTES",
+        help="so long at the end, when the bucket does not take the results; default: %(default)g",
+    )
     parser.usage = "%(prog)s [options] [-- arguments of snakemake]"
 
 
-def node_words(config_file: str, snakemake: Sequence[str]) -> list[str]:
-    """The command that runs Snakemake with these arguments on a machine that is made ready."""
+def node_words(
+    config_file: str, snakemake: Sequence[str], keep_trying: float = KEEP_TRYING_MINUTES
+) -> list[str]:
+    """The command that runs Snakemake on a machine that is made ready.
+
+    Args:
+        config_file: where the configuration is.
+        snakemake: arguments of Snakemake.
+        keep_trying: minutes for which to try on at the end to bring the results to the bucket.
+    """
     chosen = [] if config_file == CONFIG_FILE else ["--configfile", config_file]
+    if keep_trying != KEEP_TRYING_MINUTES:
+        chosen += ["--keep-trying", f"{keep_trying:g}"]
     profile = ["--profile", "profiles/ec2"]
     return [".venv/bin/clapboard", "node", *chosen, "--", *profile, *snakemake]
 
 
 def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
-    """Run Snakemake; its exit status, or 128 and the number of the signal that stopped it."""
+    """Run Snakemake and keep what it makes.
+
+    Returns:
+        Its exit status; or 128 and the number of the signal that stopped it; or else `NOT_KEPT`.
+
+    Raises:
+        InputError: the bucket cannot be read, or takes nothing.
+    """
     config = read_config(arguments.configfile)
     keeper = Keeper(config) if config.s3.results else None
+    if keeper:
+        keeper.try_out()
     for path in keeper.fetch() if keeper else ():
         say(f"going on with {path}")
     words = [sys.executable, "-m", "snakemake", *arguments.snakemake]
@@ -58,7 +96,8 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     notice = SpotNotice()
     if notice.silence:
         say(f"no notice of a spot interruption will be seen: {notice.silence}")
-    return Node(words, keeper, notice, say).run()
+    seconds = 60 * arguments.keep_trying
+    return Node(words, keeper, notice, say, seconds, Path(config.results)).run()
 
 
 class Node:
@@ -69,6 +108,8 @@ class Node:
         keeper: brings what is made to the bucket; None when there is none.
         notice: of a spot interruption.
         say: prints a line.
+        keep_trying: seconds for which to try on at the end of the work.
+        results: the folder of what is made.
     """
 
     def __init__(
@@ -77,8 +118,11 @@ class Node:
         keeper: Keeper | None,
         notice: SpotNotice,
         say: Callable[[str], None],
+        keep_trying: float,
+        results: Path,
     ) -> None:
         self.words, self.keeper, self.notice, self.say = words, keeper, notice, say
+        self.keep_trying, self.results = keep_trying, results
         self.signal = 0
         self.wake = threading.Event()
 
@@ -88,12 +132,11 @@ class Node:
         try:
             while True:
                 status, reason = self._work()
-                if self.keeper and self.keeper.keep(everything=True):
-                    self.say(f"kept in {self.keeper.place}")
+                kept = self.keeper is None or self._hand_over(self.keeper, reason)
                 if self.signal:
                     return 128 + self.signal
                 if not reason:
-                    return status
+                    return status if kept else NOT_KEPT
                 # Ending now would look like a failure of the work, and nobody would go on with it
                 # elsewhere: what waits for this machine must see the machine go.
                 self.say("waiting for the machine to go")
@@ -108,12 +151,35 @@ class Node:
         self.signal = number
         self.wake.set()
 
+    def _hand_over(self, keeper: Keeper, reason: str) -> bool:
+        """Bring everything to the bucket; whether that has it.
+
+        Until somebody sends a signal (another one, if one has ended the work) it is tried on. A
+        machine whose work was ended has not long.
+        """
+        self.wake.clear()
+        seconds = self.keep_trying
+        if reason:
+            seconds = min(seconds, 60 * KEEP_TRYING_MINUTES)
+        end, pause = time.monotonic() + seconds, FIRST_PAUSE
+        while not keeper.keep():
+            left = end - time.monotonic()
+            if left > 0:
+                self.say(f"trying again, for {left / 60:,.1f} minutes")
+            if left <= 0 or self.wake.wait(min(pause, left)):
+                here = f"{socket.gethostname()}:{self.results.absolute()}"
+                self.say(f"NOT in {keeper.place}; what was made is only here: {here}")
+                self.say("`clapboard push` brings up what is finished, when the bucket takes it")
+                return False
+            pause = min(2 * pause, LONGEST_PAUSE)
+        self.say(f"kept in {keeper.place}")
+        return True
+
     def _work(self) -> tuple[int, str]:
         """Run the command once; its status, and why it was stopped if it was."""
         # A session of its own: what a terminal sends reaches this process, which decides.
         process = subprocess.Popen(self.words, start_new_session=True)
-        keeping = threading.Thread(target=self._keep_now_and_then, args=[process], daemon=True)
-        keeping.start()
+        threads = self._start_keeping(process)
         asked = time.monotonic()
         reason = ""
         while process.poll() is None and not reason:
@@ -125,19 +191,39 @@ class Node:
         if reason:
             self.say(f"stopping: {reason}")
             _stop(process)
-        keeping.join()
+            if self.keeper:
+                # Before what may be under way: a push of many gigabytes outlasts the machine.
+                self.keeper.keep_unfinished()
+        for thread in threads:
+            thread.join()
         return process.returncode, reason
 
-    def _keep_now_and_then(self, process: subprocess.Popen[bytes]) -> None:
-        """Keep what there is while the command runs."""
-        times = 0
-        while self.keeper:
-            try:
-                process.wait(KEEP_SECONDS)
-                return
-            except subprocess.TimeoutExpired:
-                times += 1
-                self.keeper.keep(everything=times % HAND_OVER_EVERY == 0)
+    def _start_keeping(self, process: subprocess.Popen[bytes]) -> list[threading.Thread]:
+        """Keep what there is while the command runs: a push does not hold up small states."""
+        if self.keeper is None:
+            return []
+        threads = [
+            threading.Thread(target=_now_and_then, args=work, daemon=True)
+            for work in (
+                (process, KEEP_SECONDS, self.keeper.keep_unfinished),
+                (process, HAND_OVER_SECONDS, self.keeper.keep),
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        return threads
+
+
+def _now_and_then(
+    process: subprocess.Popen[bytes], seconds: float, keep: Callable[[], bool]
+) -> None:
+    """Call `keep` every so many seconds while the command runs."""
+    while True:
+        try:
+            process.wait(seconds)
+            return
+        except subprocess.TimeoutExpired:
+            keep()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -7,13 +7,14 @@ made again and the log goes on where it broke off; Ctrl-C here ends the watching
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 
+from clapboard.cloud.fetched import fetch_results
 from clapboard.cloud.node import node_words
 from clapboard.cloud.ssh import LOST, Machine
 from clapboard.fingerprint import files_of
@@ -44,8 +45,24 @@ MUST_BE_FREE = """
 }
 """
 
-PICTURES = ("/resized/", "/frames/", "/shards/", "/video/", "/Data/*/*/")
-NEVER_FETCHED = (".lock", ".partial-*", ".rsync-partial/")
+# What is sent now is written down, as names that end with a zero byte, and what was sent before and
+# is not any more goes. Folders are listed anew there: what stayed would count as before.
+SENT = """
+set -euo pipefail
+export LC_ALL=C
+mkdir -p .clapboard
+sort -zu >.clapboard/sending
+if [[ -e .clapboard/sent ]]; then
+    comm -z -23 .clapboard/sent .clapboard/sending | while IFS= read -r -d "" name; do
+        if [[ -f ./$name || -L ./$name ]]; then
+            rm -f -- "./$name"
+            printf 'clapboard: removed, since it is not sent any more: %q\\n' "$name" >&2
+            [[ $name != */* ]] || rmdir -p --ignore-fail-on-non-empty -- "${name%/*}"
+        fi
+    done
+fi
+mv -f .clapboard/sending .clapboard/sent
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +106,10 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
         return status
     results = read_config(arguments.configfile).results
     if machine.has(results):
-        _fetch(machine, results, arguments.pictures, say)
+        kept = fetch_results(machine, results, arguments.pictures, sys.stdout.isatty())
+        say(f"results are in {results}")
+        if kept:
+            say(f"what they replaced is in {kept.name}")
     else:
         say("there are no results yet")
     return status
@@ -103,6 +123,8 @@ def _start(
     machine.run(["sh", "-c", NEEDS_RSYNC], inside=False)
     machine.run(["mkdir", "-p", "--", machine.folder], inside=False)
     machine.run(["sh", "-c", MUST_BE_FREE])
+    # Before they come: whatever ends this, all that was ever sent is on a list.
+    machine.run(["bash", "-c", SENT], text="".join(f"{name}\0" for name in files))
     say(f"sending {len(files)} files")
     machine.send(files, screen=sys.stdout.isatty())
     node = node_words(config_file, snakemake)
@@ -137,7 +159,8 @@ def project_files(config_file: str, say: Callable[[str], None]) -> list[str]:
     for path in sorted(inputs - here):
         say(f"not sent, must be there already: {path}")
     # Of a list of names rsync would take a folder for itself alone.
-    return sorted(tracked.union(*map(files_of, here)))
+    files = tracked.union(*map(files_of, here))
+    return sorted({os.path.normpath(file) for file in files})
 
 
 def _is_below(path: str) -> bool:
@@ -170,16 +193,3 @@ def follow(machine: Machine, say: Callable[[str], None], pause: float = 1.0) -> 
             say(f"no connection; `clapboard remote {machine.address} --attach` tries again")
             return LOST
         time.sleep(min(pause * 2**failed, LONGEST_PAUSE))
-
-
-def _fetch(machine: Machine, results: str, pictures: bool, say: Callable[[str], None]) -> None:
-    """Bring the results; a file that is replaced here is kept beside them."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    kept = Path(f"{results}-replaced-{stamp}").absolute()
-    left_out = [*NEVER_FETCHED, *(() if pictures else PICTURES)]
-    options = [f"--exclude={pattern}" for pattern in left_out]
-    options += ["--prune-empty-dirs", "--backup", f"--backup-dir={kept}"]
-    machine.fetch(results, Path(results), options, screen=sys.stdout.isatty())
-    say(f"results are in {results}")
-    if kept.exists():
-        say(f"what they replaced is in {kept.name}")

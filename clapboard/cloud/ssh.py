@@ -98,14 +98,19 @@ class Machine:
         return [*self.ssh, "--", "".join(_parts(self.address)), shlex.join(words)]
 
     def run(
-        self, words: Sequence[str], *, inside: bool = True, limit: float = STEP_SECONDS
+        self,
+        words: Sequence[str],
+        *,
+        inside: bool = True,
+        limit: float = STEP_SECONDS,
+        text: str = "",
     ) -> None:
-        """Run `words` there, output on the screen, for at most `limit` seconds.
+        """Run `words` there, which read `text`; output on the screen, for at most `limit` seconds.
 
         Raises:
             InputError: there is no connection, the command failed, or it did not end.
         """
-        self._check(self._call(self.command(words, inside=inside), limit))
+        self._check(self._call(self.command(words, inside=inside), limit, text))
 
     def has(self, path: str) -> bool:
         """Whether there is a folder of this path there.
@@ -140,9 +145,12 @@ class Machine:
         words = [*self._rsync(screen), *options, source, f"{into.absolute()}/"]
         self._check(subprocess.run(words, stdin=subprocess.DEVNULL))
 
-    def _call(self, words: Sequence[str], limit: float) -> subprocess.CompletedProcess[bytes]:
+    def _call(
+        self, words: Sequence[str], limit: float, text: str = ""
+    ) -> subprocess.CompletedProcess[bytes]:
+        data = text.encode("utf-8", "surrogateescape")
         try:
-            return subprocess.run(words, stdin=subprocess.DEVNULL, check=False, timeout=limit)
+            return subprocess.run(words, input=data, check=False, timeout=limit)
         except subprocess.TimeoutExpired:
             message = f"a step there did not end within {limit:,.0f} seconds"
             remedy = "Log in and look what it waits for, then run it again."

@@ -35,6 +35,9 @@ MEMORY_GB = 16
 WATCHED_DAYS = 30
 """So long does a launch show the log; the end of the watching is not that of the run."""
 
+LAST_MINUTES = 24 * 60
+"""So long does a machine that goes with its disk try to hand over what it has made."""
+
 HEAD = """\
 # Written by `clapboard cloud` from the configuration; change the section `cloud` there.
 # docs/ec2.md: what it costs, how to watch it, how to stop it.
@@ -130,7 +133,7 @@ def task_text(
     """
     refuse(_clashes(config))
     text = yaml.dump(
-        task(config, needs, node_words(config_file, targets)),
+        task(config, needs, _command(config, targets, config_file)),
         Dumper=_Dumper,
         sort_keys=False,
         default_flow_style=False,
@@ -138,6 +141,17 @@ def task_text(
         width=100,
     )
     return HEAD.format(launch=shlex.join(launch_words(config, TASK_FILE))) + text
+
+
+def _command(config: Config, targets: Sequence[str], config_file: str) -> list[str]:
+    """What the machine runs.
+
+    SkyPilot removes a machine soon after its job, however that has ended. So where the disk goes
+    too, the job does not end as long as the bucket takes nothing and somebody may put that right.
+    """
+    if config.cloud.keep_disk:
+        return node_words(config_file, targets)
+    return node_words(config_file, targets, LAST_MINUTES)
 
 
 def launch_words(config: Config, path: str) -> list[str]:

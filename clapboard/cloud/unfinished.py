@@ -12,11 +12,13 @@ import os
 import re
 import tarfile
 import tempfile
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from clapboard import artifacts
+from clapboard.problems import InputError, Problem
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.failures import explained
 from clapboard.s3.fetching import fetch
@@ -26,6 +28,7 @@ STATE = "state.json"
 MEMBER = re.compile(r"state\.json|epoch-\d{4,6}\.weights\.h5", re.ASCII)
 FOLDER = "unfinished"
 SUFFIX = ".tar"
+PROOF = "may-be-written"
 
 SKIPPED = {"resized", "frames", "framedata", "Data", "shards", "video", "sources", "logs"}
 """Folders in which no training is, and in which there may be a great many files."""
@@ -46,6 +49,33 @@ class Unfinished:
         self.results = results
         self._sent = dict[str, bytes]()
         """What the bucket has: path of a folder -> its state file, empty if that is not known."""
+        self._lock = threading.Lock()
+        """Of `_sent`. Held while states go up, lest one arrive after it has been forgotten."""
+
+    def try_out(self) -> None:
+        """Write an object, read it and remove it.
+
+        All three: under a KMS key reading takes another right than writing, and an upload in
+        parts takes both.
+
+        Raises:
+            InputError: the bucket refuses one of these.
+        """
+        key = self.place.key(PROOF)
+        try:
+            self.bucket.write(key, PROOF.encode())
+            self.bucket.read(key)
+            self.bucket.delete([key])
+        except InputError as error:
+            raise InputError([*error.problems, self._useless()]) from error
+
+    def _useless(self) -> Problem:
+        message = "nothing can be kept here, so that no work is begun"
+        if self.bucket.settings["encryption"] == "aws:kms":
+            remedy = "Rights: docs/ec2.md; with aws:kms also on the key (s3.kms_key)."
+        else:
+            remedy = "Rights: docs/ec2.md."
+        return Problem("cannot-keep", message, remedy, self.place.url, column="s3.results")
 
     def fetch(self) -> list[str]:
         """Bring every state that is not here; the names of their folders in the results.
@@ -72,7 +102,7 @@ class Unfinished:
         return fetched
 
     def send(self) -> None:
-        """Bring every state that has changed.
+        """Bring every state that has changed; any thread may call it.
 
         A state that changes meanwhile is left for the next time.
 
@@ -80,6 +110,10 @@ class Unfinished:
             InputError: the bucket refuses.
             boto3.exceptions.Boto3Error: an upload failed.
         """
+        with self._lock:
+            self._send()
+
+    def _send(self) -> None:
         for name in self._names():
             packed = _pack(self.results / name)
             if packed is None or self._sent.get(name) == packed[0]:
@@ -96,7 +130,8 @@ class Unfinished:
 
     def finished(self) -> set[str]:
         """The folders whose states the bucket has, and whose trainings have ended here by now."""
-        return self._sent.keys() - set(self._names())
+        with self._lock:
+            return self._sent.keys() - set(self._names())
 
     def forget(self, finished: Collection[str]) -> None:
         """Remove the states of trainings that were `finished` before their models went up.
@@ -104,9 +139,10 @@ class Unfinished:
         Raises:
             InputError: the bucket refuses.
         """
-        self.bucket.delete([self.place.key(name + SUFFIX) for name in finished])
-        for name in finished:
-            del self._sent[name]
+        with self._lock:
+            self.bucket.delete([self.place.key(name + SUFFIX) for name in finished])
+            for name in finished:
+                del self._sent[name]
 
     def _names(self) -> Iterator[str]:
         """Every folder with a state, by its name in the results."""

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from clapboard import artifacts
+from clapboard.provenance import Records
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.location import Location
-from clapboard.s3.provenance import Records
 from clapboard.s3.receipt import Receipt, read_receipt, replace_receipt
 
 STAYS = ("resized", "frames", "framedata", "video", "sources", "Data", "s3")

@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from clapboard.s3 import provenance
+from clapboard import provenance
 
 
 @dataclass(frozen=True)

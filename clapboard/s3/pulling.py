@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 
 import obstore
 
-from clapboard import artifacts
+from clapboard import artifacts, provenance
 from clapboard.problems import InputError, Problem, refuse
-from clapboard.s3 import concurrency, provenance
+from clapboard.s3 import concurrency
 from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
 from clapboard.s3.fetching import fetch

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import obstore
 
-from clapboard import artifacts
+from clapboard import artifacts, provenance
 from clapboard.problems import InputError, Problem
-from clapboard.s3 import concurrency, provenance
+from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, ReplacedError
 from clapboard.s3.failures import explained
 from clapboard.s3.inventory import (

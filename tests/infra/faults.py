@@ -14,7 +14,11 @@ SLOW_DOWN = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 NOT_IMPLEMENTED = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>NotImplemented</Code><Message>A header is not implemented.</Message></Error>"""
-REFUSALS = {"503": SLOW_DOWN, "501": NOT_IMPLEMENTED}
+
+REFUSED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>"""
+
+ANSWERS = {"503": SLOW_DOWN, "403": REFUSED, "501": NOT_IMPLEMENTED}
 
 OBJECT = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
 TAG = re.compile(rb"[0-9a-f]{32}")
@@ -62,11 +66,11 @@ def is_put_of_picture(method, path):
 class Proxy:
     """Passes requests on to `target`; `fault(method, path)` may name what goes wrong instead.
 
-    Faults: ``"503"`` and ``"501"`` refuse, ``"cut"`` drops the connection in the middle of the
-    answer's body, ``"drop"`` drops it before any answer, ``"damage"`` changes a byte of what is
-    sent, a number is seconds of delay. With `pace`, bodies pass in ten pieces, so many seconds
-    before each, and the connection takes as little ahead as one to a distant server: loopback takes
-    megabytes.
+    Faults: ``"503"`` asks for patience, ``"403"`` and ``"501"`` refuse for good, ``"cut"`` drops
+    the connection in the middle of the answer's body, ``"drop"`` drops it before any answer,
+    ``"damage"`` changes a byte of what is sent, a number is seconds of delay. With `pace`, bodies
+    pass in ten pieces, so many seconds before each, and the connection takes as little ahead as one
+    to a distant server: loopback takes megabytes.
 
     With `tags_say_nothing`, entity tags in listings are as under a KMS key: another for every
     object, and no digest of its content.
@@ -127,12 +131,12 @@ class Proxy:
         fault = self.fault(handler.command, handler.path)
         if isinstance(fault, int | float):
             time.sleep(fault)
-        elif fault in REFUSALS:
+        elif fault in ANSWERS:
             handler.send_response(int(fault))
             handler.send_header("Content-Type", "application/xml")
-            handler.send_header("Content-Length", str(len(REFUSALS[fault])))
+            handler.send_header("Content-Length", str(len(ANSWERS[fault])))
             handler.end_headers()
-            handler.wfile.write(REFUSALS[fault])
+            handler.wfile.write(ANSWERS[fault])
             return
         elif fault == "drop":
             handler.close_connection = True

@@ -39,12 +39,14 @@ def test_a_training_is_kept_until_it_is_finished(
     state = tmp_path / "results" / "models" / "m" / "training" / "state.json"
     state.parent.mkdir(parents=True)
     state.write_text("{}")
+    keeper.try_out()
+    assert below(owner, "results/unfinished/") == []
     assert keeper.fetch() == []
-    assert keeper.keep(everything=True)
+    assert keeper.keep()
     assert below(owner, "results/unfinished/") == ["results/unfinished/models/m/training.tar"]
     state.unlink()
     state.parent.rmdir()
-    assert keeper.keep(everything=True)
+    assert keeper.keep()
     assert below(owner, "results/unfinished/") == []
 
 

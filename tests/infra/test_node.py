@@ -16,11 +16,14 @@ from pathlib import Path
 
 import imds
 import pytest
+import seaweed
 import yaml
 from comparing import tables
 from faults import Proxy
+from lab import become
 from travelling import jobs
 
+from clapboard.cloud import node
 from clapboard.cloud.keeper import Keeper
 from clapboard.cloud.unfinished import Unfinished
 from clapboard.problems import InputError
@@ -106,12 +109,12 @@ class Machine:
         return len(json.loads(state.read_text())["history"]) if state.exists() else 0
 
 
-def start(folder, *targets, **environment):
+def start(folder, *targets, options=(), **environment):
     """`clapboard node` in a folder, its screen in a file there."""
     profile = ["--profile", "profiles/ec2", "--cores", "2"]
     with (folder / "screen").open("wb") as screen:
         return subprocess.Popen(
-            [PROGRAM, "node", "--", *profile, *targets],
+            [PROGRAM, "node", *options, "--", *profile, *targets],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment,
             stdout=screen,
@@ -184,6 +187,68 @@ def test_that_no_notice_will_be_seen_is_said(tmp_path, server, as_writer, keep):
             assert [line for line in machine.screen.splitlines() if said in line] == (
                 [said + why] if why else []
             )
+
+
+# -- a bucket that takes nothing -------------------------------------------------------------------
+
+
+def test_without_the_right_to_write_no_work_is_begun(
+    tmp_path, server, as_writer, keep, monkeypatch
+):
+    """An empty bucket can be listed all the same."""
+    become(monkeypatch, seaweed.READER)
+    one = Machine(tmp_path / "one", keep, server.endpoint)
+    assert one.start().wait(timeout=120) == 1
+    assert "AccessDenied" in one.screen
+    assert "no work is begun" in one.screen
+    assert not (one.folder / "results").exists()
+
+
+def test_with_no_right_to_read_what_was_written_no_work_is_begun(tmp_path, server, as_writer, keep):
+    """As under a KMS key with the right to encrypt alone: large objects could not be sent."""
+
+    def fault(method, path):
+        return "403" if method == "GET" and "list-type" not in path else None
+
+    with Proxy(server.endpoint, fault) as proxy:
+        one = Machine(tmp_path / "one", keep, proxy.endpoint)
+        assert one.start().wait(timeout=120) == 1
+    assert "no work is begun" in one.screen
+
+
+class Closing:
+    """A bucket that takes nothing more once a model is made, but for so many refusals."""
+
+    def __init__(self, folder, refusals):
+        self.model = folder / "results" / "models" / "m" / "model.keras"
+        self.refusals, self.refused = refusals, 0
+
+    def __call__(self, method, path):
+        if method != "PUT" or not self.model.exists() or self.refused == self.refusals:
+            return None
+        self.refused += 1
+        return "403"
+
+
+def test_results_that_reach_nothing_are_no_success(tmp_path, server, as_writer, keep):
+    closing = Closing(tmp_path / "one", None)
+    with Proxy(server.endpoint, closing) as proxy:
+        one = Machine(tmp_path / "one", keep, proxy.endpoint)
+        process = start(one.folder, options=["--keep-trying", "0.15"], MACHINE="one")
+        assert process.wait(timeout=300) == node.NOT_KEPT, one.screen
+    assert closing.model.exists(), "the work itself was well"
+    assert closing.refused >= 3, "at once, after the first pause, and at the end"
+    assert f"NOT in {keep}/" in one.screen
+    assert f"{one.folder / 'results'}\n" in one.screen
+
+
+def test_what_is_refused_for_a_while_is_kept_in_the_end(tmp_path, server, as_writer, keep):
+    closing = Closing(tmp_path / "one", 2)
+    with Proxy(server.endpoint, closing) as proxy:
+        one = Machine(tmp_path / "one", keep, proxy.endpoint)
+        assert one.start().wait(timeout=300) == 0, one.screen
+    assert closing.refused == 2
+    assert f"kept in {keep}/" in one.screen
 
 
 def weights(machine):
@@ -311,11 +376,80 @@ def test_a_training_that_ends_during_a_push_is_kept_until_its_model_is_up(
 
     with Proxy(server.endpoint, ends) as proxy:
         keeper = Keeper(load(in_bucket(keep, proxy.endpoint)))
-        assert keeper.keep(everything=True)
+        assert keeper.keep()
         assert not state.exists()
         assert in_bucket_now() == (1, False)
-        assert keeper.keep(everything=True)
+        assert keeper.keep()
     assert in_bucket_now() == (0, True)
+
+
+# A training that has something new five times a second, and once more when it is ended.
+BUSY = """
+import itertools, signal, sys, time
+from pathlib import Path
+
+def write(text):
+    new = Path("results/models/m/training/new")
+    new.parent.mkdir(parents=True, exist_ok=True)
+    new.write_text(text)
+    new.rename(new.with_name("state.json"))
+
+def end(*_):
+    write("last")
+    sys.exit(1)
+
+signal.signal(signal.SIGINT, end)
+for number in itertools.count():
+    write(str(number))
+    time.sleep(0.2)
+"""
+
+
+def test_a_push_holds_up_no_training(tmp_path, server, as_writer, keep, monkeypatch):
+    """While one is under way, states go up, and the last one too before the push has ended."""
+    monkeypatch.chdir(tmp_path)
+    machine = Machine(tmp_path / "one", keep, server.endpoint)
+    unfinished = find(machine, server.endpoint)
+    report = machine.folder / "results" / "check" / "report.csv"
+    report.parent.mkdir(parents=True)
+    report.write_text("many gigabytes")
+    monkeypatch.setattr(node, "KEEP_SECONDS", 0.5)
+    monkeypatch.setattr(node, "HAND_OVER_SECONDS", 1.0)
+    seen = []
+
+    def state():
+        data = unfinished.bucket.read(unfinished.place.key("models/m/training.tar"))
+        if data is None:
+            return ""
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            return tar.extractfile("state.json").read().decode()
+
+    def wait_for_state(condition):
+        deadline = time.monotonic() + 40
+        while not condition(found := state()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        seen.append(found)
+
+    def slow(method, path):
+        if method == "PUT" and "report.csv" in path and not seen:
+            try:
+                wait_for_state(bool)
+                wait_for_state(lambda found: found != seen[0])
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+            wait_for_state(lambda found: found == "last")
+
+    class NoNotice:
+        def given(self):
+            return ""
+
+    with Proxy(server.endpoint, slow) as proxy:
+        keeper = Keeper(load(in_bucket(keep, proxy.endpoint)))
+        words, results = [sys.executable, "-c", BUSY], machine.folder / "results"
+        running = node.Node(words, keeper, NoNotice(), print, 0.0, results)
+        assert running.run() == 128 + signal.SIGTERM
+    assert len(seen) == 3, seen
 
 
 def test_a_disk_that_was_kept_is_newer_than_the_bucket(

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import sshd
 
-from clapboard.cloud import ssh
+from clapboard import provenance, running
+from clapboard.cloud import fetched, ssh
 from clapboard.cloud.ssh import Machine
 from clapboard.problems import InputError
 
@@ -133,6 +134,146 @@ def test_a_run_is_sent_watched_and_fetched(laptop):
     assert (laptop.folder / "results/resized/S1C1/01/S1C1000001.jpg").exists()
 
 
+# -- what is fetched -------------------------------------------------------------------------------
+
+TRAINING = """
+rule train:
+    output: "results/models/cnn/model.keras"
+    params: epochs=config["epochs"]
+    shell: "echo {params.epochs} epochs > {output}"
+"""
+
+
+def snakemake(laptop, epochs, *arguments):
+    """Call snakemake on the laptop; its screen."""
+    words = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+    answer = subprocess.run(
+        [*words, "--config", f"epochs={epochs}"],
+        cwd=laptop.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("before", ["nothing", "a run of its own"])
+def test_a_model_that_was_fetched_is_made_anew_when_its_settings_change(laptop, before):
+    (laptop.folder / "Snakefile").write_text(TRAINING)
+    if before == "a run of its own":
+        snakemake(laptop, 2)
+    status, screen = laptop.call("--", "--config", "epochs=1")
+    assert status == 0, screen
+    model = laptop.folder / "results" / "models" / "cnn" / "model.keras"
+    assert model.read_text() == "1 epochs\n"
+    assert "Nothing to be done" in snakemake(laptop, 1, "-n")
+    assert "Params have changed" in snakemake(laptop, 2, "-n")
+
+
+def test_nothing_is_fetched_beside_a_run_here(laptop):
+    (laptop.there / "results").mkdir(parents=True)
+    (laptop.there / "results" / "x").write_text("x")
+    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
+    words = [sys.executable, "-c", program, laptop.folder / "results"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, cwd=REPOSITORY) as other:
+        wait_for((laptop.folder / "results" / ".lock").exists)
+        wait_for(lambda: (laptop.folder / "results" / ".lock").read_text())
+        status, screen = laptop.call("--fetch")
+        other.communicate(b"\n")
+    assert status == 1
+    assert "Another run works in this folder" in screen
+    assert not (laptop.folder / "results" / "x").exists()
+    assert laptop.call("--fetch")[0] == 0
+    assert (laptop.folder / "results" / "x").read_text() == "x"
+
+
+class Stopped(Exception):
+    """What ends a fetch."""
+
+
+FOLDER = "procedures/S1C1"
+UNRECORDED = "check/report.csv"
+THERE = [UNRECORDED, f"{FOLDER}/a.csv", f"{FOLDER}/.snakemake_timestamp", "models/cnn/model.keras"]
+
+
+@pytest.fixture
+def two_sides(server, tmp_path, monkeypatch):
+    """The machine with newer results than there are in the working directory."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for side, whose in ((here, "here"), (there, "there")):
+        side.mkdir()
+        monkeypatch.chdir(side)
+        names = THERE if whose == "there" else [*THERE, f"{FOLDER}/only here.csv", "models/x"]
+        for name in names:
+            Path("results", name).parent.mkdir(parents=True, exist_ok=True)
+            Path("results", name).write_text(whose)
+        outputs = {FOLDER, "models/x", THERE[-1]} | ({UNRECORDED} if whose == "here" else set())
+        records = {output: {"params": whose} for output in outputs}
+        provenance.write_records(Path("results"), records, names)
+    (there / "results" / ".mirror.json").write_text("{}")
+    monkeypatch.chdir(here)
+    # It would last as long as the tests.
+    monkeypatch.setattr(running, "hold", lambda results: None)
+    return machine_of(server, str(there))
+
+
+def believed():
+    """Whose each file here is, and whose its record, if any; of what is not taken for half."""
+    names = {
+        path.relative_to("results").as_posix()
+        for path in Path("results").rglob("*")
+        if path.is_file()
+    }
+    names -= provenance.unfinished(Path("results"), names)
+    records = provenance.read_records(Path("results"), names)
+    outputs = {name: FOLDER if name.startswith(FOLDER) else name for name in names}
+    return {
+        name: (Path("results", name).read_text(), records.get(output, {}).get("params"))
+        for name, output in outputs.items()
+    }
+
+
+def test_wherever_a_fetch_is_stopped_no_file_has_the_record_of_another(two_sides, monkeypatch):
+    move, left, nothing = fetched._move, 0, ()
+
+    def stopping(path, to):
+        nonlocal left
+        if left == 0:
+            raise Stopped
+        left -= 1
+        move(path, to)
+
+    monkeypatch.setattr(fetched, "_move", stopping)
+    for many in range(20):
+        left = many
+        try:
+            fetched.fetch_results(two_sides, "results", pictures=False, screen=False)
+        except Stopped:
+            found = believed()
+            assert found.pop(UNRECORDED, nothing) in (nothing, ("there", None), ("here", "here"))
+            assert all(whose == by for whose, by in found.values()), found
+            continue
+        break
+    assert many > 1
+    expected = dict.fromkeys(THERE, ("there", "there")) | {"models/x": ("here", "here")}
+    assert believed() == expected | {UNRECORDED: ("there", None)}
+    assert not Path("results", ".mirror.json").exists()
+    assert not Path("results-fetching").exists()
+    replaced = {path.name for path in Path().glob("results-replaced-*/**/*") if path.is_file()}
+    assert replaced == {Path(name).name for name in THERE} | {"only here.csv"}
+
+
+def test_what_a_run_there_is_just_making_is_left(two_sides):
+    there = Path(two_sides.folder)
+    mark = provenance.record_of(Path("results", THERE[-1])).relative_to(provenance.RECORDS)
+    (there / provenance.INCOMPLETE / mark).parent.mkdir(parents=True, exist_ok=True)
+    (there / provenance.INCOMPLETE / mark).touch()
+    fetched.fetch_results(two_sides, "results", pictures=False, screen=False)
+    assert believed()[THERE[-1]] == ("here", "here")
+    assert believed()[THERE[1]] == ("there", "there")
+
+
 def test_folders_of_pictures_and_clips_are_sent_with_what_is_read_of_them(laptop):
     read = {"pictures/S2/S2C1000001.jpg", "pictures/S2/S2C1000002.jpg", "clips/CPR/a `b`.mp4"}
     for name in [*read, "pictures/S2/credentials", "clips/CPR/key"]:
@@ -151,6 +292,50 @@ def test_folders_of_pictures_and_clips_are_sent_with_what_is_read_of_them(laptop
         ["git", "ls-files"], cwd=laptop.folder, stdout=subprocess.PIPE, text=True, check=True
     )
     assert f"sending {len(tracked.stdout.splitlines()) + len(read)} files" in screen
+
+
+def test_what_is_gone_here_is_gone_there_and_nothing_else(laptop):
+    def put(*names, at=laptop.folder):
+        for name in names:
+            (at / name).parent.mkdir(parents=True, exist_ok=True)
+            (at / name).write_text("clip")
+
+    def there(folder):
+        found = (laptop.there / folder).rglob("*")
+        return {str(path.relative_to(laptop.there)) for path in found if path.is_file()}
+
+    odd = "clips/CPR/ a\n`b`.mp4"
+    put(
+        odd,
+        "clips/CPR/-1.mp4",
+        "clips/CPR/2.mp4",
+        "clips/IV/3.mp4",
+        "videos/S2/1.mp4",
+        "videos/S2/2.mp4",
+    )
+    table = laptop.folder / "config" / "recordings.tsv"
+    with table.open("a") as rows:
+        rows.write("S2\tC1\tTraining\tclips\tvideos/S2\n")
+    status, screen = laptop.call(*work(1))
+    assert status == 0, screen
+    assert "removed" not in screen
+    put("clips/CPR/by hand.mp4", "notes", at=laptop.there)
+
+    (laptop.folder / "clips" / "BAG").mkdir()
+    (laptop.folder / odd).rename(laptop.folder / "clips" / "BAG" / "1.mp4")
+    for gone in ("clips/CPR/-1.mp4", "clips/IV/3.mp4", "videos/S2/2.mp4"):
+        (laptop.folder / gone).unlink()
+    table.write_text(table.read_text().replace("\tclips\t", "\t./clips/\t"))
+    written = (laptop.there / "clips" / "CPR" / "2.mp4").stat().st_ino
+    status, screen = laptop.call(*work(1))
+    assert status == 0, screen
+    assert screen.count("not sent any more") == 4
+    assert there("clips") == {"clips/BAG/1.mp4", "clips/CPR/2.mp4", "clips/CPR/by hand.mp4"}
+    assert not (laptop.there / "clips" / "IV").exists()
+    assert there("videos") == {"videos/S 1/a `b`.mp4", "videos/S2/1.mp4"}
+    assert (laptop.there / "clips" / "CPR" / "2.mp4").stat().st_ino == written, "it stayed"
+    assert (laptop.there / "notes").exists()
+    assert (laptop.there / "results" / "models").exists()
 
 
 def test_what_is_in_s3_the_machine_fetches_itself(laptop, mortal):

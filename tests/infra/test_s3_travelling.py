@@ -17,8 +17,9 @@ from lab import become, connect
 from project import ACTS, table, write_sheet
 from travelling import Machine, jobs
 
+from clapboard import provenance
 from clapboard.problems import InputError
-from clapboard.s3 import provenance, pulling, pushing
+from clapboard.s3 import pulling, pushing
 from clapboard.s3.inventory import read_manifest, write_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES

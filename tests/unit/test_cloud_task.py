@@ -70,6 +70,16 @@ def test_a_rented_machine_keeps_everything_on_the_disk_that_was_planned(tmp_path
     assert done.stdout == "none\n"
 
 
+def test_a_machine_that_goes_with_its_disk_tries_long_to_hand_over():
+    def run(**cloud):
+        s3 = {"results": "s3://lab/results"}
+        config = load({"dataset": {"storage": "shards"}, "s3": s3, "cloud": cloud})
+        return yaml.safe_load(task_text(config, needs_of(config, Price(), 0)))["run"]
+
+    assert "--keep-trying 1440 --" in run()
+    assert "--keep-trying" not in run(spot=False, keep_disk=True)
+
+
 def test_a_hostile_name_stays_one_word():
     target = "$(touch x); 'y'\n#"
     text = yaml.safe_load(task_text(EXAMPLE, EXAMPLE_NEEDS, [target]))["run"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import av
 import pyarrow.parquet as pq
 import pytest
 from filming import film_recording
 from PIL import Image
-from project import CAMERA, CONFIG, SPLITS, table
+from project import CAMERA, CONFIG, REPOSITORY, SPLITS, table
 
 from clapboard import artifacts
 
@@ -34,6 +35,15 @@ def test_unlabelled_recording_gets_a_timeline_and_trains_nothing(asked):
     jobs = {job.split()[0] for job in pending}
     assert {"sample_frames", "predict_recording", "write_timeline", "draw_overlay"} <= jobs
     assert not jobs & {"train_model", "link_dataset", "label_frames"}
+    planned = asked.snakemake(
+        "--dry-run", "--profile", str(REPOSITORY / "profiles/slurm"), "predict"
+    )
+    groups = re.findall(r"Group job (\w+) .*\n((?:\n?    .*\n)+)", planned.screen)
+    grouped = {name: set(re.findall(r"rule (\w+):", body)) for name, body in groups}
+    assert grouped == {
+        "recording": {"index_recording", "sample_frames"},
+        "timelines": {"write_timeline"},
+    }
 
     asked.run("predict")
     seen = artifacts.read_csv(asked.results / "audit" / "procedures.csv")

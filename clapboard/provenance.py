@@ -33,16 +33,19 @@ def record_of(output: str | os.PathLike[str]) -> Path:
     return RECORDS.joinpath(*(f"@{part}" for part in parts[:-1]), parts[-1])
 
 
-def read_records(results: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+def read_records(
+    results: Path, names: Iterable[str], at: Path = Path()
+) -> dict[str, dict[str, Any]]:
     """The records of files below `results` and of the folders that they are in.
 
     Args:
         results: as the configuration names it.
         names: of files, relative to it.
+        at: the working directory whose records are read, or a copy of them.
     """
     found = {}
     for output in sorted(_outputs(names)):
-        path = record_of(results / output)
+        path = at / record_of(results / output)
         if path.is_file():
             found[output] = json.loads(path.read_text(encoding="utf-8"))
     return found
@@ -95,6 +98,12 @@ def write_records(results: Path, records: Records, names: Iterable[str]) -> None
             artifacts.write_text(record_of(results / output), json.dumps(record))
 
 
+def forget_records(results: Path, names: Iterable[str]) -> None:
+    """Remove the records of files, which go or become others, and of the folders around them."""
+    for output in _outputs(names):
+        record_of(results / output).unlink(missing_ok=True)
+
+
 def later(records: Records, others: Records) -> dict[str, Mapping[str, Any]]:
     """Those records that are of a later job than the other of the same output, if there is one."""
     return {
@@ -109,14 +118,24 @@ def _ended(record: Mapping[str, Any]) -> float:
     return record.get("endtime") or 0.0
 
 
-def unfinished(results: Path, names: Iterable[str]) -> set[str]:
-    """Those files that a job is writing, or was when it was killed, themselves or their folder."""
-    marks = {path for path in INCOMPLETE.rglob("*") if path.is_file()}
+def unfinished(results: Path, names: Iterable[str], at: Path = Path()) -> set[str]:
+    """Those files that a job is writing, or was when it was killed, themselves or their folder.
+
+    Takes the arguments of `read_records`.
+    """
+    marks = {path.relative_to(at) for path in (at / INCOMPLETE).rglob("*") if path.is_file()}
     return {
         name
         for name in names
         if marks and any(_mark_of(results / output) in marks for output in _outputs([name]))
     }
+
+
+def changed(records: Records, others: Records, names: Iterable[str]) -> set[str]:
+    """Those files that have another record in one than in the other, themselves or their folder."""
+    known = records.keys() | others.keys()
+    other = {output for output in known if records.get(output) != others.get(output)}
+    return {name for name in names if other and other & _outputs([name])}
 
 
 def folders(records: Records, names: Iterable[str]) -> set[str]:
