@@ -11,12 +11,6 @@ from clapboard.s3.lineage import Passage
 NAMED = 5
 """How many names are said; there may be thousands."""
 
-ATTEMPTS = 20
-"""How often a push begins again because another machine has written the manifest meanwhile."""
-
-AFTER_PICTURES = ("labels", "sampled", "shards")
-"""Folders with a file per recording that says which pictures are taken, or lists them."""
-
 
 @dataclass(frozen=True)
 class Moved:

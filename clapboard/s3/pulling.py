@@ -28,15 +28,6 @@ from clapboard.s3.parts import PART_BYTES
 SECOND = 10**9
 """In nanoseconds: more than the steps of any file system's dates but FAT's."""
 
-NAMED = 5
-"""How many names are said; there may be thousands."""
-
-ATTEMPTS = 20
-"""How often a push begins again because another machine has written the manifest meanwhile."""
-
-AFTER_PICTURES = ("labels", "sampled", "shards")
-"""Folders with a file per recording that says which pictures are taken, or lists them."""
-
 AFTER_PICTURES = ("labels", "sampled", "shards")
 """Folders with a file per recording that says which pictures are taken, or lists them."""
 

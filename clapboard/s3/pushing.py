@@ -37,23 +37,8 @@ from clapboard.s3.sending import send_file
 SMALL = 2**20
 """Bytes up to which artifacts go up side by side; larger ones one after another, in parts."""
 
-SECOND = 10**9
-"""In nanoseconds: more than the steps of any file system's dates but FAT's."""
-
-NAMED = 5
-"""How many names are said; there may be thousands."""
-
 ATTEMPTS = 20
 """How often a push begins again because another machine has written the manifest meanwhile."""
-
-AFTER_PICTURES = ("labels", "sampled", "shards")
-"""Folders with a file per recording that says which pictures are taken, or lists them."""
-
-ATTEMPTS = 20
-"""How often a push begins again because another machine has written the manifest meanwhile."""
-
-AFTER_PICTURES = ("labels", "sampled", "shards")
-"""Folders with a file per recording that says which pictures are taken, or lists them."""
 
 
 def push(bucket: Bucket, target: Location, results: Path) -> Moved:
