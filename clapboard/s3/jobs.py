@@ -139,12 +139,11 @@ class SyncFrames:
             return plan_upload(self.bucket, self.files, self.place, remove_stale)
         return plan_download(self.bucket, self.place, self.recordings, self.folder, self.others)
 
-    def run(self, plan: Plan) -> Receipt | None:
+    def run(self, plan: Plan) -> Receipt:
         """Do it."""
         if self.up:
             return upload(self.bucket, self.files, self.place, plan)
-        download(self.bucket, plan)
-        return None
+        return download(self.bucket, plan)
 
 
 Job = LabelOnS3 | ResizeOnS3 | SyncFrames
@@ -165,14 +164,13 @@ def perform(job: Job, done: str | os.PathLike[str]) -> None:
 
     Args:
         job: what to do.
-        done: the JSON file to write; with counts and digest of what is in the bucket now.
+        done: the JSON file to write; with counts and digest of what is there now.
     """
     plan = job.plan()
     tqdm.write(str(plan), file=sys.stderr)
     receipt = job.run(plan)
     counts = {"objects": len(plan.todo), "bytes": plan.bytes, "removed": len(plan.removed)}
-    facts = dict(receipt.facts) if receipt else {"objects": plan.kept + len(plan.todo)}
-    write_json(done, {"target": plan.target, "done": counts, "there": facts})
+    write_json(done, {"target": plan.target, "done": counts, "there": dict(receipt.facts)})
 
 
 def _place(settings: Settings, key: str) -> Location:

@@ -13,14 +13,14 @@ from pathlib import Path
 import obstore
 import pyarrow as pa
 
-from clapboard.artifacts import TEMPORARY_PREFIX
+from clapboard.artifacts import TEMPORARY_PREFIX, write_parquet
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
 from clapboard.s3.location import Location, frameless
 from clapboard.s3.plan import Plan, Transfer
-from clapboard.s3.receipt import Made, Receipt, begin, settle, unfinished
+from clapboard.s3.receipt import NAME, Made, Receipt, begin, settle, unfinished
 from clapboard.sessions.suffixes import is_jpeg
 
 SECOND = 1_000_000_000
@@ -150,17 +150,25 @@ def plan_download(
     expected = recordings if found else (*recordings, *others)
     missing = [recording for recording in expected if recording not in found]
     refuse(frameless(source, missing))
+    in_place = {name: one.etag for name, one in there.items() if _is_here(folder / name, one)}
     todo = [
         Transfer(found.key, str(folder / name), found.bytes, found.etag)
         for name, found in sorted(there.items())
-        if not _is_here(folder / name, found)
+        if name not in in_place
     ]
-    kept = len(there) - len(todo)
-    return Plan("download", source.url, str(folder), tuple(todo), kept, listings)
+    return Plan(
+        "download",
+        source.url,
+        str(folder),
+        tuple(todo),
+        len(in_place),
+        listings,
+        in_place=in_place,
+    )
 
 
-def download(bucket: Bucket, plan: Plan) -> None:
-    """Carry out a plan; every picture appears under its name whole or not at all.
+def download(bucket: Bucket, plan: Plan) -> Receipt:
+    """Carry out a plan; every picture appears under its name whole or not at all, the receipt last.
 
     Raises:
         InputError: a request failed for good, or an object's content is not what its tag says.
@@ -171,9 +179,23 @@ def download(bucket: Bucket, plan: Plan) -> None:
         data = await answer.bytes_async()
         await asyncio.to_thread(_take, bucket, transfer, data)
 
+    folder = Path(plan.target)
+    if plan.todo:
+        (folder / NAME).unlink(missing_ok=True)
     connections = bucket.side_by_side(plan.largest, MOST_IN_MEMORY)
     with explained(bucket.name):
         concurrency.run(plan.todo, fetch, connections, "downloading", lambda one: one.bytes)
+    brought = {Path(one.target).relative_to(folder).as_posix(): one.etag for one in plan.todo}
+    etags = {**plan.in_place, **brought}
+    columns = {
+        "path": list(etags),
+        "bytes": [(folder / name).stat().st_size for name in etags],
+        "source_etag": list(etags.values()),
+        "etag": list(etags.values()),
+    }
+    receipt = Receipt.of(pa.table(columns), {})
+    write_parquet(folder / NAME, receipt.table, receipt.facts)
+    return receipt
 
 
 def _take(bucket: Bucket, transfer: Transfer, data: obstore.Bytes) -> None:

@@ -4,6 +4,7 @@ import pytest
 from faults import Proxy, is_put_of_picture, killing
 from lab import connect, until_readable
 
+from clapboard.artifacts import read_parquet
 from clapboard.problems import InputError
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import BEGUN, NAME, read_receipt
@@ -57,12 +58,16 @@ def test_up_and_down_gives_the_same_files(bucket, folders, target, tmp_path):
     assert "S1C2/S1C2000011.jpg" in names(bucket, target)
 
     plan = plan_download(bucket, target, ["S1C1", "S1C2"], tmp_path / "down")
-    download(bucket, plan)
-    files = [path for path in (tmp_path / "down").rglob("*") if path.is_file()]
+    brought = download(bucket, plan)
+    files = list((tmp_path / "down").rglob("*.jpg"))
     assert len(files) == 60
     assert all(path.read_bytes() == content(int(path.stem[4:])) for path in files)
     again = plan_download(bucket, target, ["S1C1", "S1C2"], tmp_path / "down")
     assert (again.todo, again.kept) == ((), 60)
+    written, facts = read_parquet(tmp_path / "down" / NAME)
+    assert facts == brought.facts == download(bucket, again).facts
+    assert (facts["objects"], facts["digest"]) == (60, receipt.facts["digest"])
+    assert {tmp_path / "down" / name for name in written["path"].to_pylist()} == set(files)
 
 
 def test_only_what_differs_goes_up(bucket, folders, target):
@@ -120,6 +125,7 @@ def test_a_download_that_fails_leaves_no_half_file(bucket, folders, target, serv
     for path in (tmp_path / "down").rglob("*"):
         if path.is_file():
             assert path.read_bytes() == content(int(path.stem[4:]))
+    assert not (tmp_path / "down" / NAME).exists()
 
 
 def test_a_stopped_download_goes_on_where_tags_say_nothing(
