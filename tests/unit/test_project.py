@@ -93,12 +93,12 @@ def model(**settings):
 @pytest.mark.parametrize(
     ("settings", "size", "expected"),
     [
-        ({"architecture": "cnn"}, 16, []),
-        ({"architecture": "cnn", "filters": [8] * 5}, 16, [("frames-too-small", "models.m")]),
+        ({"architecture": "cnn"}, 28, []),
+        ({"architecture": "cnn", "filters": [8] * 5}, 28, [("frames-too-small", "models.m")]),
         ({"architecture": "transfer"}, 32, []),
-        ({"architecture": "transfer"}, 16, [("frames-too-small", "models.m")]),
-        ({"architecture": "gru"}, 16, [("frames-too-small", "models.m")]),
-        ({"architecture": "gru", "input": "frames"}, 16, []),
+        ({"architecture": "transfer"}, 28, [("frames-too-small", "models.m")]),
+        ({"architecture": "gru"}, 28, [("frames-too-small", "models.m")]),
+        ({"architecture": "gru", "input": "frames"}, 28, []),
         (
             {"architecture": "transfer", "backbone": "MobileNetV3Smal"},
             96,
