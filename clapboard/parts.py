@@ -114,15 +114,14 @@ def steps(rows: Rows, within: range | None = None) -> Iterator[NDArray[Any]]:
 
 
 def counted(parts: Iterable[NDArray[Any]]) -> Counter[Any]:
-    """How often each value occurs, in the order in which they come first.
+    """How often each value occurs.
 
     It holds a number for each different value, however many rows there are.
     """
     counts: Counter[Any] = Counter()
     for part in parts:
-        values, first, times = np.unique(part, return_index=True, return_counts=True)
-        order = np.argsort(first)
-        counts.update(dict(zip(values[order].tolist(), times[order].tolist(), strict=True)))
+        values, times = np.unique(part, return_counts=True)
+        counts.update(dict(zip(values.tolist(), times.tolist(), strict=True)))
     return counts
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -43,38 +43,27 @@ def read_records(
         names: of files, relative to it.
         at: the working directory whose records are read, or a copy of them.
     """
-    found = {}
-    for output in sorted(_outputs(names)):
-        path = at / record_of(results / output)
-        if path.is_file():
-            found[output] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    records = ((output, read_record(results, output, at)) for output in sorted(_outputs(names)))
+    return {output: record for output, record in records if record is not None}
 
 
-def local_record(results: Path, name: str) -> Mapping[str, Any] | None:
-    """The record here of a file, or of the folder around it that is one result, if there is one.
-
-    Args:
-        results: as the configuration names it.
-        name: of the file, which need not be here, relative to it.
-    """
-    path = Path(name)
-    for output in (path, *path.parents):
-        if (record := record_of(results / output)).is_file():
-            found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-            return found
-    return None
+def read_record(results: Path, output: str, at: Path = Path()) -> dict[str, Any] | None:
+    """The record of one output; None if there is none. Arguments as of `read_records`."""
+    path = at / record_of(results / output)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def record_around(records: Records, name: str) -> Mapping[str, Any] | None:
-    """Of some records that of a file, or of the folder around it, if there is one.
+def record_around(
+    record: Callable[[str], Mapping[str, Any] | None], name: str
+) -> Mapping[str, Any] | None:
+    """The record of a file, or of the folder around it that is one result, if there is one.
 
     Args:
-        records: by output, below the results folder.
-        name: of the file, relative to it.
+        record: gives that of an output.
+        name: of the file, which need not be there, relative to the results folder.
     """
     outputs = (name, *map(str, PurePosixPath(name).parents))
-    return next((records[output] for output in outputs if output in records), None)
+    return next((found for found in map(record, outputs) if found is not None), None)
 
 
 def inputs(results: Path, record: Mapping[str, Any] | None) -> set[str]:

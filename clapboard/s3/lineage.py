@@ -41,7 +41,8 @@ def local_side(results: Path, times: Mapping[str, int]) -> Side:
         results: the folder, as the configuration names it.
         times: of its artifacts, in nanoseconds.
     """
-    record = cache(partial(provenance.local_record, results))
+    one = cache(partial(provenance.read_record, results))
+    record = cache(partial(provenance.record_around, one))
     return Side(times, record, partial(provenance.inputs, results))
 
 
@@ -53,7 +54,7 @@ def bucket_side(results: Path, times: Mapping[str, int], records: provenance.Rec
         times: of the artifacts that are listed, in nanoseconds.
         records: Snakemake's, by output.
     """
-    record = partial(provenance.record_around, records)
+    record = partial(provenance.record_around, records.get)
     return Side(times, record, partial(provenance.inputs, results))
 
 
