@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-TOPICS = ("video", "relabel", "index", "quality", "storage", "learning", "workflow")
+TOPICS = ("video", "relabel", "index", "quality", "storage", "learning", "features", "workflow")
 
 
 def main() -> None:

@@ -33,17 +33,17 @@ from benchmarks import clips, prediction_jobs
 from benchmarks.measure import apart, machine, table
 from benchmarks.prediction_made_up import (
     HOUR,
-    MODEL,
     RECORDING,
     STEP,
+    model_settings,
     write_labels,
     write_model,
+    write_weights,
 )
 from benchmarks.prediction_memory import print_memory
 from clapboard.artifacts import write_parquet
 from clapboard.labels.unlabelled import write_sample
 from clapboard.pictures.frames import read_manifest
-from clapboard.settings.config import load
 from clapboard.video.decoding import decode_frames
 from clapboard.video.groups import split_frames
 from clapboard.video.index import RecordingIndex
@@ -122,13 +122,13 @@ def _measured(chapter: str, size: int, rounds: int) -> float:
 
 
 class _Work:
-    """A recording to recognise with a network that has learnt nothing."""
+    """A recording to recognise with networks that have learnt nothing."""
 
     def __init__(self, chapter: str, folder: Path, every: int | str, size: int) -> None:
         """Index it, choose its frames."""
         self.chapter, self.folder = chapter, folder
         self.pixels = {**PIXELS, "size": size}
-        self.settings = load({"models": {"lstm": MODEL}}).section("models")["lstm"]
+        self.settings = model_settings(self._at("backbone.weights.h5"))
         write_index(
             RECORDING, [chapter], "video", "", self._at("index.parquet"), self._at("a.json")
         )
@@ -149,6 +149,7 @@ class _Work:
         listed |= {"file": files[numbers % len(files)]}
         write_parquet(self._at("resized/hour.parquet"), pa.table(listed))
         write_labels(self._at("labels.csv"))
+        apart(write_weights, self._at("backbone.weights.h5"))
         apart(write_model, self.settings, self._at("model.keras"))
 
     def compute_features(self) -> None:

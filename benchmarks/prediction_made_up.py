@@ -13,11 +13,14 @@ from clapboard import artifacts
 from clapboard.arrow import lists
 from clapboard.artifacts import ROWS
 from clapboard.learning.durations import COLUMNS
+from clapboard.settings.config import load
 from clapboard.video.index import Chapter, RecordingIndex
 
 CLASSES, FEATURES = 28, 576
 RECORDING = "S1C1"
-MODEL = {"architecture": "lstm", "backbone": "MobileNetV3Small", "weights": "none"}
+BACKBONE = "MobileNetV3Small"
+SIDE = 224
+"""Of the pictures by which the backbone's weights are made up, pixels."""
 STEP = 1001 / 30000
 HOUR = 107_892
 """Frames of an hour at 30000/1001 a second."""
@@ -85,6 +88,31 @@ def write_labels(file: Path) -> None:
     names = [f"P{number:02d}" for number in range(CLASSES)]
     rows = [(number, name, name) for number, name in enumerate(names)]
     artifacts.write_csv(file, ["index", "label", "folder"], rows)
+
+
+def model_settings(weights: Path, **more: Any) -> dict[str, Any]:
+    """Settings of a model that learns from the features of the backbone with such weights."""
+    chosen = {"architecture": "lstm", "backbone": BACKBONE, "weights": str(weights), **more}
+    return load({"models": {"lstm": chosen}}).section("models")["lstm"]
+
+
+def write_weights(file: Path) -> None:
+    """Weights of the backbone: random ones that nobody has taught, but for their normalisations.
+
+    Without statistics of the numbers that come to them these let all features shrink to nothing,
+    which nobody may use, and processors are slow at numbers that small.
+    """
+    import keras
+
+    from clapboard.learning.backbones import make_backbone
+
+    settings = {"backbone": BACKBONE, "weights": "none", "seed": 1}
+    network = make_backbone((SIDE, SIDE, 3), settings)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    network(np.random.default_rng(1).uniform(0, 255, (8, SIDE, SIDE, 3)), training=True)
+    network.save_weights(file)
 
 
 def write_model(settings: dict[str, Any], file: Path) -> None:

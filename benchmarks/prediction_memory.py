@@ -22,22 +22,23 @@ from benchmarks import clips, prediction_jobs
 from benchmarks.measure import apart, table
 from benchmarks.prediction_made_up import (
     HOUR,
-    MODEL,
     RECORDING,
     STEP,
+    model_settings,
     write_answers,
     write_clock,
     write_labels,
     write_model,
     write_procedures,
     write_training,
+    write_weights,
 )
 from clapboard import artifacts
 from clapboard.allocator import give_back_memory
 from clapboard.learning.showing import draw_overlay
 from clapboard.learning.timeline import write_timeline
+from clapboard.settings.backbones import SMALLEST
 from clapboard.settings.config import load
-from clapboard.settings.model_checks import SMALLEST
 
 LENGTHS = {"1 hour": HOUR, "3 hours": HOUR * 3}
 DECODERS = ("none", "median", "viterbi")
@@ -75,7 +76,9 @@ def _peaks_recognising(count: int, folder: Path) -> dict[str, float]:
 
     Every frame's picture is the same small one.
     """
-    settings = load({"models": {"lstm": {**MODEL, "units": 8}}}).section("models")["lstm"]
+    weights = folder / "backbone.weights.h5"
+    apart(write_weights, weights)
+    settings = model_settings(weights, units=8)
     numbers = np.arange(1, count + 1)
     picture = np.full((SMALLEST, SMALLEST, 3), 128, np.uint8)
     (folder / "grey.jpg").write_bytes(simplejpeg.encode_jpeg(picture))

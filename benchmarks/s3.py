@@ -28,15 +28,10 @@ import seaweed  # noqa: E402
 from lab import Lab, connect  # noqa: E402
 
 from clapboard.s3.bucket import Bucket  # noqa: E402
+from clapboard.s3.downloading import download, plan_download  # noqa: E402
 from clapboard.s3.labelling import find_labelled, label, plan_labels  # noqa: E402
 from clapboard.s3.location import Location  # noqa: E402
-from clapboard.s3.syncing import (  # noqa: E402
-    download,
-    local_frames,
-    plan_download,
-    plan_upload,
-    upload,
-)
+from clapboard.s3.uploading import local_frames, plan_upload, upload  # noqa: E402
 
 TOOLS = ROOT / ".infra" / "bin"
 BYTES = 10_000

@@ -10,15 +10,10 @@ import argparse
 import os
 from pathlib import Path
 
-import pyarrow as pa
-
+from benchmarks.action_clips import ActionClip, write_clips
 from benchmarks.folds import Study, run
 from benchmarks.results import publish, report
-from clapboard import artifacts, fingerprint
-from clapboard.dataset.tree import write_dataset
-from clapboard.pictures.frames import write_frames
-from clapboard.video.index import RecordingIndex
-from clapboard.video.indexing import write_index
+from clapboard import fingerprint
 from examples.real.lay_out import ACTIONS, WEIZMANN
 
 SIZE = 48
@@ -83,39 +78,13 @@ MODELS = {
 
 
 def prepare(source: Path, folder: Path) -> Path:
-    """Bring the clips into the form of a dataset; each shows its action from first to last.
-
-    In a folder of its own for these pixels.
-    """
-    folder /= f"{SIZE}-{fingerprint.code('extract_frames')}"
-    recordings, labels, manifests = [], {}, {}
-    if (folder / "Data" / "manifest.parquet").exists():
-        return folder / "Data"
-    for number, name in enumerate(WEIZMANN, 1):
-        for session, action in enumerate(ACTIONS, 1):
-            recording = f"S{number}R{session}C1"
-            clip = str(source / action / f"{name}_{action}.avi")
-            index = folder / "index" / f"{recording}.parquet"
-            write_index(recording, [clip], "video", "", index, folder / f"audit/{recording}.json")
-            frames = range(1, len(RecordingIndex.read(index)) + 1)
-            table = pa.table(
-                {
-                    "frame": pa.array(frames, pa.int64()),
-                    "chapter": pa.array([1] * len(frames), pa.int16()),
-                    "label": [action] * len(frames),
-                    "selected": [True] * len(frames),
-                }
-            )
-            labels[recording] = str(folder / "labels" / f"{recording}.parquet")
-            artifacts.write_parquet(labels[recording], table, {"recording": recording})
-            store = folder / "resized" / recording / "01" / "manifest.parquet"
-            pixels = {"size": SIZE, "fit": "stretch", "quality": 2}
-            write_frames(recording, 1, clip, "video", index, labels[recording], pixels, store)
-            manifests[recording] = [str(store)]
-            who = {"id": recording, "subject": f"S{number}", "session": f"R{session}"}
-            recordings.append({**who, "camera": "C1", "split": "Training"})
-    write_dataset(recordings, labels, manifests, "refuse", folder / "Data")
-    return folder / "Data"
+    """Bring the clips into the form of a dataset, in a folder of its own for these pixels."""
+    clips = [
+        ActionClip(f"S{number}", f"R{session}", action, source / action / f"{name}_{action}.avi")
+        for number, name in enumerate(WEIZMANN, 1)
+        for session, action in enumerate(ACTIONS, 1)
+    ]
+    return write_clips(clips, SIZE, folder / f"{SIZE}-{fingerprint.code('extract_frames')}")
 
 
 def main() -> None:

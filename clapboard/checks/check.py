@@ -9,7 +9,8 @@ from collections.abc import Callable
 from clapboard.checks.inputs import check_inputs, save_report
 from clapboard.problems import errors, report
 from clapboard.sessions.project import add_config_argument, known_at_start, read_project
-from clapboard.settings.model_checks import interrupted, pretrained
+from clapboard.settings.backbones import pretrained
+from clapboard.settings.model_checks import interrupted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,8 @@ from clapboard.clock import parse_rate
 from clapboard.problems import InputError, Problem, errors, report
 from clapboard.sessions.clap import clap_estimate, clap_offset
 from clapboard.sessions.recordings import SPLITS, Recording
-from clapboard.settings.model_checks import interruption_problems, weights_problems
+from clapboard.settings.backbones import weights_problems
+from clapboard.settings.model_checks import interruption_problems
 from clapboard.video.ffmpeg_program import ffmpeg_problems
 from clapboard.video.footage import read_images
 from clapboard.video.media import MediaInfo, open_video, probe, unreadable
@@ -54,7 +55,7 @@ def check_inputs(
         annotations: config section ``annotations``.
         recordings: the table of recordings.
         threads: how many recordings to look at side by side.
-        models: what `model_checks.pretrained` says of every model; None without models.
+        models: what `backbones.pretrained` says of every model; None without models.
         protocol: key ``evaluation.protocol``.
         ffmpeg: key ``video.ffmpeg``.
         incomplete: whether the table has rows that are no recordings for errors told elsewhere.

@@ -20,6 +20,7 @@ from typing import Any
 from clapboard import artifacts
 from clapboard.problems import InputError, Problem
 from clapboard.s3.bucket import Bucket
+from clapboard.s3.clients import arguments_of_uploads
 from clapboard.s3.failures import explained
 from clapboard.s3.fetching import fetch
 from clapboard.s3.location import Location
@@ -124,7 +125,7 @@ class Unfinished:
                     io.BytesIO(data),
                     self.bucket.name,
                     self.place.key(name + SUFFIX),
-                    ExtraArgs=self.bucket.arguments_of_uploads(),
+                    ExtraArgs=arguments_of_uploads(self.bucket.settings),
                 )
             self._sent[name] = state
 

@@ -13,7 +13,7 @@ import keras
 
 from clapboard.learning.efficientnet_lite import make_efficientnet_lite0, packaged_weights
 from clapboard.problems import InputError, Problem, did_you_mean
-from clapboard.settings.model_checks import APPLICATIONS, LITE, SMALLEST
+from clapboard.settings.backbones import APPLICATIONS, LITE, SMALLEST
 
 
 def make_backbone(input_shape: tuple[int, ...], settings: Mapping[str, Any]) -> keras.Model:

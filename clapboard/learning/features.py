@@ -24,7 +24,7 @@ from clapboard.learning.sources import Pictures, index_file
 from clapboard.learning.stored import read_stored
 from clapboard.parts import Rows, in_parts
 from clapboard.problems import InputError, Problem
-from clapboard.settings.model_checks import SMALLEST
+from clapboard.settings.backbones import SMALLEST
 
 CPU_BATCH, GPU_BATCH = 8, 64
 MOST_AT_ONCE = 4

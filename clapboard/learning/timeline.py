@@ -21,8 +21,7 @@ from clapboard.annotations.predictions import Span, sheet_of, spans
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
 from clapboard.arrow import column, lists, texts
-from clapboard.clock import rounded_up, seconds_text
-from clapboard.labels import framecsv
+from clapboard.learning.claps import placed
 from clapboard.learning.decoders import Durations, median, viterbi
 from clapboard.learning.durations import read_durations
 from clapboard.learning.folds import as_trained
@@ -32,10 +31,8 @@ from clapboard.learning.manifest import of_split, read_examples
 from clapboard.learning.probabilities import Part, Said, Stored, certainty
 from clapboard.learning.review import rank
 from clapboard.parts import Rows, Runs, joined, numbers, runs_of, steps
-from clapboard.problems import refuse
 from clapboard.timing.gaps import GAP, unbroken, usual_step
-from clapboard.timing.sync import find_clap
-from clapboard.video.index import RecordingIndex, Times, read_times
+from clapboard.video.index import read_times
 
 UNKNOWN_DAY = datetime(2000, 1, 1)
 """The clap's date in the sheet of a recording whose wall-clock time nobody has noted."""
@@ -85,12 +82,12 @@ def write_timeline(
     Raises:
         InputError: with `others`, a clap that is to be found is not heard for sure.
     """
-    recording, zero = _placed(index_file, clap, sync if others else None)
+    recording, zero = placed(index_file, clap, sync if others else None)
     own = Stored(probabilities)
     said: Said = own
     if others:
         cameras = (
-            _camera(other["probabilities"], *_placed(other["index"], other["clap"], sync))
+            _camera(other["probabilities"], *placed(other["index"], other["clap"], sync))
             for other in others
         )
         said = Together(_camera(probabilities, recording, zero), list(cameras))
@@ -129,60 +126,6 @@ def write_timeline(
             for number, doubt in enumerate(doubts, start=1)
         ),
     )
-
-
-def clap_seconds(clap: str, index: Times) -> Fraction:
-    """Where the clap is, seconds of the recording.
-
-    ``auto`` without a time means the first frame: without a sheet nothing says what to listen for.
-
-    Args:
-        clap: as in the table of recordings: ``12.5``, ``frame 375``, ``auto`` or ``auto 12.5``.
-        index: of the recording.
-
-    Raises:
-        InputError: there is no such frame.
-    """
-    word, _, rest = clap.partition(" ")
-    return framecsv.clap_seconds(rest if word == "auto" else clap, index)
-
-
-def heard_clap(clap: str, index: RecordingIndex, sync: Mapping[str, Any]) -> Fraction:
-    """Where the clap is that all cameras of a session have heard, seconds of the recording.
-
-    Rounded up to what is printed: a sheet's times, cut down, are not after those of the frames that
-    they are of, whether the table still says ``auto`` or has what is printed.
-
-    With the first frame instead, the cameras would be averaged at different moments.
-
-    Args:
-        clap: ``auto`` or ``auto 12.5``, what the table leaves to be found.
-        index: of the recording.
-        sync: section ``sync`` of the configuration.
-
-    Raises:
-        InputError: no clap is heard for sure.
-    """
-    found, problems = find_clap(index, clap, sync)
-    refuse(problems)
-    time = rounded_up(found.time)
-    seconds = seconds_text(time)
-    print(f"{index.recording}: clap heard at {seconds} s", flush=True)  # noqa: T201 - the job's log
-    return time
-
-
-def _placed(
-    index_file: str | Path, clap: str, sync: Mapping[str, Any] | None
-) -> tuple[str, Fraction]:
-    """The id of a recording and where its clap is, for other cameras too if `sync` is given.
-
-    Only where it has to be heard the whole index is in memory, and no longer than that takes.
-    """
-    if sync is not None and clap.startswith("auto"):
-        index = RecordingIndex.read(index_file)
-        return index.recording, heard_clap(clap, index, sync)
-    times = read_times(index_file)
-    return times.recording, clap_seconds(clap, times)
 
 
 def _camera(answers: str | Path, recording: str, clap: Fraction) -> Camera:

@@ -8,7 +8,7 @@ import keras
 
 from clapboard.learning.architectures import with_probabilities
 from clapboard.problems import refuse
-from clapboard.settings.model_checks import too_many_blocks
+from clapboard.settings.backbones import too_many_blocks
 
 HEAD = "transfer"
 FINE_TUNING = 0.1

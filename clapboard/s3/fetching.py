@@ -28,11 +28,11 @@ from clapboard.artifacts import TEMPORARY_PREFIX, replacing
 from clapboard.problems import InputError, Problem
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object
+from clapboard.s3.clients import pause
 from clapboard.s3.failures import explained
 from clapboard.s3.parts import PART_BYTES
 
 AT_ONCE = 8
-PAUSE_SECONDS, LONGEST_PAUSE = 0.5, 30.0
 
 
 def fetch(bucket: Bucket, source: Object, target: Path) -> None:
@@ -131,7 +131,7 @@ async def _part(bucket: Bucket, source: Object, part: int) -> bytes:
         except BaseError:
             if attempt == bucket.settings["tries"]:
                 raise
-        await asyncio.sleep(min(PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE))
+        await asyncio.sleep(pause(attempt))
     raise InputError([_changed(source, f"was cut at byte {start} again and again")])
 
 

@@ -13,18 +13,13 @@ from tqdm import tqdm
 from clapboard.artifacts import write_json
 from clapboard.problems import InputError, Problem
 from clapboard.s3.bucket import Bucket
+from clapboard.s3.downloading import download, plan_download
 from clapboard.s3.labelling import Labelled, find_labelled, label, plan_labels
 from clapboard.s3.location import Location
 from clapboard.s3.plan import Plan
 from clapboard.s3.receipt import Receipt
 from clapboard.s3.resizing import Resizing, find_frames, plan_resizing, resize
-from clapboard.s3.syncing import (
-    download,
-    local_frames,
-    plan_download,
-    plan_upload,
-    upload,
-)
+from clapboard.s3.uploading import local_frames, plan_upload, upload
 
 Settings = Mapping[str, Any]
 

@@ -8,6 +8,7 @@ from boto3.s3.transfer import TransferConfig
 from tqdm import tqdm
 
 from clapboard.s3.bucket import Bucket
+from clapboard.s3.clients import arguments_of_uploads
 from clapboard.s3.failures import explained
 from clapboard.s3.parts import sent_part
 
@@ -35,7 +36,7 @@ def send_file(bucket: Bucket, path: Path, key: str) -> str:
         bucket.sender.upload_fileobj(
             file,
             **place,
-            ExtraArgs=bucket.arguments_of_uploads(),
+            ExtraArgs=arguments_of_uploads(bucket.settings),
             Callback=bar.update,
             Config=config,
         )

@@ -12,12 +12,13 @@ from lab import Lab, become, connect, picture, until_readable
 from clapboard.problems import InputError
 from clapboard.s3 import bucket as buckets
 from clapboard.s3 import pushing
+from clapboard.s3.downloading import download, plan_download
 from clapboard.s3.fetching import fetch
 from clapboard.s3.labelling import find_labelled, label, plan_labels
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import NAME
 from clapboard.s3.resizing import find_frames, plan_resizing, resize
-from clapboard.s3.syncing import download, local_frames, plan_download, plan_upload, upload
+from clapboard.s3.uploading import local_frames, plan_upload, upload
 
 FRAMES = 12
 PIXELS = {"size": 32, "fit": "pad", "quality": 2}

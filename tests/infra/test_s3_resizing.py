@@ -13,7 +13,7 @@ from clapboard.problems import InputError
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import BEGUN, NAME
 from clapboard.s3.resizing import find_frames, plan_resizing, resize
-from clapboard.s3.syncing import plan_upload, upload
+from clapboard.s3.uploading import plan_upload, upload
 from clapboard.video.pixels import JpegEncoder, PixelSettings, Resizer
 
 FRAMES = {"size": 32, "fit": "pad", "quality": 2}

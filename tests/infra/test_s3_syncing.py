@@ -6,9 +6,10 @@ from lab import connect, until_readable
 
 from clapboard.artifacts import read_parquet
 from clapboard.problems import InputError
+from clapboard.s3.downloading import download, plan_download
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import BEGUN, NAME, read_receipt
-from clapboard.s3.syncing import download, local_frames, plan_download, plan_upload, upload
+from clapboard.s3.uploading import local_frames, plan_upload, upload
 
 
 def content(frame):

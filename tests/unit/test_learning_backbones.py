@@ -13,8 +13,8 @@ from labelled_set import make_labelled_set
 
 from clapboard import artifacts
 from clapboard.problems import InputError
+from clapboard.settings.backbones import BLOCKS, LITE, WEIGHTS, weights_problems
 from clapboard.settings.config import load
-from clapboard.settings.model_checks import BLOCKS, LITE, WEIGHTS, weights_problems
 
 pytest.importorskip("tensorflow")
 

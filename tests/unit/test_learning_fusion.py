@@ -14,9 +14,10 @@ from clapboard.labels.unlabelled import write_sample
 from clapboard.learning.answers import Judged, answer_table
 from clapboard.learning.baselines import NAMES
 from clapboard.learning.cameras import measure_fusion
+from clapboard.learning.claps import clap_seconds, heard_clap
 from clapboard.learning.durations import write_durations
 from clapboard.learning.protocol import Answers
-from clapboard.learning.timeline import clap_seconds, heard_clap, write_timeline
+from clapboard.learning.timeline import write_timeline
 from clapboard.problems import InputError
 from clapboard.settings.config import load
 from clapboard.video.index import RecordingIndex

@@ -7,9 +7,9 @@ import pytest
 from clapboard.problems import Problem
 from clapboard.sessions.project import known_at_start, local_inputs
 from clapboard.sessions.recordings import Origin, Recording
-from clapboard.settings import model_checks
+from clapboard.settings import backbones
+from clapboard.settings.backbones import pretrained, weights_problems
 from clapboard.settings.config import load
-from clapboard.settings.model_checks import pretrained, weights_problems
 
 SPLITS = ("Training", "Validation", "Test")
 
@@ -182,7 +182,7 @@ def test_no_epoch_is_chosen_by_those_who_taught_the_model_it_starts_from():
 
 def weights(monkeypatch, tmp_path, server, **settings):
     """Checks of the weights of a model while downloads come from `server`."""
-    monkeypatch.setattr(model_checks, "DOWNLOADS", server)
+    monkeypatch.setattr(backbones, "DOWNLOADS", server)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     chosen = pretrained(load(model(architecture="transfer", **settings)).models)
     return [problem.check for problem in weights_problems(chosen)]

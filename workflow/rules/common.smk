@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 import clapboard.settings.config
 from clapboard import fingerprint
 from clapboard.planning.cores import cores_of_each
-from clapboard.settings import model_checks
+from clapboard.settings import backbones, model_checks
 from clapboard.problems import InputError, refuse
 from clapboard.sessions.project import examine, known_at_start
 from clapboard.sessions.recordings import chapter_name
@@ -200,7 +200,7 @@ def check_settings(wildcards=None):
     """What the check of the input is told by the configuration."""
     return {
         "annotations": section("annotations"),
-        "models": model_checks.pretrained(settings.models) if settings.models else None,
+        "models": backbones.pretrained(settings.models) if settings.models else None,
         "protocol": settings.evaluation.protocol,
         "held_out": model_checks.held_out(settings.models),
         "thinned": model_checks.interrupted(settings.models, section("frames")),
