@@ -26,7 +26,7 @@ from clapboard.learning.data import training_batches
 from clapboard.learning.inputs import make_inputs
 from clapboard.learning.learner import make_learner
 from clapboard.learning.manifest import read_examples
-from clapboard.learning.sources import Pictures, kept_within
+from clapboard.learning.sources import MEBIBYTE, Pictures, kept_within
 from clapboard.settings.config import load
 from clapboard.video.pixels import JpegEncoder, PixelSettings, Resizer
 
@@ -54,7 +54,7 @@ def batches(images: int, cache_mb: int) -> tuple[Any, int]:
     """Clapboard's endless training batches, and how many are an epoch."""
     distinct = pictures(min(images, 3_000))
     files = [distinct[n % len(distinct)] for n in range(images)]
-    source = kept_within(Pictures(files), images, cache_mb, WORK)
+    source, _ = kept_within(Pictures(files), images, cache_mb * MEBIBYTE, WORK)
     targets = np.arange(images) % CLASSES
     return training_batches(source, np.arange(images), targets, BATCH, 1), -(-images // BATCH)
 

@@ -23,9 +23,10 @@ ONLY_RECORDS = (
 )
 
 HALVES = ".rsync-partial"
-PICTURES = ("/resized/", "/frames/", "/shards/", "/video/", "/Data/*/*/")
-# The last says that the folder is in line with a bucket, which is true only where it was written.
-NEVER_FETCHED = (".lock", ".partial-*", f"{HALVES}/", "/.mirror.json")
+PICTURES = ("/resized/", "/frames/", "/framedata/", "/shards/", "/video/", "/Data/*/*/")
+# The last two: copies of raw material, and that the folder is in line with a bucket, which is true
+# only where it was written.
+NEVER_FETCHED = (".lock", ".partial-*", f"{HALVES}/", "/sources/", "/.mirror.json")
 
 
 def fetch_results(machine: Machine, results: str, pictures: bool, screen: bool) -> Path | None:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from clapboard import artifacts
+from clapboard import artifacts, provenance
 from clapboard.problems import InputError, Problem
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.clients import arguments_of_uploads
@@ -130,9 +130,21 @@ class Unfinished:
             self._sent[name] = state
 
     def finished(self) -> set[str]:
-        """The folders whose states the bucket has, and whose trainings have ended here by now."""
+        """The folders whose states the bucket has, and whose trainings have ended here by now.
+
+        A job that has removed its state but has not ended for Snakemake is none of these: its model
+        does not travel yet, and is made anew if the run ends now.
+        """
         with self._lock:
-            return self._sent.keys() - set(self._names())
+            gone = self._sent.keys() - set(self._names())
+        return {
+            name for name in gone if not provenance.unfinished(self.results, self._beside(name))
+        }
+
+    def _beside(self, name: str) -> list[str]:
+        """What is in the folder around that of a state, by its name in the results."""
+        around = (self.results / name).parent
+        return [path.relative_to(self.results).as_posix() for path in around.glob("*")]
 
     def forget(self, finished: Collection[str]) -> None:
         """Remove the states of trainings that were `finished` before their models went up.

@@ -175,9 +175,10 @@ def subject_boxes(
     figure = Figure(figsize=(6.4, max(2.4, 0.9 * len(figures) + 1.2)), layout="constrained")
     axes = figure.subplots()
     axes.boxplot(
-        list(figures.values()),
+        list(figures.values()) or [[]],
         orientation="horizontal",
-        tick_labels=[shortened(fill(name, LABEL_LENGTH), 2 * LABEL_LENGTH) for name in figures],
+        tick_labels=[shortened(fill(name, LABEL_LENGTH), 2 * LABEL_LENGTH) for name in figures]
+        or [""],
         showfliers=False,
         widths=0.5,
         medianprops={"color": VERMILLION, "linewidth": 2},
@@ -185,10 +186,11 @@ def subject_boxes(
     for row, values in enumerate(figures.values(), start=1):
         spread = np.linspace(-0.16, 0.16, len(values))
         axes.plot(values, row + spread, "o", color=BLUE, markersize=4)
-        worst = int(np.argmin(values))
-        axes.annotate(
-            f" {shortened(subjects[worst])}", (values[worst], row + spread[worst]), fontsize=8
-        )
+        if len(values):
+            worst = int(np.argmin(values))
+            axes.annotate(
+                f" {shortened(subjects[worst])}", (values[worst], row + spread[worst]), fontsize=8
+            )
     axes.invert_yaxis()
     axes.set_xlabel(measure)
     axes.grid(axis="x", alpha=0.3)

@@ -13,7 +13,7 @@ import keras
 
 from clapboard.learning.efficientnet_lite import make_efficientnet_lite0, packaged_weights
 from clapboard.problems import InputError, Problem, did_you_mean
-from clapboard.settings.backbones import APPLICATIONS, LITE, SMALLEST
+from clapboard.settings.backbones import APPLICATIONS, LITE, NO_FILE, SMALLEST
 
 
 def make_backbone(input_shape: tuple[int, ...], settings: Mapping[str, Any]) -> keras.Model:
@@ -51,7 +51,7 @@ def make_backbone(input_shape: tuple[int, ...], settings: Mapping[str, Any]) -> 
             network = make_efficientnet_lite0(input_shape, packaged)
         else:
             network = _application(name, input_shape, "imagenet" if weights == "imagenet" else None)
-    if weights not in ("imagenet", "none"):
+    if weights not in NO_FILE:
         _load(network, weights)
     return network
 

@@ -78,9 +78,15 @@ def _part(frames: pd.DataFrame) -> NDArray[np.int64]:
 
 def _thumbnails(files: pd.Series) -> NDArray[np.float32]:
     """Grey pictures of 8 x 8 mean values, shape (files, 64)."""
+    found = np.empty((len(files), THUMBNAIL**2), np.float32)
+    paths = files.to_numpy()
     with ThreadPoolExecutor() as pool:
-        rows = list(pool.map(_thumbnail, files))
-    return np.array(rows, np.float32).reshape(len(files), THUMBNAIL**2)
+        # A pool remembers all that it is given, which for millions of files would be gigabytes.
+        for start in range(0, len(paths), CHUNK):
+            part = paths[start : start + CHUNK]
+            for row, values in enumerate(pool.map(_thumbnail, part), start):
+                found[row] = values
+    return found
 
 
 def _thumbnail(file: str) -> NDArray[np.float32]:

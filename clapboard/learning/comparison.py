@@ -16,6 +16,9 @@ from clapboard.learning.answers import Judged, read_answers
 from clapboard.learning.folds import natural_order
 from clapboard.learning.protocol import MEASURES, Tally
 
+Models = Mapping[str, Mapping[str, dict[str, Tally]]]
+"""Tallies by unit, of each model and of the baselines beside it."""
+
 COMPARED = ("accuracy", "f1@50")
 
 
@@ -40,7 +43,7 @@ def compare_models(
             baseline.
         seed: of intervals and tests.
         background: label of the class for unlabelled frames; with it, every row stands a second
-            time without that class. The picture leaves it out.
+            time without that class. The picture leaves it out, unless there is nothing else.
 
     Raises:
         ValueError: two models were not measured on the same frames.
@@ -66,7 +69,8 @@ def compare_models(
     ]
     columns = ["background", "model", "against", "measure", "difference", "low", "high", "p_value"]
     artifacts.write_csv(comparison, columns, rows)
-    _draw_boxes(found.get("without", found["with"]), boxes)
+    sides = (found[name] for name in ("without", "with") if name in found)
+    _draw_boxes(next((each for each in sides if _measured(each)), {}), boxes)
 
 
 def _same_frames(judged: Mapping[str, Judged]) -> None:
@@ -97,14 +101,24 @@ def _pairs(
             yield model, _called(name), parts["model"], baseline
 
 
-def _draw_boxes(models: Mapping[str, Mapping[str, dict[str, Tally]]], picture: str | Path) -> None:
-    """A box per model and per baseline of the first model, over the units that have frames."""
-    shown = {model: parts["model"] for model, parts in models.items()}
-    first = next(iter(models.values()))
-    shown |= {_called(name): parts for name, parts in reporting.baselines_of(first).items()}
+def _measured(models: Models) -> list[str]:
+    """The units that have frames to be measured on, in order."""
+    everybody = next(iter(models.values()))["model"]
     accuracy = MEASURES["accuracy"]
-    everybody = first["model"]
-    subjects = [name for name in natural_order(everybody) if np.isfinite(accuracy(everybody[name]))]
+    return [name for name in natural_order(everybody) if np.isfinite(accuracy(everybody[name]))]
+
+
+def _draw_boxes(models: Models, picture: str | Path) -> None:
+    """A box per model and per baseline of the first model, over the units that have frames.
+
+    Without any model, since nothing could be measured, the picture is empty.
+    """
+    shown = {model: parts["model"] for model, parts in models.items()}
+    if models:
+        baselines = reporting.baselines_of(next(iter(models.values())))
+        shown |= {_called(name): parts for name, parts in baselines.items()}
+    subjects = _measured(models) if models else []
+    accuracy = MEASURES["accuracy"]
     values = {
         name: [accuracy(parts[subject]) for subject in subjects] for name, parts in shown.items()
     }

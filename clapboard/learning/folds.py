@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,17 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clapboard.problems import InputError, Problem
+from clapboard.sessions.chapters import natural_key
 from clapboard.sessions.splits import FEWEST_SUBJECTS
 
 
 def natural_order(subjects: Iterable[str]) -> list[str]:
-    """Subjects without repeats, S2 before S10."""
-
-    def key(subject: str) -> list[tuple[int, str]]:
-        parts = re.split(r"(\d+)", subject)
-        return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
-
-    return sorted(set(subjects), key=key)
+    """Subjects without repeats, S2 before S10; the same order in every process."""
+    return sorted(set(subjects), key=natural_key)
 
 
 def leave_out(examples: pd.DataFrame, test_subject: str) -> NDArray[np.str_]:

@@ -50,11 +50,20 @@ class Inputs:
         """Steps of an epoch."""
         return ceil(len(self.items) / self.batch_size)
 
-    def kept(self, megabytes: int, folder: Path) -> Inputs:
-        """The same, with pictures kept on disk once decoded if they need no more than that."""
+    def kept(self, room: float, folder: Path) -> tuple[Inputs, float]:
+        """The same, with pictures kept on disk once decoded if there is room for all.
+
+        Args:
+            room: bytes that they may take.
+            folder: where.
+
+        Returns:
+            The inputs, and the room that is left.
+        """
         if not isinstance(self.source, Pictures):
-            return self
-        return replace(self, source=kept_within(self.source, len(self.targets), megabytes, folder))
+            return self, room
+        source, left = kept_within(self.source, len(self.targets), room, folder)
+        return replace(self, source=source), left
 
 
 def sees_frames(settings: Settings) -> bool:

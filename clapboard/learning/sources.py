@@ -187,10 +187,17 @@ class Kept:
         self._known[rows] = True
 
 
-def kept_within(source: Source, rows: int, megabytes: int, folder: Path) -> Source:
-    """`source`, kept in a file in `folder` if its rows need no more than `megabytes` there."""
+def kept_within(source: Source, rows: int, room: float, folder: Path) -> tuple[Source, float]:
+    """`source`, kept in a file in `folder` if its rows need no more than `room`, and what is left.
+
+    Args:
+        source: of so many rows.
+        rows: how many there are.
+        room: bytes.
+        folder: where the file may be.
+    """
     size = rows * int(np.prod(source.shape)) * source.dtype.itemsize
-    return Kept(source, rows, folder) if size <= megabytes * MEBIBYTE else source
+    return (Kept(source, rows, folder), room - size) if size <= room else (source, room)
 
 
 class Features:

@@ -22,7 +22,7 @@ from clapboard.learning.learner import fit, make_learner, summary_of
 from clapboard.learning.lessons import hindrances, taught, without
 from clapboard.learning.manifest import class_counts, of_split, read_classes, read_examples
 from clapboard.learning.recognition import load_whole
-from clapboard.learning.sources import Pictures, index_file
+from clapboard.learning.sources import MEBIBYTE, Pictures, index_file
 from clapboard.learning.transfer import FINE_TUNING, free_last_blocks, joined
 from clapboard.problems import refuse
 
@@ -190,13 +190,13 @@ def _phase(
         work.folder / name, known, settings["patience"], settings["seed"], settings["keep"]
     )
 
-    def made(examples: pd.DataFrame) -> inputs.Inputs:
+    def made(examples: pd.DataFrame, room: float) -> tuple[inputs.Inputs, float]:
         every = inputs.make_inputs(examples, settings, work.threads, work.features)
         # Beside the state, not in it: on a network file system what is open cannot be deleted.
-        return every.kept(settings["cache_mb"], work.folder)
+        return every.kept(room, work.folder)
 
-    seen = made(work.training)
-    held_out = None if work.validation is None else made(work.validation)
+    seen, room = made(work.training, settings["cache_mb"] * MEBIBYTE)
+    held_out = None if work.validation is None else made(work.validation, room)[0]
     sources = [each.source for each in (seen, held_out) if each is not None]
     with failures.explained(settings["batch_size"], *sources):
         with devices.strategy().scope():

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
+from clapboard.problems import InputError, Problem
 from clapboard.s3.failures import explained
 from clapboard.s3.session import open_session
 
@@ -82,7 +83,8 @@ def open_clients(name: str, settings: Mapping[str, Any]) -> Clients:
         settings: section `s3` of the configuration.
 
     Raises:
-        InputError: there are no credentials, or AWS cannot be reached.
+        InputError: there are no credentials, AWS cannot be reached, or the endpoint in the
+            environment is no address.
     """
     session = open_session()
     control = _for_control(session, settings, session.region_name or "us-east-1")
@@ -162,18 +164,22 @@ def _for_control(
     """boto3's client in a region; it takes the endpoint from the environment if none is set.
 
     Both times are in seconds.
+
+    Raises:
+        InputError: the endpoint in the environment is no address.
     """
-    return session.client(
-        "s3",
-        endpoint_url=settings["endpoint"] or None,
-        region_name=region,
-        config=Config(
-            connect_timeout=connecting,
-            read_timeout=silence,
-            retries={"mode": "standard", "max_attempts": settings["tries"]},
-            max_pool_connections=settings["connections"],
-        ),
+    limits = Config(
+        connect_timeout=connecting,
+        read_timeout=silence,
+        retries={"mode": "standard", "max_attempts": settings["tries"]},
+        max_pool_connections=settings["connections"],
     )
+    endpoint = settings["endpoint"] or None
+    try:
+        return session.client("s3", endpoint_url=endpoint, region_name=region, config=limits)
+    except ValueError as error:
+        remedy = "Correct AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL: http://server:port."
+        raise InputError([Problem("bad-endpoint", str(error), remedy)]) from error
 
 
 def _region(control: Any, name: str) -> str | None:

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    LoginError,
+    NoCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from clapboard.problems import InputError, Problem
 
+LOG_IN = "Log in again (`aws sso login`, or new keys), then run it again."
 REMEDIES = {
     "NoSuchBucket": "Correct the name; Clapboard never makes a bucket.",
     "AccessDenied": "Ask for the rights listed in docs/s3.md.",
     "InvalidAccessKeyId": "Check the credentials (`aws sts get-caller-identity`).",
     "SignatureDoesNotMatch": "Check the secret key (`aws sts get-caller-identity`).",
+    **dict.fromkeys(("ExpiredToken", "InvalidToken", "TokenRefreshRequired"), LOG_IN),
 }
 
 
@@ -25,6 +34,10 @@ def no_credentials() -> Problem:
         "there are no AWS credentials",
         "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use an instance role.",
     )
+
+
+LOGGED_OUT = (SSOError, LoginError, TokenRetrievalError)
+"""What botocore raises before it asks S3, when who had logged in is not any more."""
 
 
 @contextmanager
@@ -41,13 +54,17 @@ def explained(bucket: str) -> Iterator[None]:
         details = error.response["Error"]
         code, message = details.get("Code", ""), details.get("Message", "")
         remedy = REMEDIES.get("AccessDenied" if code == "403" else code, "Try again later.")
-        problem = Problem("s3-refused", f"{code}: {message or 'refused'}", remedy, bucket)
+        problem = Problem(
+            "s3-refused", f"{code}: {message.rstrip('.') or 'refused'}", remedy, bucket
+        )
         raise InputError([problem]) from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
         # The server's answer is in the message of this client, not beside it.
         named = (code for code in REMEDIES if f"<Code>{code}</Code>" in str(error))
         remedy = REMEDIES[next(named, "AccessDenied")]
         raise InputError([Problem("s3-refused", _first_line(error), remedy, bucket)]) from error
+    except LOGGED_OUT as error:
+        raise InputError([Problem("s3-refused", _first_line(error), LOG_IN, bucket)]) from error
     except (BotoCoreError, BaseError, FileNotFoundError) as error:
         remedy = "Run it again: it goes on where it stopped."
         raise InputError([Problem("s3-failed", _first_line(error), remedy, bucket)]) from error

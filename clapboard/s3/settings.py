@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from clapboard.s3.location import Location
 from clapboard.settings.config_types import AnyText, Count, Flag, NotBoolean, Section
@@ -13,6 +14,22 @@ from clapboard.settings.config_types import AnyText, Count, Flag, NotBoolean, Se
 def _check_url(url: str) -> str:
     """Refuse what is no folder in S3; empty is none."""
     return Location.parse(url).url if url else ""
+
+
+def _check_endpoint(url: str) -> str:
+    """Refuse what is no address of a server; empty is none.
+
+    A user and password in it would stand in messages, and in Snakemake's records.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+        good = good and parts.port != 0 and not parts.query and not parts.fragment
+    except ValueError:
+        good = False
+    if url and not good:
+        raise ValueError("should be an address such as http://localhost:8333, without a user")
+    return url
 
 
 Folder = Annotated[AnyText, AfterValidator(_check_url)]
@@ -43,7 +60,7 @@ class S3(Section):
         "more. They are known by the form of their names, whoever put them there: "
         "`{split}/{label}/*.jpg` in `data`, `{recording}/*.jpg` elsewhere.",
     )
-    endpoint: AnyText = Field(
+    endpoint: Annotated[AnyText, AfterValidator(_check_endpoint)] = Field(
         default="",
         description="Address of another S3 server; empty: AWS, or `AWS_ENDPOINT_URL_S3`.",
     )
@@ -69,3 +86,11 @@ class S3(Section):
         description="Further attempts at a request that the server throttles or drops, with "
         "growing pauses.",
     )
+
+    @field_validator("kms_key")
+    @classmethod
+    def _is_used(cls, key: str, known: ValidationInfo) -> str:
+        """Refuse a key that would not encrypt anything."""
+        if key and known.data.get("encryption", "aws:kms") != "aws:kms":
+            raise ValueError("should be empty unless s3.encryption is aws:kms")
+        return key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -29,14 +30,17 @@ def repeated_ids(recordings: Sequence[Recording]) -> list[Problem]:
 
 
 def divided_subjects(recordings: Sequence[Recording]) -> list[Problem]:
-    """Subjects in two splits or spelled in two ways; what is only predicted does not leak."""
+    """Subjects in two splits or spelled in two ways; what is only predicted does not leak.
+
+    Names that differ in nothing but case and leading zeros (S1, s01) are one person's.
+    """
     problems = list[Problem]()
     seen: dict[str, Recording] = {}
     for recording in recordings:
         subject = recording.subject
         if not subject or recording.split == "Predict":
             continue
-        first = seen.setdefault(subject.lower(), recording)
+        first = seen.setdefault(_person(subject), recording)
         if first.split != recording.split:
             message = f"the subject is in {first.split} in row {first.row}"
             remedy = "Put all rows of a subject into one split."
@@ -47,7 +51,7 @@ def divided_subjects(recordings: Sequence[Recording]) -> list[Problem]:
             )
         if first.subject != subject:
             message = f"row {first.row} writes {first.subject}"
-            remedy = "Write a subject in one way."
+            remedy = "Write a subject in one way; give two people names that differ in more."
             problems.append(
                 _problem("subject-spelling", message, remedy, recording, "subject", subject)
             )
@@ -79,6 +83,11 @@ def shared_files(recordings: Sequence[Recording]) -> list[Problem]:
                     _problem("shared-video", message, remedy, recording, "videos", chapter)
                 )
     return problems
+
+
+def _person(subject: str) -> str:
+    """What all spellings of a subject have in common."""
+    return re.sub(r"\d+", lambda digits: str(int(digits[0])), subject.casefold())
 
 
 def _inode(path: str) -> tuple[int, int]:

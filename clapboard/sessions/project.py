@@ -15,6 +15,7 @@ import yaml
 from clapboard.problems import InputError, Problem, errors
 from clapboard.sessions.recordings import Recording, Remote, examine_recordings
 from clapboard.sessions.splits import split_problems
+from clapboard.settings.backbones import NO_FILE, pretrained
 from clapboard.settings.config import CONFIG_FILE, Config, load
 from clapboard.settings.model_checks import held_out, setting_problems
 
@@ -77,7 +78,9 @@ def examine(config: Config, fresh: bool = True) -> tuple[list[Recording], list[P
 
 
 def local_inputs(config: Config, recordings: Sequence[Recording]) -> set[str]:
-    """Sheets, videos and folders of recordings, but for what any machine fetches from S3 itself.
+    """Sheets, videos, folders of recordings and weights of backbones that a run here reads.
+
+    But not what any machine fetches from S3 itself.
 
     Args:
         config: the configuration.
@@ -88,7 +91,8 @@ def local_inputs(config: Config, recordings: Sequence[Recording]) -> set[str]:
     for one in recordings:
         origins = zip_longest(one.chapters, one.origins)
         inputs.update(file for file, origin in origins if origin is None)
-    return inputs
+    chosen = (model["weights"] for model in pretrained(config.models).values())
+    return inputs | {weights for weights in chosen if weights not in NO_FILE}
 
 
 def known_at_start(

@@ -42,6 +42,9 @@ SMALLEST = 32
 WEIGHTS = (".weights.h5", ".weights.json", ".keras", ".h5", ".hdf5")
 """Suffixes by which Keras knows what a file of weights is."""
 
+NO_FILE = ("imagenet", "none")
+"""What `weights` may say instead of naming a file."""
+
 DOWNLOADS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 PATIENCE_SECONDS = 5
 
@@ -86,7 +89,7 @@ def weights_problems(models: Mapping[str, Mapping[str, str]]) -> list[Problem]:
     for name, chosen in models.items():
         backbone, weights = chosen["backbone"], chosen["weights"]
         column = f"models.{name}.weights"
-        if weights not in ("imagenet", "none"):
+        if weights not in NO_FILE:
             if not os.access(weights, os.R_OK) or not Path(weights).is_file():
                 message, remedy = "there is no such file that may be read", "Correct the path."
                 problems.append(

@@ -119,11 +119,12 @@ def _problem(finding: Any, place: Place, file: str) -> Problem:
             remedy = "See config/README.md."
             if place.field is not None and not place.field.is_required():
                 default = place.field.get_default(call_default_factory=True)
-                remedy = f"The default is {_shown(default)}."
+                remedy = f"The default is {_shown(default) or 'nothing'}."
     return Problem(check, message, remedy, file, column=key, value=value)
 
 
 def _shown(value: Any) -> str:
-    """A value as one would write it in YAML, cut when long."""
+    """A value as one would write it in YAML, without a password in an address, cut when long."""
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = re.sub(r"//[^/@\s]*@", "//...@", text)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -94,8 +94,9 @@ class Learning(Section):
     )
     cache_mb: Annotated[int, Field(ge=0), NotBoolean] = Field(
         default=4096,
-        description="Decoded frames are kept in a file of at most this size while training, so "
-        "that later epochs decode nothing; larger sets are decoded in every epoch. 0: never.",
+        description="Decoded frames are kept on disk while training, so that later epochs decode "
+        "nothing: those of Training if they need no more than this, those of Validation if they "
+        "fit beside them; what does not fit is decoded in every epoch. 0: never.",
     )
     tensorboard: Flag = Field(default=False, description="Write logs for TensorBoard.")
     mixed_precision: Annotated[Literal["auto", "on", "off"], Switch] = Field(

@@ -1,5 +1,6 @@
 """A run on a machine that is taken away, and the machine after it, with a real bucket between."""
 
+import base64
 import io
 import json
 import os
@@ -381,6 +382,34 @@ def test_a_training_that_ends_during_a_push_is_kept_until_its_model_is_up(
         assert in_bucket_now() == (1, False)
         assert keeper.keep()
     assert in_bucket_now() == (0, True)
+
+
+def test_a_training_that_has_not_ended_for_snakemake_is_kept_until_its_model_travels(
+    tmp_path, server, as_writer, keep, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    machine = Machine(tmp_path / "one", keep, server.endpoint)
+    unfinished = find(machine, server.endpoint)
+    model = machine.folder / "results" / "models" / "m" / "model.keras"
+    state = model.parent / "training" / "state.json"
+    state.parent.mkdir(parents=True)
+    state.write_text("{}")
+    keeper = Keeper(load(in_bucket(keep, server.endpoint)))
+    assert keeper.keep()
+    # The job's last act but one; then Snakemake looks at its outputs and takes this mark away.
+    model.write_text("trained")
+    state.unlink()
+    output = str(model.relative_to(tmp_path)).encode()
+    mark = Path(".snakemake", "incomplete", base64.urlsafe_b64encode(output).decode())
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    assert keeper.keep()
+    assert len(list(unfinished.bucket.objects(unfinished.place.prefix))) == 1
+    mark.unlink()
+    assert keeper.keep()
+    assert list(unfinished.bucket.objects(unfinished.place.prefix)) == []
+    known = read_manifest(unfinished.bucket, Location.parse(keep)).rows
+    assert "models/m/model.keras" in known
 
 
 # A training that has something new five times a second, and once more when it is ended.

@@ -347,10 +347,18 @@ def test_what_is_in_s3_the_machine_fetches_itself(laptop, mortal):
         table.write(f"S2\tC1\tTest\t{place}/sheets/S2.csv\t{place}/raw\n")
     with (laptop.folder / "config" / "config.yaml").open("a") as config:
         config.write(f"s3: {{endpoint: '{store.endpoint}'}}\n")
-    status, screen = laptop.call(*work(1))
-    assert status == 0, screen
-    assert (laptop.folder / "results" / "sources" / bucket.name / "sheets" / "S2.csv").exists()
-    assert not (laptop.there / "results" / "sources").exists()
+    sources = laptop.folder / "results" / "sources" / bucket.name
+    # As if it had: it goes on with what it has, and sends none of that here.
+    fetched = laptop.there / "results" / "sources" / bucket.name / "raw" / "GH010001.MP4"
+    fetched.parent.mkdir(parents=True)
+    fetched.write_bytes(b"video")
+    for pictures in ([], ["--pictures"]):
+        status, screen = laptop.call(*pictures, *work(1))
+        assert status == 0, screen
+        assert (sources / "sheets" / "S2.csv").exists()
+        assert not (sources / "raw").exists()
+        assert [path.name for path in fetched.parents[1].iterdir()] == ["raw"]
+        assert fetched.exists()
 
 
 def test_a_failure_there_is_a_failure_here(laptop):

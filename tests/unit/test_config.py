@@ -254,6 +254,11 @@ def test_every_empty_key_is_told_except_where_null_means_something():
         *(("annotations.background", value) for value in (False, None)),
         *(("annotations.ignore", value) for value in ("BREAK", [False])),
         *(("annotations.aliases", value) for value in ({"a": 1}, {"a": ""}, {"": "A"}, [])),
+        *(
+            ("s3.endpoint", value)
+            for value in ("localhost:8333", "ftp://x", "http://", "http://x:0")
+        ),
+        ("s3.kms_key", "arn:aws:kms:eu-west-1:1:key/2"),
         *(("video.ffmpeg", value) for value in ("", None, 6)),
         *(("video.concatenate", value) for value in ("yes", 1, None)),
         *(("video.hwaccel", value) for value in ("cuda", None)),
@@ -318,6 +323,16 @@ def test_all_mistakes_come_at_once():
     assert {p.column for p in found} == {
         *("frame", "3", "results", "frames.fit", "frames.size", "models.x.lr", "models.y"),
     }
+
+
+def test_a_key_of_kms_is_taken_where_it_encrypts():
+    key = "arn:aws:kms:eu-west-1:1:key/2"
+    assert load({"s3": {"encryption": "aws:kms", "kms_key": key}}).s3.kms_key == key
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated():
+    (problem,) = problems({"s3": {"endpoint": "https://lab:secret@server:8333"}})
+    assert (problem.column, "secret" in str(problem)) == ("s3.endpoint", False)
 
 
 def test_a_long_value_is_cut_in_the_message():

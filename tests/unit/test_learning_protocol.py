@@ -281,6 +281,20 @@ def test_where_nobody_shows_anything_learnable_the_summary_says_so(tmp_path, fol
         summarise_folds({"S9": alone}, tmp_path / "s.json", tmp_path / "s.csv", seed=1)
 
 
+def test_models_are_compared_where_only_the_background_was_shown(tmp_path, folds):
+    files = {}
+    for name, found in folds.items():
+        table, metadata = artifacts.read_parquet(found["S4"])
+        files[name] = [tmp_path / f"{name}.parquet"]
+        rest = table.filter(pa.compute.equal(table["true"], "BAGGING"))
+        artifacts.write_parquet(*files[name], rest, metadata)
+    compare_models(files, tmp_path / "c.csv", tmp_path / "boxes.png", 1, "BAGGING")
+    rows = pd.read_csv(tmp_path / "c.csv").set_index(["background", "measure"]).sort_index()
+    assert rows.loc[("with", "accuracy"), "difference"].notna().all()
+    assert rows.loc[("without", "accuracy"), "difference"].isna().all()
+    assert (tmp_path / "boxes.png").stat().st_size > 5000
+
+
 def test_models_are_compared_with_each_other_and_their_baselines(tmp_path, folds):
     both = {name: list(found.values()) for name, found in folds.items()}
     compare_models(both, tmp_path / "c.csv", tmp_path / "boxes.png", 1, "BAGGING")

@@ -10,7 +10,7 @@ import pytest
 import simplejpeg
 
 from clapboard.learning.data import ordered_batches, training_batches
-from clapboard.learning.sources import Pictures, kept_within
+from clapboard.learning.sources import MEBIBYTE, Pictures, kept_within
 from clapboard.problems import InputError
 
 ROWS, SIDE = 12, 16
@@ -32,13 +32,13 @@ def rows_of(data):
 
 @pytest.mark.parametrize("megabytes", [0, 1])
 def test_rows_come_in_the_order_asked_for(pictures, tmp_path, megabytes):
-    source = kept_within(pictures, ROWS, megabytes, tmp_path)
+    source, _ = kept_within(pictures, ROWS, megabytes * MEBIBYTE, tmp_path)
     for rows in ([3, 0, 11], [5, 3, 3, 5, 1], [1, 3, 0], list(range(ROWS)), [7]):
         assert rows_of(source.fetch(np.array(rows))) == rows
 
 
 def test_what_is_kept_is_not_read_again(pictures, tmp_path):
-    source = kept_within(pictures, ROWS, 1, tmp_path)
+    source, _ = kept_within(pictures, ROWS, MEBIBYTE, tmp_path)
     source.fetch(np.array([2, 4]))
     for file in tmp_path.iterdir():
         file.unlink()
@@ -46,6 +46,15 @@ def test_what_is_kept_is_not_read_again(pictures, tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         source.fetch(np.array([4, 5]))
     assert "cannot be read" in str(source.error)
+
+
+def test_two_sets_share_the_room_for_kept_pictures(pictures, tmp_path):
+    whole = ROWS * SIDE * SIDE * 3
+    first, left = kept_within(pictures, ROWS, 1.5 * whole, tmp_path)
+    assert (first is pictures, left) == (False, 0.5 * whole)
+    assert kept_within(pictures, ROWS, left, tmp_path) == (pictures, left)
+    second, none = kept_within(pictures, ROWS // 2, left, tmp_path)
+    assert (second is pictures, none) == (False, 0)
 
 
 def test_picture_of_another_size_is_refused(pictures, tmp_path):
@@ -57,7 +66,7 @@ def test_picture_of_another_size_is_refused(pictures, tmp_path):
 
 
 def test_full_disk_is_an_error_and_no_crash(pictures, tmp_path):
-    source = kept_within(pictures, ROWS, 1, tmp_path)
+    source, _ = kept_within(pictures, ROWS, MEBIBYTE, tmp_path)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (SIDE * SIDE * 3 * 4, limits[1]))
     try:
@@ -101,7 +110,7 @@ def test_every_epoch_has_every_item_once_in_an_order_of_its_own(pictures):
 @pytest.mark.parametrize("items", [[3, 1, 11, 5, 4], [[0, 1], [2, 3], [9, 8]], [[4, 5], [6, -1]]])
 def test_epochs_of_kept_pictures_are_like_all_others(pictures, tmp_path, items):
     items, targets = np.array(items), np.arange(ROWS) + 100
-    kept = kept_within(pictures, ROWS, 1, tmp_path)
+    kept, _ = kept_within(pictures, ROWS, MEBIBYTE, tmp_path)
     epochs = 4 * -(-len(items) // 2)
     plain, fast = (
         list(training_batches(source, items, targets, 2, 1).take(epochs).as_numpy_iterator())

@@ -122,6 +122,14 @@ def test_natural_order_counts():
     assert natural_order(["S10", "S2", "S1", "S2"]) == ["S1", "S2", "S10"]
 
 
+def test_natural_order_is_the_same_in_every_process():
+    # What Python makes of a set of texts differs from process to process.
+    spellings = [f"{'0' * zeros}1" for zeros in range(9)]
+    for seed in range(20):
+        shuffled = np.random.default_rng(seed).permutation(spellings).tolist()
+        assert natural_order(shuffled) == natural_order(spellings) == sorted(spellings)
+
+
 @given(st.integers(3, 12), st.data())
 def test_every_subject_is_left_out_once_and_is_in_one_split(count, data):
     everyone = [f"S{number}" for number in range(1, count + 1)]

@@ -34,6 +34,13 @@ def test_learning_curves_of_a_diverged_training(tmp_path):
         picture.verify()
 
 
+def test_boxes_of_nobody_are_an_empty_picture(tmp_path):
+    for figures in ({}, {"cnn": [], "majority (baseline)": []}):
+        plots.subject_boxes(figures, [], "accuracy", tmp_path / "boxes.png")
+        with Image.open(tmp_path / "boxes.png") as picture:
+            picture.verify()
+
+
 def test_boxes_carry_the_whole_name(tmp_path):
     for name in ("nearest_neighbour (baseline)", "nearest_neighbour (base line)"):
         plots.subject_boxes({name: [0.5, 0.7]}, ["S1", "S2"], "accuracy", tmp_path / f"{name}.png")

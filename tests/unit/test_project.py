@@ -86,6 +86,17 @@ def test_inputs_here_are_those_that_are_not_fetched_from_s3():
     assert inputs(pictures) == {"pictures"}
 
 
+def test_weights_from_a_file_are_an_input_here():
+    models = {
+        "own": {"architecture": "transfer", "weights": "weights/w.weights.h5"},
+        "shared": {"architecture": "lstm", "weights": "/data/w.weights.h5"},
+        "usual": {"architecture": "transfer", "weights": "imagenet"},
+        "idle": {"architecture": "cnn"},
+    }
+    found = local_inputs(load({"models": models}), [])
+    assert found == {"weights/w.weights.h5", "/data/w.weights.h5"}
+
+
 def model(**settings):
     return {"models": {"m": settings}}
 

@@ -1,0 +1,36 @@
+"""What both clients of a bucket raise, said in words that help."""
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+from clapboard.problems import InputError
+from clapboard.s3.failures import explained
+
+
+def refused(code, message="The provided token has expired."):
+    return ClientError({"Error": {"Code": code, "Message": message}}, "PutObject")
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (refused("ExpiredToken"), "Log in again"),
+        (refused("InvalidToken"), "Log in again"),
+        (UnauthorizedSSOTokenError(), "Log in again"),
+        (SSOTokenLoadError(profile_name="lab", error_msg="expired"), "Log in again"),
+        (TokenRetrievalError(provider="sso", error_msg="expired"), "Log in again"),
+        (refused("SlowDown", "Reduce your request rate."), "Try again later"),
+        (ConnectionClosedError(endpoint_url="http://x"), "Run it again"),
+    ],
+)
+def test_the_remedy_is_one(error, advice):
+    with pytest.raises(InputError, match=advice) as caught, explained("lab"):
+        raise error
+    (problem,) = caught.value.problems
+    assert ".." not in str(problem)
