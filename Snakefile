@@ -67,11 +67,12 @@ rule frames:
 
 
 rule dataset:
-    """The labelled pictures, sorted by split and label."""
+    """The labelled pictures, sorted by split and label; fails when a split leaks into another."""
     input:
         rules.check_inputs.output,
         DATASET["manifest"],
         DATASET["labels"],
+        rules.check_leakage.output.report,
         ALL_DAMAGES,
 
 

@@ -71,4 +71,4 @@ def explained(bucket: str) -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:500]
+    return next(iter(str(error).splitlines()), type(error).__name__)[:500].rstrip(".")

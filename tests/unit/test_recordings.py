@@ -132,9 +132,8 @@ def test_all_problems_come_at_once_with_their_places(lab):
 def test_one_person_spelled_in_two_ways_is_not_two_people(lab, other):
     with pytest.raises(InputError) as caught:
         read_recordings(write(row("S1"), row("S10"), row(other, "C2", "Test")))
-    found = {(p.row, p.check) for p in caught.value.problems}
-    assert {(4, "subject-in-two-splits"), (4, "subject-spelling")} <= found
-    assert {number for number, _ in found} == {4}
+    found = {(p.row, p.check) for p in caught.value.problems if p.check.startswith("subject")}
+    assert found == {(4, "subject-in-two-splits"), (4, "subject-spelling")}
 
 
 @pytest.mark.parametrize("written", ["train", "Val", "testing", "", "Training,", "Tra ining"])

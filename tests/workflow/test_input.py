@@ -151,9 +151,9 @@ def test_only_the_targets_asked_for(fresh):
     assert rules("videos") == timing | {"concatenate_chapters"}
     frames = place | {"label_frames", "extract_frames"}
     assert rules("frames") == frames
-    assert rules("dataset") == frames | {"link_dataset"}
-    models = {"link_dataset", "check_leakage", "train_model", "evaluate_model"}
-    assert rules("models") == frames | models
+    dataset = frames | {"link_dataset", "check_leakage"}
+    assert rules("dataset") == dataset
+    assert rules("models") == dataset | {"train_model", "evaluate_model"}
     assert rules() == rules("models") | {"concatenate_chapters", "compare_cameras"}
     fresh.configure(video={"concatenate": False})
     assert rules() == rules("models") | {"compare_cameras"}
