@@ -49,13 +49,13 @@ def train(data, out, name, features=None, start=None, ignored="", code="", **mor
     return out
 
 
-def metrics(data, out, name, features=None):
+def metrics(data, out, name, features=None, **more):
     from clapboard.learning.evaluation import evaluate
 
     inputs = data / "manifest.parquet", data / "labels.csv", data
     written = [out / file for file in ("predictions.parquet", "metrics.json", "confusion.png")]
     given = {"threads": 1, "features": features}
-    evaluate(out / "model.keras", *inputs, settings_of(name), *written, **given)
+    evaluate(out / "model.keras", *inputs, settings_of(name, **more), *written, **given)
     return artifacts.read_json(out / "metrics.json")
 
 
@@ -63,13 +63,16 @@ def accuracy(data, out, name):
     return metrics(data, out, name)["model"]["accuracy"]
 
 
-@pytest.fixture(scope="module")
-def moving(tmp_path_factory):
+def make_moving_set(folder, size):
     """A bar that rises or falls: each single picture occurs in both classes."""
-    folder = tmp_path_factory.mktemp("moving")
     splits = {f"S{n}": "Training" for n in range(1, 9)} | {"S9": "Validation", "S10": "Test"}
     heights = {0: range(LENGTH), 1: range(LENGTH - 1, -1, -1)}
-    return make_labelled_set(folder, LENGTH, SIZE, splits, ("FALL", "RISE"), heights)
+    return make_labelled_set(folder, LENGTH, size, splits, ("FALL", "RISE"), heights)
+
+
+@pytest.fixture(scope="module")
+def moving(tmp_path_factory):
+    return make_moving_set(tmp_path_factory.mktemp("moving"), SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,27 @@ def test_sequence_model_wins_where_only_order_tells_and_loses_nothing_elsewhere(
     sequence = accuracy(moving, train(moving, tmp_path / "sequence", name), name)
     assert frame_model <= 0.75 < 0.95 <= sequence
     assert accuracy(still, train(still, tmp_path / "still", name), name) == 1
+
+
+def test_gru_wins_where_only_order_tells(tmp_path):
+    """From features, which say no more than where the bar is: seconds instead of minutes."""
+    data, random, files = make_moving_set(tmp_path, 32), np.random.default_rng(0), {}
+    table = artifacts.read_parquet(data / "manifest.parquet")[0].to_pandas()
+    for recording, rows in table.groupby("recording"):
+        place = (rows["frame"].to_numpy() - 1) % LENGTH
+        place = np.where(rows["class_index"] == 0, place, LENGTH - 1 - place)
+        values = np.pad(3 * np.eye(LENGTH)[place], [(0, 0), (0, 1280 - LENGTH)])
+        values += random.normal(0, 0.01, values.shape)
+        files[recording] = str(tmp_path / f"{recording}.npy")
+        np.save(files[recording], values.astype(np.float16))
+        np.save(index_file(files[recording]), rows["frame"].to_numpy())
+
+    def found(name, **more):
+        out = train(data, tmp_path / name, name, files, **more)
+        return metrics(data, out, name, files, **more)["model"]["accuracy"]
+
+    order = {"window": LENGTH, "stride": LENGTH, "units": 16, "bidirectional": True}
+    assert found("transfer", fine_tune=0) <= 0.75 < 0.95 <= found("gru", **order)
 
 
 def test_sequence_model_starts_from_what_a_frame_model_sees(moving, tmp_path):
@@ -177,6 +201,41 @@ def test_what_fills_up_a_sequence_says_nothing_to_its_frames(name, kind):
     shown = learner([np.pad(items, [(0, 0), (0, 9)] + [(0, 0)] * len(shape)),
                      np.broadcast_to(np.arange(16) < 7, (2, 16))], training=False)  # fmt: skip
     np.testing.assert_allclose(shown[..., :7, :], networks.plain(items), rtol=2e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ["features", "frames"])
+@pytest.mark.parametrize("both", [False, True])
+def test_later_frames_tell_only_what_looks_in_both_directions(name, kind, both):
+    import keras
+
+    from clapboard.learning.architectures import make_model
+
+    keras.utils.set_random_seed(3)
+    given = {"architecture": name, "input": kind, "bidirectional": both, "layers": 2, "units": 8}
+    given |= {"filters": [4], "dense": 4} if kind == "frames" else {}
+    settings = load({"models": {"m": given}}).section("models")["m"]
+    shape, brightest = ((6,), 1) if kind == "features" else ((SIZE, SIZE, 3), 255)
+    networks = make_model((None, *shape), 3, settings)
+    random = np.random.default_rng(4)
+    items, other = random.uniform(0, brightest, (2, 2, 9, *shape)).astype(np.float32)
+    other[:, :5] = items[:, :5]
+    known = np.ones((2, 9), bool)
+
+    def differ(answers):
+        """By how much at most, of each place in the sequence."""
+        return np.abs(np.subtract(*answers)).max(axis=(0, 2))
+
+    for answers in (
+        [networks.plain(one) for one in (items, other)],
+        [networks.learning([one, known]) for one in (items, other)],
+    ):
+        apart = differ(answers)
+        assert (apart[5:] > 1e-3).all()
+        if both:
+            assert (apart[:5] > 1e-5).all()
+        else:
+            np.testing.assert_allclose(apart[:5], 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["lstm", "tcn", "gru"])
