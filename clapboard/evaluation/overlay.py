@@ -23,6 +23,11 @@ WIDTH = 640
 STRIP, RIBBON, MARGIN = 64, 20, 6
 BACKGROUND, INK, QUIET = (24, 24, 24), (240, 240, 240), (90, 90, 90)
 FONT_SIZE = 22
+MICROSECONDS = 1_000_000
+EARLY = 500
+"""Microseconds by which a still comes before its first frame, so that no rounding makes it late."""
+TICKS = 90_000
+"""Of a second; a video's own times must not be rounded to its rate, which may vary."""
 QUALITY = 26
 """x264's rate factor; the overlay is looked at, not learnt from."""
 
@@ -71,7 +76,7 @@ def write_overlay(
     whole = max(stretches[-1].stop, stop) if stretches else stop
     with workshop(output) as folder:
         listing = _write_stills(shown, _ribbon(stretches, whole), start, stop, folder)
-        stills = local_input(listing, format="concat")
+        stills = local_input(listing, format="concat", safe=0)  # else no options in the list
         picture = (
             local_input(video, ss=f"{start:.6f}", t=f"{stop - start:.6f}")
             .video.filter("scale", WIDTH, -2)
@@ -91,6 +96,8 @@ def write_overlay(
                 crf=QUALITY,
                 preset="veryfast",
                 movflags="+faststart",
+                fps_mode="passthrough",  # no frame twice, none left out
+                enc_time_base=f"1:{TICKS}",
                 t=f"{stop - start:.6f}",
             )
             run_ffmpeg(coded, setting)
@@ -115,6 +122,9 @@ def _write_stills(
     file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     font = ImageFont.truetype(str(file), FONT_SIZE)
     lines = ["ffconcat version 1.0"]
+    reached = 0
+    # Else the times of stills are rounded to 1/25 s, and frames get the label of a neighbour.
+    exact = f"option framerate {MICROSECONDS}"
     for number, one in enumerate(shown or [Stretch(start, stop, "", -1, 0.0)]):
         still = Image.new("RGB", (WIDTH, STRIP), BACKGROUND)
         draw = ImageDraw.Draw(still)
@@ -124,8 +134,9 @@ def _write_stills(
             draw.text((WIDTH - 64, 4), f"{one.confidence:.0%}", INK, font)
         still.paste(ribbon, (MARGIN, STRIP - RIBBON - MARGIN))
         still.save(folder / f"{number:06d}.png")
-        length = min(one.stop, stop) - max(one.start, start)
-        lines += [f"file {number:06d}.png", f"duration {max(round(length * 1e6), 1)}us"]
+        ticks = max(round((min(one.stop, stop) - start) * MICROSECONDS) - EARLY - reached, 1)
+        reached += ticks
+        lines += [f"file {number:06d}.png", exact, f"duration {ticks}us"]
     listing = folder / "stills.ffconcat"
     listing.write_text("\n".join(lines) + "\n")
     return listing
