@@ -399,7 +399,7 @@ def test_a_training_that_has_not_ended_for_snakemake_is_kept_until_its_model_tra
     # The job's last act but one; then Snakemake looks at its outputs and takes this mark away.
     model.write_text("trained")
     state.unlink()
-    output = str(model.relative_to(tmp_path)).encode()
+    output = str(model.relative_to(machine.folder)).encode()
     mark = Path(".snakemake", "incomplete", base64.urlsafe_b64encode(output).decode())
     mark.parent.mkdir(parents=True)
     mark.touch()
