@@ -26,6 +26,8 @@ POLICIES = {
 WRITER = {"AWS_ACCESS_KEY_ID": "LABKEY", "AWS_SECRET_ACCESS_KEY": "LABSECRET"}
 READER = {"AWS_ACCESS_KEY_ID": "READKEY", "AWS_SECRET_ACCESS_KEY": "READSECRET"}
 MEMBER = {"AWS_ACCESS_KEY_ID": "MEMBERKEY", "AWS_SECRET_ACCESS_KEY": "MEMBERSECRET"}
+UPLOADER = {"AWS_ACCESS_KEY_ID": "UPKEY", "AWS_SECRET_ACCESS_KEY": "UPSECRET"}
+"""A member with what docs/s3.md says to add for full-size frames that go up."""
 NODE = {"AWS_ACCESS_KEY_ID": "NODEKEY", "AWS_SECRET_ACCESS_KEY": "NODESECRET"}
 CONTROLLER = {"AWS_ACCESS_KEY_ID": "WATCHKEY", "AWS_SECRET_ACCESS_KEY": "WATCHSECRET"}
 MEMBERS_BUCKET = "lab-with-policy"
@@ -41,9 +43,18 @@ def identity(name, credentials, **rights):
     return {"name": name, "credentials": [pair], **rights}
 
 
-def policy(path):
-    """What a file of rights says of S3, for the members' bucket."""
+def policy(path, *added):
+    """What a file of rights says of S3, for the members' bucket.
+
+    Args:
+        path: of the file.
+        added: folders, to its last list but one.
+    """
     document = json.loads(path.read_text().replace("YOUR-BUCKET", MEMBERS_BUCKET))
+    if added:
+        values = [value for statement in document["Statement"] for value in statement.values()]
+        *_, resources, _ = [value for value in values if isinstance(value, list)]
+        resources += [f"arn:aws:s3:::{MEMBERS_BUCKET}/{folder}" for folder in added]
     document["Statement"] = [
         statement
         for statement in document["Statement"]
@@ -90,10 +101,13 @@ class Server:
             identity("lab", WRITER, actions=["Admin", "Read", "List", "Tagging", "Write"]),
             identity("reader", READER, actions=["Read", "List"]),
             identity("member", MEMBER, policyNames=["member"]),
+            identity("uploader", UPLOADER, policyNames=["uploader"]),
             identity("node", NODE, policyNames=["node"]),
             identity("controller", CONTROLLER, policyNames=["controller"]),
         ]
-        policies = [{"name": name, "content": policy(path)} for name, path in POLICIES.items()]
+        contents = {name: policy(path) for name, path in POLICIES.items()}
+        contents["uploader"] = policy(POLICIES["member"], "framedata/*")
+        policies = [{"name": name, "content": text} for name, text in contents.items()]
         self.config = self.folder / "s3.json"
         self.config.write_text(json.dumps({"identities": identities, "policies": policies}))
         self.process = None

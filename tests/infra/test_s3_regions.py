@@ -7,6 +7,8 @@ from aws import Aws
 from lab import become, connect
 
 from clapboard.problems import InputError
+from clapboard.s3.parts import PART_BYTES
+from clapboard.s3.sending import send_file
 
 REGION = "eu-central-1"
 VPC = f"https://bucket.vpce-1a2b.s3.{REGION}.vpce.amazonaws.com"
@@ -67,3 +69,23 @@ def test_a_bucket_that_is_missing_is_said_as_before(aws):
     bucket = connect("lab-without-bucket", "", tries=0)
     with pytest.raises(InputError, match="never makes a bucket"):
         list(bucket.objects("x/"))
+
+
+@pytest.mark.parametrize("size", [1000, PART_BYTES + 1000], ids=["one request", "parts"])
+def test_damage_within_tls_is_refused(aws, bucket_name, tmp_path, request, size):
+    """boto3 then signs no content, and sends the checksum after it."""
+    file, key = tmp_path / "x", f"{request.node.name}/x"
+    file.write_bytes(bytes(size))
+    bucket = connect(bucket_name, "", tries=1)
+    aws.fault = lambda method, path: "damage" if method == "PUT" else None
+    with pytest.raises(InputError, match="InvalidDigest"):
+        send_file(bucket, file, key)
+    assert list(bucket.objects(key)) == []
+    aws.fault = lambda method, path: None
+    send_file(bucket, file, key)
+    sent = [headers for headers in aws.headers if "x-amz-trailer" in headers]
+    assert {headers["x-amz-trailer"] for headers in sent} == {"x-amz-checksum-sha256"}
+    assert {headers["x-amz-content-sha256"] for headers in sent} == {
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+    }
+    assert bucket.read(key) == bytes(size)
