@@ -46,6 +46,15 @@ def picture(red):
     return buffer.getvalue()
 
 
+def encryption(bucket, location):
+    """How the server says that each object below a location is encrypted, by its name."""
+    found = {}
+    for one in bucket.objects(location.prefix):
+        head = bucket.control.head_object(Bucket=bucket.name, Key=one.key)
+        found[location.name(one.key)] = head.get("ServerSideEncryption")
+    return found
+
+
 def recording(subject, split):
     fields = {"id": f"{subject}C2", "subject": subject, "session": "", "camera": "C2"}
     return fields | {"split": split}

@@ -4,7 +4,7 @@ import obstore
 import pytest
 import seaweed
 from faults import Proxy
-from lab import Lab, become, connect
+from lab import Lab, become, connect, encryption
 
 from clapboard.problems import InputError
 from clapboard.s3 import concurrency
@@ -69,6 +69,19 @@ def test_a_second_run_copies_nothing(lab):
     assert plan.todo == ()
     assert plan.kept == 24
     assert second.facts == first.facts
+
+
+def test_copies_are_encrypted_as_the_configuration_says(lab, server):
+    """Also copies of what is not."""
+    bucket = connect(lab.bucket.name, server.endpoint, encryption="AES256")
+    run(lab, bucket)
+    assert set(encryption(bucket, lab.frames).values()) == {None}
+    made = encryption(bucket, lab.data)
+    assert set(made.values()) == {"AES256"}
+    assert {NAME, "labels.csv"} < set(made)
+    assert len(copies(lab)) == 24
+    assert copies(lab)["Training/BAGGING/S1C2000004.jpg"] == b"0 4"
+    assert run(lab, bucket)[0].todo == ()
 
 
 def test_only_the_prefix_with_its_slash_is_taken(lab):

@@ -6,13 +6,13 @@ import time
 import numpy as np
 import pytest
 from faults import Proxy
-from lab import connect
+from lab import connect, encryption
 from PIL import Image
 
 from clapboard.problems import InputError
 from clapboard.s3.location import Location
 from clapboard.s3.receipt import BEGUN, NAME
-from clapboard.s3.resizing import find_frames, plan_resizing, resize
+from clapboard.s3.resizing import SETTINGS, find_frames, plan_resizing, resize
 from clapboard.s3.uploading import plan_upload, upload
 from clapboard.video.pixels import JpegEncoder, PixelSettings, Resizer
 
@@ -69,6 +69,19 @@ def test_every_frame_is_resized_by_the_one_pixel_definition(store):
     assert made["S1C2/S1C2000007.jpg"] == JpegEncoder(2)(Resizer(settings)(frame))
     with Image.open(io.BytesIO(made["S1C2/S1C2000007.jpg"])) as image:
         assert image.size == (32, 32)
+
+
+def test_small_frames_are_encrypted_as_the_configuration_says(store, server):
+    store.run()
+    plain = store.made()
+    bucket = connect(store.bucket.name, server.endpoint, encryption="AES256")
+    store.resized = store.resized.folder("encrypted")
+    store.run(bucket)
+    made = encryption(bucket, store.resized)
+    assert set(made.values()) == {"AES256"}
+    assert set(made) == {*plain, NAME, SETTINGS}
+    assert store.made() == plain
+    assert store.run(bucket)[0].todo == ()
 
 
 def test_a_second_run_does_nothing_and_other_settings_do_everything(store):

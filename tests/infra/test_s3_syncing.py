@@ -2,13 +2,15 @@
 
 import pytest
 from faults import Proxy, is_put_of_picture, killing
-from lab import connect, until_readable
+from lab import connect, encryption, until_readable
 
 from clapboard.artifacts import read_parquet
 from clapboard.problems import InputError
 from clapboard.s3.downloading import download, plan_download
 from clapboard.s3.location import Location
+from clapboard.s3.parts import PART_BYTES
 from clapboard.s3.receipt import BEGUN, NAME, read_receipt
+from clapboard.s3.sending import send_file
 from clapboard.s3.uploading import local_frames, plan_upload, upload
 
 
@@ -190,12 +192,34 @@ def test_two_pictures_of_one_name_are_refused(folders, bucket, target):
     assert read_receipt(bucket, target) is None
 
 
-def test_objects_are_encrypted_when_the_configuration_says_so(server, bucket_name, as_writer):
+def test_objects_are_encrypted_when_the_configuration_says_so(
+    server, bucket_name, as_writer, tmp_path
+):
     bucket = connect(bucket_name, server.endpoint, encryption="AES256")
-    bucket.write("encrypted/control", b"x")
-    bucket.store.put("encrypted/bulk", b"y")
-    bucket.store.copy("encrypted/bulk", "encrypted/copy")
-    for name, data in (("control", b"x"), ("bulk", b"y"), ("copy", b"y")):
-        head = bucket.control.head_object(Bucket=bucket.name, Key=f"encrypted/{name}")
-        assert head["ServerSideEncryption"] == "AES256", name
-        assert bucket.read(f"encrypted/{name}") == data
+    here = Location(bucket.name, "encrypted/")
+    large = tmp_path / "large"
+    large.write_bytes(b"z" * (PART_BYTES + 1))
+    bucket.write(here.key("control"), b"x")
+    bucket.uploads.put(here.key("bulk"), b"y")
+    bucket.store.copy(here.key("bulk"), here.key("copy"))
+    send_file(bucket, large, here.key("parts"))
+    wanted = {"control": b"x", "bulk": b"y", "copy": b"y", "parts": large.read_bytes()}
+    assert encryption(bucket, here) == dict.fromkeys(wanted, "AES256")
+    for name, data in wanted.items():
+        assert bucket.read(here.key(name)) == data
+
+
+def test_frames_are_encrypted_as_the_configuration_says(
+    server, bucket_name, as_writer, folders, target, tmp_path
+):
+    bucket = connect(bucket_name, server.endpoint, encryption="AES256")
+    send(bucket, folders, target)
+    made = encryption(bucket, target)
+    assert set(made.values()) == {"AES256"}
+    assert set(made) == {NAME, *local_frames(folders)}
+    assert send(bucket, folders, target)[0].todo == ()
+    download(bucket, plan_download(bucket, target, ["S1C1", "S1C2"], tmp_path / "down"))
+    brought = list((tmp_path / "down").rglob("*.jpg"))
+    assert len(brought) == 60
+    assert all(path.read_bytes() == content(int(path.stem[4:])) for path in brought)
+    assert plan_download(bucket, target, ["S1C1", "S1C2"], tmp_path / "down").todo == ()
