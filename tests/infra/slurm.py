@@ -25,6 +25,7 @@ QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-st
 
 ETC = Path("/etc/slurm")
 MUNGE_RUN = Path("/run/munge")
+MUNGED = ["runuser", "-u", "munge", "--", "munged", "--foreground"]
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol"]
 START_SECONDS = 60
 
@@ -148,10 +149,10 @@ class Cluster:
         try:
             self._start_munge()
             self.start("slurmctld", "slurmctld", "-D")
-            self._until("scontrol", "ping")
+            self.until("scontrol", "ping")
             for node in ("n1", "n2"):
                 self.start(node, "slurmd", "-D", "-N", node)
-            self._until("sh", "-c", "test $(sinfo -h -N -o %t | grep -c idle) = 2")
+            self.until("sh", "-c", "test $(sinfo -h -N -o %t | grep -c idle) = 2")
         except BaseException:
             self.__exit__()
             raise
@@ -168,8 +169,8 @@ class Cluster:
             return
         MUNGE_RUN.mkdir(exist_ok=True)
         shutil.chown(MUNGE_RUN, "munge", "munge")
-        self.start("munged", "runuser", "-u", "munge", "--", "munged", "--foreground")
-        self._until("sh", "-c", "munge -n | unmunge")
+        self.start("munged", *MUNGED)
+        self.until("sh", "-c", "munge -n | unmunge")
 
     def start(self, name, *command):
         """Start a daemon in a process group of its own."""
@@ -216,7 +217,8 @@ class Cluster:
                 os.kill(process, signal.SIGKILL)
         self.stop(name, signal.SIGKILL)
 
-    def _until(self, *command):
+    def until(self, *command):
+        """Wait until a command succeeds, and says of nothing that it is down."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -64,6 +64,14 @@ def test_sshd(tmp_path):
         assert loopback.elsewhere([server.process.pid]) == set()
 
 
+def test_an_empty_machine(machine):
+    """Its network is this machine's, so what its sshd listens on can be reached from outside."""
+    found = [machine.process.pid, *descendants(machine.process.pid)]
+    ports = {port for process in found for _, port in loopback.listeners(process)}
+    assert ports == {machine.port}
+    assert loopback.elsewhere(found) == set()
+
+
 @pytest.mark.skipif(bool(skypilot.missing()), reason=skypilot.missing())
 def test_moto(tmp_path):
     with skypilot.Sky(tmp_path) as sky:

@@ -2,16 +2,19 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 import seaweed
+import skypilot
 import sshd
-from slurm import Cluster, descendants
+from slurm import MUNGED, Cluster, descendants
 
 
 @contextlib.contextmanager
@@ -49,6 +52,49 @@ def a_daemon(folder):
         stop()
 
 
+@contextlib.contextmanager
+def a_moto(folder):
+    with contextlib.ExitStack() as stack:
+        sky = stack.enter_context(skypilot.Sky(folder))
+        yield sky.moto.pid, stack.close
+
+
+@contextlib.contextmanager
+def a_munged(folder):
+    """As a cluster starts it and stops it, but with files of its own, so that there can be two."""
+    folder.mkdir()
+    cluster = Cluster(folder)
+    # Where its user may go, and nobody else may write.
+    with tempfile.TemporaryDirectory(dir="/run") as name:
+        own = Path(name)
+        own.chmod(0o755)
+        key = own / "key"
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o600)
+        for path in (own, key):
+            shutil.chown(path, "munge", "munge")
+        files = {"socket": "socket", "pid-file": "pid", "seed-file": "seed", "key-file": "key"}
+        options = [f"--{option}={own / file}" for option, file in files.items()]
+        cluster.start("munged", *MUNGED, *options)
+
+        def stop():
+            if cluster.daemons:
+                cluster.stop("munged")
+
+        try:
+            cluster.until("sh", "-c", f"munge -n -S {own / 'socket'}")
+            yield cluster.daemons["munged"].pid, stop
+        finally:
+            stop()
+
+
+def no_munged():
+    """Why none can be started; empty if one can."""
+    if os.geteuid() != 0:
+        return "only root can start a munged as its user"
+    return "" if shutil.which("munged") else "not installed: munged (apt-get install munge)"
+
+
 SERVERS = [
     pytest.param(an_sshd, marks=pytest.mark.skipif(bool(sshd.missing()), reason=sshd.missing())),
     pytest.param(
@@ -58,6 +104,10 @@ SERVERS = [
         ),
     ),
     a_daemon,
+    pytest.param(
+        a_moto, marks=pytest.mark.skipif(bool(skypilot.missing()), reason=skypilot.missing())
+    ),
+    pytest.param(a_munged, marks=pytest.mark.skipif(bool(no_munged()), reason=no_munged())),
 ]
 
 
@@ -89,6 +139,8 @@ def test_what_is_stopped_is_that_server_and_no_other(tmp_path, start):
             deadline = time.monotonic() + 10
             while alive(ours) and time.monotonic() < deadline:
                 time.sleep(0.1)
+            # Who was asked to end by mistake has had the time to do so.
+            time.sleep(0.5)
             assert alive(ours | theirs) == theirs
         stranger.communicate(b"\n")
         processes = {other, *descendants(other)}
