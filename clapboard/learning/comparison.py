@@ -69,8 +69,8 @@ def compare_models(
     ]
     columns = ["background", "model", "against", "measure", "difference", "low", "high", "p_value"]
     artifacts.write_csv(comparison, columns, rows)
-    sides = (found[name] for name in ("without", "with") if name in found)
-    _draw_boxes(next((each for each in sides if _measured(each)), {}), boxes)
+    without = found.get("without")
+    _draw_boxes(without if without and _measured(without) else found["with"], boxes)
 
 
 def _same_frames(judged: Mapping[str, Judged]) -> None:
@@ -109,15 +109,11 @@ def _measured(models: Models) -> list[str]:
 
 
 def _draw_boxes(models: Models, picture: str | Path) -> None:
-    """A box per model and per baseline of the first model, over the units that have frames.
-
-    Without any model, since nothing could be measured, the picture is empty.
-    """
+    """A box per model and per baseline of the first model, over the units that have frames."""
     shown = {model: parts["model"] for model, parts in models.items()}
-    if models:
-        baselines = reporting.baselines_of(next(iter(models.values())))
-        shown |= {_called(name): parts for name, parts in baselines.items()}
-    subjects = _measured(models) if models else []
+    baselines = reporting.baselines_of(next(iter(models.values())))
+    shown |= {_called(name): parts for name, parts in baselines.items()}
+    subjects = _measured(models)
     accuracy = MEASURES["accuracy"]
     values = {
         name: [accuracy(parts[subject]) for subject in subjects] for name, parts in shown.items()

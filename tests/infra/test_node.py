@@ -351,65 +351,69 @@ def test_a_state_that_is_cut_is_tried_as_often_as_the_configuration_says(
         assert find(machine, proxy.endpoint, tries=2).fetch() == ["models/a/training"]
 
 
-def test_a_training_that_ends_during_a_push_is_kept_until_its_model_is_up(
-    tmp_path, server, as_writer, keep, monkeypatch
-):
+class Training:
+    """A training with a state on a machine that is the working directory, about to end."""
+
+    def __init__(self, folder, server, keep):
+        self.unfinished = find(Machine(folder, keep, server.endpoint), server.endpoint)
+        self.place = Location.parse(keep)
+        self.model = Path("results", "models", "m", "model.keras")
+        self.state = self.model.parent / "training" / "state.json"
+        self.state.parent.mkdir(parents=True)
+        self.state.write_text("{}")
+
+    def end(self):
+        self.model.write_text("trained")
+        self.state.unlink()
+
+    def in_bucket(self):
+        """How many states there are, and whether there is the model."""
+        bucket = self.unfinished.bucket
+        kept = {one.key for one in bucket.objects(self.unfinished.place.prefix)}
+        return len(kept), "models/m/model.keras" in read_manifest(bucket, self.place).rows
+
+
+@pytest.fixture
+def training(tmp_path, server, as_writer, keep, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    machine = Machine(tmp_path / "one", keep, server.endpoint)
-    unfinished = find(machine, server.endpoint)
-    model = machine.folder / "results" / "models" / "m" / "model.keras"
-    state = model.parent / "training" / "state.json"
-    report = machine.folder / "results" / "check" / "report.csv"
-    for path in (state, report):
-        path.parent.mkdir(parents=True)
-        path.write_text("{}")
+    return Training(tmp_path / "one", server, keep)
+
+
+def test_a_training_that_ends_during_a_push_is_kept_until_its_model_is_up(training, server, keep):
+    report = Path("results", "check", "report.csv")
+    report.parent.mkdir()
+    report.write_text("{}")
 
     def ends(method, path):
         """When this is sent, the push has listed what there is."""
         if method == "PUT" and "report.csv" in path:
-            model.write_text("trained")
-            state.unlink()
-
-    def in_bucket_now():
-        kept = {one.key for one in unfinished.bucket.objects(unfinished.place.prefix)}
-        known = read_manifest(unfinished.bucket, Location.parse(keep)).rows
-        return len(kept), "models/m/model.keras" in known
+            training.end()
 
     with Proxy(server.endpoint, ends) as proxy:
         keeper = Keeper(load(in_bucket(keep, proxy.endpoint)))
         assert keeper.keep()
-        assert not state.exists()
-        assert in_bucket_now() == (1, False)
+        assert not training.state.exists()
+        assert training.in_bucket() == (1, False)
         assert keeper.keep()
-    assert in_bucket_now() == (0, True)
+    assert training.in_bucket() == (0, True)
 
 
 def test_a_training_that_has_not_ended_for_snakemake_is_kept_until_its_model_travels(
-    tmp_path, server, as_writer, keep, monkeypatch
+    training, server, keep
 ):
-    monkeypatch.chdir(tmp_path)
-    machine = Machine(tmp_path / "one", keep, server.endpoint)
-    unfinished = find(machine, server.endpoint)
-    model = machine.folder / "results" / "models" / "m" / "model.keras"
-    state = model.parent / "training" / "state.json"
-    state.parent.mkdir(parents=True)
-    state.write_text("{}")
     keeper = Keeper(load(in_bucket(keep, server.endpoint)))
     assert keeper.keep()
     # The job's last act but one; then Snakemake looks at its outputs and takes this mark away.
-    model.write_text("trained")
-    state.unlink()
-    output = str(model.relative_to(machine.folder)).encode()
+    training.end()
+    output = str(training.model).encode()
     mark = Path(".snakemake", "incomplete", base64.urlsafe_b64encode(output).decode())
     mark.parent.mkdir(parents=True)
     mark.touch()
     assert keeper.keep()
-    assert len(list(unfinished.bucket.objects(unfinished.place.prefix))) == 1
+    assert training.in_bucket() == (1, False)
     mark.unlink()
     assert keeper.keep()
-    assert list(unfinished.bucket.objects(unfinished.place.prefix)) == []
-    known = read_manifest(unfinished.bucket, Location.parse(keep)).rows
-    assert "models/m/model.keras" in known
+    assert training.in_bucket() == (0, True)
 
 
 # A training that has something new five times a second, and once more when it is ended.
