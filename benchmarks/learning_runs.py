@@ -24,9 +24,10 @@ from clapboard.learning import devices
 from clapboard.learning.architectures import make_model
 from clapboard.learning.data import training_batches
 from clapboard.learning.inputs import make_inputs
+from clapboard.learning.kept import MEBIBYTE, kept_within
 from clapboard.learning.learner import make_learner
 from clapboard.learning.manifest import read_examples
-from clapboard.learning.sources import MEBIBYTE, Pictures, kept_within
+from clapboard.learning.sources import Pictures
 from clapboard.settings.config import load
 from clapboard.video.pixels import JpegEncoder, PixelSettings, Resizer
 

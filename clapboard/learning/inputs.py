@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clapboard.learning.sources import Features, Pictures, Source, kept_within
+from clapboard.learning.kept import kept_within
+from clapboard.learning.sources import Features, Pictures, Source
 from clapboard.learning.stored import StoredFeatures, StoredFrames
 from clapboard.learning.windows import Items, Singly, Windows, holding, stretches
 from clapboard.parts import Rows

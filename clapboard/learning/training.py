@@ -18,11 +18,12 @@ from clapboard.learning.backbones import make_backbone
 from clapboard.learning.checkpoint import Checkpoint, identity
 from clapboard.learning.each_frame import take_over
 from clapboard.learning.folds import as_trained, natural_order
+from clapboard.learning.kept import MEBIBYTE
 from clapboard.learning.learner import fit, make_learner, summary_of
 from clapboard.learning.lessons import hindrances, taught, without
 from clapboard.learning.manifest import class_counts, of_split, read_classes, read_examples
 from clapboard.learning.recognition import load_whole
-from clapboard.learning.sources import MEBIBYTE, Pictures, index_file
+from clapboard.learning.sources import Pictures, index_file
 from clapboard.learning.transfer import FINE_TUNING, free_last_blocks, joined
 from clapboard.problems import refuse
 

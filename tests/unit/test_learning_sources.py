@@ -10,7 +10,8 @@ import pytest
 import simplejpeg
 
 from clapboard.learning.data import ordered_batches, training_batches
-from clapboard.learning.sources import MEBIBYTE, Pictures, kept_within
+from clapboard.learning.kept import MEBIBYTE, kept_within
+from clapboard.learning.sources import Pictures
 from clapboard.problems import InputError
 
 ROWS, SIDE = 12, 16
