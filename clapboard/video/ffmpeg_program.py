@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -23,6 +24,10 @@ LIMIT_HOURS = 12
 SHOWN_LINES = 15
 ANSWER_SECONDS = 60
 REMEDY = "Write bundled, system or the path of the program."
+OLDEST = (5, 1)
+"""The release that overlays need: the first with ``-fps_mode``."""
+RELEASE = re.compile(r"ffmpeg version n?(\d+)\.(\d+)")
+"""Of a program that was built from a release; others say `git-...` or `N-...`."""
 
 
 class FfmpegError(RuntimeError):
@@ -43,18 +48,8 @@ def ffmpeg_binary(setting: str) -> str:
     else:
         found = shutil.which("ffmpeg" if setting == "system" else setting)
     if found is None:
-        raise InputError(
-            [
-                Problem(
-                    "no-ffmpeg",
-                    "There is no such FFmpeg program",
-                    REMEDY,
-                    file="config",
-                    column="video.ffmpeg",
-                    value=setting,
-                )
-            ]
-        )
+        message = "There is no such FFmpeg program"
+        raise InputError([_unusable("no-ffmpeg", message, REMEDY, setting)])
     return found
 
 
@@ -70,19 +65,26 @@ def ffmpeg_problems(setting: str) -> list[Problem]:
     except (OSError, subprocess.TimeoutExpired) as error:
         answer = str(error)
     else:
-        if done.returncode == 0 and done.stdout.startswith(b"ffmpeg version"):
-            return []
+        said = done.stdout.decode(errors="replace")
+        if done.returncode == 0 and said.startswith("ffmpeg version"):
+            return _too_old(setting, said)
         answer = f"exit status {done.returncode}"
-    return [
-        Problem(
-            "no-ffmpeg",
-            f"This program does not answer `-version` as FFmpeg does ({answer})",
-            REMEDY,
-            file="config",
-            column="video.ffmpeg",
-            value=setting,
-        )
-    ]
+    message = f"This program does not answer `-version` as FFmpeg does ({answer})"
+    return [_unusable("no-ffmpeg", message, REMEDY, setting)]
+
+
+def _too_old(setting: str, said: str) -> list[Problem]:
+    """What is wrong with a program that says of itself which release it is."""
+    release = RELEASE.match(said)
+    if not release or (int(release[1]), int(release[2])) >= OLDEST:
+        return []
+    oldest = ".".join(map(str, OLDEST))
+    message = f"FFmpeg {release[1]}.{release[2]} is too old: overlays need {oldest} or newer"
+    return [_unusable("old-ffmpeg", message, "Write bundled, or the path of a newer one.", setting)]
+
+
+def _unusable(check: str, message: str, remedy: str, setting: str) -> Problem:
+    return Problem(check, message, remedy, file="config", column="video.ffmpeg", value=setting)
 
 
 def local_input(

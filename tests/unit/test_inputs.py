@@ -268,6 +268,21 @@ def test_an_ffmpeg_that_does_not_run_is_found(lab, tmp_path):
     assert lab.check(ffmpeg=program(tmp_path, "echo ffmpeg version 7.0")) == []
 
 
+@pytest.mark.parametrize(
+    ("said", "checks"),
+    [
+        ("4.4.2-0ubuntu0.22.04.1 Copyright", ["old-ffmpeg"]),
+        ("n5.0.3 Copyright", ["old-ffmpeg"]),
+        ("5.1.6-0+deb12u1 Copyright", []),
+        ("n7.1 Copyright", []),
+        ("N-118315-g4f3c9f2b1a Copyright", []),
+    ],
+)
+def test_an_ffmpeg_that_is_too_old_for_overlays_is_found(lab, tmp_path, said, checks):
+    found = lab.check(ffmpeg=program(tmp_path, f"echo ffmpeg version {said}"))
+    assert [problem.check for problem in found] == checks
+
+
 def test_weights_that_are_not_there_are_found(lab, tmp_path):
     file = tmp_path / "b0.weights.h5"
     models = {"transfer": {"backbone": "EfficientNetB0", "weights": str(file)}}
