@@ -50,7 +50,15 @@ SEQUENCE = {
 MODELS = {
     "cnn": {"architecture": "cnn", **NETWORK, "batch_size": 32, "epochs": 12, "patience": 12},
     "lstm": {"architecture": "lstm", **SEQUENCE, "window": 10, "stride": 5},
-    "tcn": {"architecture": "tcn", **SEQUENCE, "window": 20, "stages": 1, "layers": 3},
+    # Each of its sequences is as long as two of the others'.
+    "tcn": {
+        "architecture": "tcn",
+        **SEQUENCE,
+        "window": 20,
+        "stages": 1,
+        "layers": 3,
+        "batch_size": 2,
+    },
 }
 
 

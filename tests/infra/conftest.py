@@ -1,7 +1,5 @@
 """Real servers for the tests of this folder; each is stopped by its process id."""
 
-import subprocess
-import sys
 import uuid
 
 import boto3
@@ -11,7 +9,7 @@ import seaweed
 import skypilot
 import slurm
 from lab import become, connect
-from project import REPOSITORY, make_project
+from project import make_project
 from travelling import Little, Site
 
 
@@ -79,14 +77,7 @@ def cluster(tmp_path_factory):
 def local(tmp_path_factory):
     """The project, made on this machine; what others make is compared with it."""
     project = make_project(tmp_path_factory.mktemp("local") / "project")
-    snakefile = REPOSITORY / "Snakefile"
-    subprocess.run(
-        [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--cores", "2"],
-        cwd=project.folder,
-        check=True,
-        capture_output=True,
-        timeout=1800,
-    )
+    project.run()
     return project
 
 
