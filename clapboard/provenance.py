@@ -48,9 +48,16 @@ def read_records(
 
 
 def read_record(results: Path, output: str, at: Path = Path()) -> dict[str, Any] | None:
-    """The record of one output; None if there is none. Arguments as of `read_records`."""
+    """The record of one output; None if there is none. Arguments as of `read_records`.
+
+    Snakemake writes records in place: a kill or a full disk leaves half of one, which it takes for
+    none, too.
+    """
     path = at / record_of(results / output)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def record_around(

@@ -29,7 +29,8 @@ RUN = "CLAPBOARD_RUN"
 """Environment variable of all jobs: the process that started them, and where its number counts."""
 
 _UNSUPPORTED = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
-_held: list[int] = []
+_held: dict[Path, int] = {}
+"""Descriptors of locks, which are never given back."""
 
 
 def lead_jobs() -> None:
@@ -38,12 +39,14 @@ def lead_jobs() -> None:
 
 
 def hold(results: str | os.PathLike[str]) -> None:
-    """Keep a results folder to this process until it ends.
+    """Keep a results folder to this process until it ends; it may have it already.
 
     Raises:
         InputError: another process has it, or it cannot be written.
     """
-    lock = Path(results, LOCK)
+    lock = Path(results, LOCK).absolute()
+    if lock in _held:
+        return
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
@@ -53,7 +56,7 @@ def hold(results: str | os.PathLike[str]) -> None:
         holder = os.pread(descriptor, 1000, 0).decode(errors="replace")
         os.close(descriptor)
         raise InputError([_busy(results, holder)])
-    _held.append(descriptor)
+    _held[lock] = descriptor
     with suppress(OSError):  # on a full disk nobody can read who it is, which harms nothing
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)

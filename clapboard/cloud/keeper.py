@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,9 +39,12 @@ class Keeper:
     def fetch(self) -> list[str]:
         """Bring the unfinished trainings of another machine; the folders of their states.
 
+        What others have finished the run takes up, also where it has taken up something before.
+
         Raises:
             InputError: the bucket cannot be read.
         """
+        results.take_up_again(self._results)
         return self._unfinished.fetch()
 
     def keep_unfinished(self) -> bool:
@@ -70,5 +74,8 @@ class Keeper:
             send()
         except (InputError, Boto3Error, OSError) as error:
             sys.stderr.write(f"clapboard node: not kept: {error}\n")
+            return False
+        except Exception:  # a mistake of ours must not end the machine with all that is on it
+            sys.stderr.write(f"clapboard node: not kept: {traceback.format_exc()}")
             return False
         return True

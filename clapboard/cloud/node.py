@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from clapboard.cloud.keeper import Keeper
@@ -228,10 +229,11 @@ def _now_and_then(
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End the command and its jobs: they are asked to, and after a while they are killed."""
-    # To all of the session, as Ctrl-C does: Snakemake alone would wait for its jobs to finish.
-    os.killpg(process.pid, signal.SIGINT)
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with suppress(ProcessLookupError):  # it has just ended by itself
+        # To all of the session, as Ctrl-C does: Snakemake alone would wait for its jobs to finish.
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

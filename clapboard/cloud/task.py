@@ -224,12 +224,12 @@ def _clashes(config: Config) -> list[Problem]:
                 value=cloud.image,
             )
         )
-    if not config.s3.results and (cloud.spot or not cloud.keep_disk):
+    if not config.s3.results:
         problems.append(
             Problem(
                 "results-nowhere",
-                "the results would go with the machine and its disk",
-                "Name a place for them, s3.results, or keep the disk: cloud.keep_disk.",
+                "the results would be on the rented machine alone, and go with it",
+                "Name a place for them in a bucket: s3.results.",
                 column="s3.results",
             )
         )

@@ -8,13 +8,16 @@ tar, which the bucket has whole or not at all: ``unfinished/models/cnn/training.
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import tarfile
 import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clapboard import artifacts, provenance
@@ -23,6 +26,7 @@ from clapboard.s3.bucket import Bucket
 from clapboard.s3.clients import arguments_of_uploads
 from clapboard.s3.failures import explained
 from clapboard.s3.fetching import fetch
+from clapboard.s3.inventory import is_state
 from clapboard.s3.location import Location
 
 STATE = "state.json"
@@ -30,9 +34,8 @@ MEMBER = re.compile(r"state\.json|epoch-\d{4,6}\.weights\.h5", re.ASCII)
 FOLDER = "unfinished"
 SUFFIX = ".tar"
 PROOF = "may-be-written"
-
-SKIPPED = {"resized", "frames", "framedata", "Data", "shards", "video", "sources", "logs"}
-"""Folders in which no training is, and in which there may be a great many files."""
+MODELS, MODEL = "models", "model.keras"
+"""Where trainings are below the results, and what they make beside the folder of their state."""
 
 
 class Unfinished:
@@ -79,9 +82,9 @@ class Unfinished:
         return Problem("cannot-keep", message, remedy, self.place.url, column="s3.results")
 
     def fetch(self) -> list[str]:
-        """Bring every state that is not here; the names of their folders in the results.
+        """Bring every state that is not here, or not as far; the names of their folders.
 
-        A folder that has a state keeps it: a disk that was kept is newer than the bucket.
+        A disk that was kept may be newer than the bucket; or another machine has gone on since.
 
         Raises:
             InputError: the bucket cannot be read.
@@ -89,17 +92,17 @@ class Unfinished:
         fetched = []
         for found in self.bucket.objects(self.place.prefix):
             name = self.place.name(found.key).removesuffix(SUFFIX)
-            folder = self.results / name
-            if not found.key.endswith(SUFFIX) or not _is_inside(name):
+            folder, path = self.results / name, PurePosixPath(name)
+            if not found.key.endswith(SUFFIX) or not is_state(path) or ".." in path.parts:
                 continue
             self._sent[name] = b""
-            if not (folder / STATE).exists():
-                with tempfile.TemporaryDirectory() as here:
-                    tar = Path(here, f"{FOLDER}{SUFFIX}")
-                    fetch(self.bucket, found, tar)
-                    _unpack(tar, folder)
-                fetched.append(name)
-                self._sent[name] = (folder / STATE).read_bytes()
+            with tempfile.TemporaryDirectory() as here:
+                tar = Path(here, f"{FOLDER}{SUFFIX}")
+                fetch(self.bucket, found, tar)
+                if _is_behind(folder, tar, found.modified):
+                    _unpack(tar, folder, found.modified)
+                    fetched.append(name)
+                    self._sent[name] = (folder / STATE).read_bytes()
         return fetched
 
     def send(self) -> None:
@@ -158,17 +161,36 @@ class Unfinished:
                 del self._sent[name]
 
     def _names(self) -> Iterator[str]:
-        """Every folder with a state, by its name in the results."""
-        for folder, below, files in os.walk(self.results):
-            below[:] = sorted(set(below) - SKIPPED)
-            if STATE in files:
-                yield Path(folder).relative_to(self.results).as_posix()
+        """Every folder with a state of a training that goes on, by its name in the results."""
+        for folder, below, files in os.walk(self.results / MODELS):
+            below.sort()
+            name = PurePosixPath(Path(folder).relative_to(self.results))
+            if STATE in files and is_state(name) and not _has_ended(Path(folder)):
+                yield name.as_posix()
 
 
-def _is_inside(name: str) -> bool:
-    """Whether a name from a bucket is one of a folder in the results."""
-    parts = name.split("/")
-    return all(parts) and not {".", ".."} & {*parts}
+def _has_ended(folder: Path) -> bool:
+    """Whether a state is of a training that has made its model since.
+
+    Where a machine went before it could remove the state from the bucket, others find both.
+    """
+    with suppress(FileNotFoundError):
+        return (folder.parent / MODEL).stat().st_mtime > (folder / STATE).stat().st_mtime
+    return False
+
+
+def _is_behind(folder: Path, tar: Path, moment: datetime) -> bool:
+    """Whether a folder has no state, or one that is not as far as that in a tar of some moment."""
+    try:
+        here = json.loads((folder / STATE).read_bytes())
+        since = (folder / STATE).stat().st_mtime
+    except FileNotFoundError:
+        return True
+    with tarfile.open(tar) as opened:
+        there = json.loads(_content(opened, STATE))
+    if here.get("identity") == there.get("identity"):
+        return len(here.get("history", [])) < len(there.get("history", []))
+    return since < moment.timestamp()
 
 
 def _pack(folder: Path) -> tuple[bytes, bytes] | None:
@@ -189,11 +211,19 @@ def _pack(folder: Path) -> tuple[bytes, bytes] | None:
     return (state, buffer.getvalue()) if unchanged else None
 
 
-def _unpack(path: Path, folder: Path) -> None:
-    """Write the files of a state, the one that names the others last."""
+def _unpack(path: Path, folder: Path, moment: datetime) -> None:
+    """Write the files of a state, the one that names the others last, with its time."""
+    (folder / STATE).unlink(missing_ok=True)  # it names weights that are replaced now
     with tarfile.open(path) as tar:
         members = [member for member in tar if member.isfile() and MEMBER.fullmatch(member.name)]
-        for member in sorted(members, key=lambda member: member.name == STATE):
-            content = tar.extractfile(member)
-            if content is not None:
-                artifacts.write_bytes(folder / member.name, content.read())
+        names = sorted((member.name for member in members), key=lambda name: name == STATE)
+        for name in names:
+            artifacts.write_bytes(folder / name, _content(tar, name))
+    os.utime(folder / STATE, (moment.timestamp(), moment.timestamp()))
+
+
+def _content(tar: tarfile.TarFile, name: str) -> bytes:
+    file = tar.extractfile(name)
+    if file is None:
+        raise KeyError(name)
+    return file.read()

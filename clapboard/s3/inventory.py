@@ -63,9 +63,20 @@ def travels(name: str) -> bool:
     if path.is_absolute() or not path.parts or {"..", "."} & set(path.parts) or "\\" in name:
         return False
     hidden = any(part.startswith(".") and part != DIRECTORY_STAMP for part in path.parts)
-    if hidden or {*STATES} & {*path.parts[:-1]} or not name.isprintable():
+    if hidden or any(map(is_state, path.parents)) or not name.isprintable():
         return False
     return name in TRAVELS or (len(path.parts) > 1 and path.parts[0] not in STAYS)
+
+
+def is_state(folder: PurePosixPath) -> bool:
+    """Whether a folder, from that of the results, is of a training that goes on.
+
+    Models and people may be called `training`, too.
+    """
+    match folder.parts:
+        case ("models", _, state) | ("models", _, "without", _, state):
+            return state in STATES
+    return False
 
 
 def is_shard(name: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from clapboard import artifacts
+from clapboard import artifacts, running
 from clapboard.problems import InputError, Problem
 from clapboard.s3 import pulling, pushing
 from clapboard.s3.bucket import Bucket
@@ -15,7 +15,7 @@ from clapboard.s3.location import Location
 from clapboard.s3.moved import Moved
 
 STAMP = ".mirror.json"
-"""A results folder with this file has been brought in line with the bucket once."""
+"""A results folder with this file has been brought in line with the bucket once, to the end."""
 
 Settings = Mapping[str, Any]
 
@@ -27,9 +27,7 @@ def push(settings: Settings, results: Path) -> Moved:
         InputError: ``s3.results`` is not set, or a request failed for good.
     """
     place = _place(settings)
-    moved = pushing.push(Bucket(place.bucket, settings), place, results)
-    _stamp(results, place)
-    return moved
+    return pushing.push(Bucket(place.bucket, settings), place, results)
 
 
 def pull(settings: Settings, results: Path, shards: bool = False) -> Moved:
@@ -44,19 +42,32 @@ def pull(settings: Settings, results: Path, shards: bool = False) -> Moved:
         moved = pulling.pull(bucket, place, results, lambda name: True)
     else:
         moved = pulling.pull(bucket, place, results)
-    _stamp(results, place)
+    artifacts.write_json(results / STAMP, {"results": place.url})
     return moved
 
 
 def take_up(settings: Settings, results: Path) -> None:
-    """Pull into a results folder in which nothing has been made yet, and say so.
+    """Pull into a results folder into which nothing has been pulled yet, and say so.
+
+    Beside a run that works there nothing is pulled: only a dry run goes on from here.
 
     Raises:
         InputError: as `push`.
     """
-    if not (results / STAMP).exists():
-        moved = pull(settings, results)
-        sys.stderr.write(f"from {_place(settings).url}: {moved}\n")
+    if (results / STAMP).exists():
+        return
+    place = _place(settings)
+    try:
+        running.hold(results)
+    except InputError as error:
+        sys.stderr.write(f"nothing is taken up from {place.url}: {error}\n")
+        return
+    sys.stderr.write(f"from {place.url}: {pull(settings, results)}\n")
+
+
+def take_up_again(results: Path) -> None:
+    """Let the next run pull again: other machines may have gone on since this one has stopped."""
+    (results / STAMP).unlink(missing_ok=True)
 
 
 def take_shards(settings: Settings, results: Path, manifests: Collection[str]) -> None:
@@ -87,7 +98,3 @@ def _place(settings: Settings) -> Location:
         remedy = "Write s3://bucket/results or the like."
         raise InputError([Problem("not-set", "this is not set", remedy, column="s3.results")])
     return Location.parse(settings["results"])
-
-
-def _stamp(results: Path, place: Location) -> None:
-    artifacts.write_json(results / STAMP, {"results": place.url})

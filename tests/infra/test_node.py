@@ -24,6 +24,7 @@ from faults import Proxy
 from lab import become
 from travelling import jobs
 
+from clapboard import provenance
 from clapboard.cloud import node
 from clapboard.cloud.keeper import Keeper
 from clapboard.cloud.unfinished import Unfinished
@@ -485,22 +486,117 @@ def test_a_push_holds_up_no_training(tmp_path, server, as_writer, keep, monkeypa
     assert len(seen) == 3, seen
 
 
-def test_a_disk_that_was_kept_is_newer_than_the_bucket(
-    tmp_path, server, as_writer, keep, monkeypatch
-):
+def state_of(epochs, identity="same"):
+    return json.dumps({"identity": identity, "history": list(range(epochs))})
+
+
+@pytest.fixture
+def two_disks(tmp_path, server, as_writer, keep, monkeypatch):
+    """State and its keeper on two machines; the state of the first one is in the bucket."""
     monkeypatch.chdir(tmp_path)
-    machine = Machine(tmp_path / "one", keep, server.endpoint)
-    unfinished = find(machine, server.endpoint)
-    put(unfinished, "models/a/training.tar", {"state.json": "old"})
-    state = machine.folder / "results/models/a/training/state.json"
-    state.parent.mkdir(parents=True)
-    state.write_text("new")
+    found = []
+    for name, epochs in (("one", 5), ("two", 3)):
+        machine = Machine(tmp_path / name, keep, server.endpoint)
+        unfinished = find(machine, server.endpoint)
+        unfinished.results = machine.folder / "results"
+        state = unfinished.results / "models/a/training/state.json"
+        state.parent.mkdir(parents=True)
+        state.write_text(state_of(epochs))
+        found.append((state, unfinished))
+    found[0][1].send()
+    return found
+
+
+def test_a_disk_that_was_kept_may_be_newer_than_the_bucket(two_disks):
+    _, (state, unfinished) = two_disks
+    state.write_text(state_of(7))
     assert unfinished.fetch() == []
-    assert state.read_text() == "new"
+    assert state.read_text() == state_of(7)
     unfinished.send()
     state.unlink()
     assert unfinished.fetch() == ["models/a/training"]
-    assert state.read_text() == "new"
+    assert state.read_text() == state_of(7)
     state.unlink()
     unfinished.forget(unfinished.finished())
     assert unfinished.fetch() == []
+
+
+def test_a_disk_that_was_kept_may_be_older_than_the_bucket(two_disks):
+    (one, first), (two, second) = two_disks
+    old = two.with_name("epoch-0003.weights.h5")
+    old.write_text("3")
+    assert second.fetch() == ["models/a/training"]
+    assert two.read_text() == state_of(5)
+    two.write_text(state_of(20))
+    second.send()
+    assert first.fetch() == ["models/a/training"]
+    assert one.read_text() == state_of(20)
+
+
+def test_of_different_trainings_the_later_goes_on(two_disks):
+    _, (state, unfinished) = two_disks
+    state.write_text(state_of(1, "other"))
+    hour = 3600
+    for moment, fetched in ((time.time() + hour, []), (time.time() - hour, ["models/a/training"])):
+        os.utime(state, (moment, moment))
+        assert unfinished.fetch() == fetched
+
+
+def test_a_state_beside_the_model_that_was_made_of_it_goes(two_disks):
+    """As a machine leaves it that goes between the two."""
+    _, (state, unfinished) = two_disks
+    shutil.rmtree(state.parents[1])
+    assert unfinished.fetch() == ["models/a/training"]
+    model = state.parents[1] / "model.keras"
+    model.touch()
+    before = state.stat().st_mtime - 10
+    os.utime(model, (before, before))
+    assert unfinished.finished() == set(), "that is of a training before"
+    model.touch()
+    unfinished.forget(unfinished.finished())
+    assert unfinished.fetch() == [], "nothing is there"
+
+
+def test_a_state_is_found_whatever_models_and_people_are_called(two_disks):
+    _, (_, unfinished) = two_disks
+    states = {
+        "models/training/training",
+        "models/frames/fine-tuning",
+        "models/logs/without/video/training",
+        "models/cnn/without/training/training",
+    }
+    for name in (*states, "models/training", "models/cnn/without/training", "training"):
+        folder = unfinished.results / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "state.json").write_text(state_of(1))
+    unfinished.send()
+    shutil.rmtree(unfinished.results)
+    assert set(unfinished.fetch()) == states | {"models/a/training"}
+
+
+def test_what_nobody_has_foreseen_ends_no_machine(training, server, keep, monkeypatch, capsys):
+    keeper = Keeper(load(in_bucket(keep, server.endpoint)))
+
+    def fails(*_):
+        raise RuntimeError("not foreseen")
+
+    monkeypatch.setattr("clapboard.s3.results.push", fails)
+    assert not keeper.keep()
+    assert "RuntimeError: not foreseen" in capsys.readouterr().err
+    monkeypatch.undo()
+
+
+def test_half_a_record_of_snakemake_holds_up_nothing(training, server, keep):
+    training.end()
+    record = provenance.record_of(training.model)
+    record.parent.mkdir(parents=True)
+    record.write_text('{"version": 9, "endt')
+    assert Keeper(load(in_bucket(keep, server.endpoint))).keep()
+    assert training.in_bucket() == (0, True)
+
+
+def test_a_run_that_has_just_ended_by_itself_is_not_stopped():
+    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]) as process:
+        process.wait()
+        node._stop(process)
+    assert process.returncode == 3

@@ -10,8 +10,7 @@ from faults import Proxy, is_put_of_picture, killing
 from lab import Lab, become, connect, picture, until_readable
 
 from clapboard.problems import InputError
-from clapboard.s3 import bucket as buckets
-from clapboard.s3 import pushing
+from clapboard.s3 import clients, pushing
 from clapboard.s3.downloading import download, plan_download
 from clapboard.s3.fetching import fetch
 from clapboard.s3.labelling import find_labelled, label, plan_labels
@@ -169,10 +168,10 @@ def test_throttling_drops_and_slow_answers_are_outlasted(
 def test_a_request_is_tried_as_often_as_configured_unless_that_takes_too_long(
     bucket, server, monkeypatch
 ):
-    assert bucket.store.retry_config["retry_timeout"] == 4 * buckets.TRY
+    assert bucket.store.retry_config["retry_timeout"] == 4 * clients.TRY
     patient = connect(bucket.name, server.endpoint, tries=100).store
-    assert patient.retry_config["retry_timeout"] == buckets.SIGNED < timedelta(minutes=15)
-    monkeypatch.setattr(buckets, "LONGEST_PAUSE", timedelta(seconds=0.25))
+    assert patient.retry_config["retry_timeout"] == clients.SIGNED < timedelta(minutes=15)
+    monkeypatch.setattr(clients, "LONGEST_PAUSE", timedelta(seconds=0.25))
 
     def attempts():
         with Proxy(server.endpoint, lambda method, path: "503") as proxy:
@@ -181,7 +180,7 @@ def test_a_request_is_tried_as_often_as_configured_unless_that_takes_too_long(
             return len(proxy.requests)
 
     assert attempts() == 21
-    monkeypatch.setattr(buckets, "TRY", timedelta(seconds=0.1))
+    monkeypatch.setattr(clients, "TRY", timedelta(seconds=0.1))
     assert 1 < attempts() < 21
 
 

@@ -10,8 +10,7 @@ from lab import connect
 from small_disk import needs_root, small_disk
 
 from clapboard.problems import InputError
-from clapboard.s3 import bucket as buckets
-from clapboard.s3 import fetching
+from clapboard.s3 import clients, fetching
 from clapboard.s3.bucket import MOST_IN_MEMORY
 from clapboard.s3.fetching import fetch
 from clapboard.s3.parts import PART_BYTES, sending_requests
@@ -75,7 +74,7 @@ def test_cut_throttled_and_slow_answers_are_outlasted(bucket, video, server, tmp
 def test_a_slow_line_is_outlasted_and_a_silent_server_is_not(
     bucket, video, server, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(buckets, "SILENCE_SECONDS", 1)
+    monkeypatch.setattr(clients, "SILENCE_SECONDS", 1)
     monkeypatch.setattr(fetching, "PART_BYTES", len(DATA))
     with Proxy(server.endpoint, lambda method, path: None, pace=0.25) as proxy:
         slow = connect(bucket.name, proxy.endpoint, tries=0)
@@ -95,7 +94,7 @@ def test_a_file_goes_up_over_a_slow_line_and_not_over_one_that_stands_still(
     path, prefix = tmp_path / "x.tar", request.node.name
     data = 8 * DATA  # a tenth of which is more than the connection takes ahead
     path.write_bytes(data)
-    monkeypatch.setattr(buckets, "BLOCK_SECONDS", 2)
+    monkeypatch.setattr(clients, "BLOCK_SECONDS", 2)
     with Proxy(server.endpoint, lambda method, path: None, pace=0.5) as proxy:
         slow = connect(bucket.name, proxy.endpoint, tries=0)
         etag = send_file(slow, path, f"{prefix}/file")

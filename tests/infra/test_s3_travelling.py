@@ -24,7 +24,8 @@ from clapboard.s3.inventory import read_manifest, write_manifest
 from clapboard.s3.location import Location
 from clapboard.s3.parts import PART_BYTES
 from clapboard.s3.receipt import NAME, Receipt, read_receipt, write_receipt
-from clapboard.s3.results import take_shards
+from clapboard.s3.results import push, take_shards, take_up, take_up_again
+from clapboard.settings.config import load
 
 
 def test_a_dry_run_downloads_no_video_and_the_run_leaves_the_bucket_as_it_was(site):
@@ -908,6 +909,54 @@ def test_nothing_is_pulled_while_a_run_works_there(bucket, place, results, serve
     assert not (machine.results / "check").exists()
     machine.clapboard("pull")
     assert (machine.results / "check" / "report.csv").exists()
+
+
+def section(place, server):
+    """The section `s3` of a configuration with results in a place."""
+    results = {"results": place.url, "endpoint": server.endpoint}
+    return load({"s3": results, "dataset": {"storage": "shards"}}).section("s3")
+
+
+def test_beside_a_run_nothing_is_taken_up(bucket, place, results, server, tmp_path, capsys):
+    """As by a dry run in another window: both would write the same files."""
+    pushing.push(bucket, place, results)
+    settings, other = section(place, server), tmp_path / "other"
+    other.mkdir()
+    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
+    command = [sys.executable, "-c", program, str(other)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as run:
+        while not ((other / ".lock").exists() and (other / ".lock").read_text()):
+            assert run.poll() is None
+        take_up(settings, other)
+        run.communicate(b"\n")
+    assert "nothing is taken up" in capsys.readouterr().err
+    assert [path.name for path in other.iterdir()] == [".lock"]
+    take_up(settings, other)
+    assert (other / "check" / "report.csv").exists()
+
+
+def test_what_was_taken_up_in_part_is_taken_up_again(
+    bucket, place, results, server, tmp_path, monkeypatch
+):
+    pushing.push(bucket, place, results)
+    settings, other = section(place, server), tmp_path / "other"
+
+    def cut(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pulling, "_bring", cut)
+        with pytest.raises(KeyboardInterrupt):
+            take_up(settings, other)
+    push(settings, other)
+    take_up(settings, other)
+    assert (other / "check" / "report.csv").exists()
+    (other / "check" / "report.csv").unlink()
+    take_up(settings, other)
+    assert not (other / "check" / "report.csv").exists(), "once is enough"
+    take_up_again(other)
+    take_up(settings, other)
+    assert (other / "check" / "report.csv").exists()
 
 
 def test_a_manifest_cannot_write_outside_the_results(bucket, place, results, tmp_path):

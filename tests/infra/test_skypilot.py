@@ -37,7 +37,8 @@ def test_the_example_gets_the_cheapest_machine_that_will_do(sky):
 
 def test_a_model_that_needs_more_memory_gets_a_larger_gpu(sky, tmp_path):
     model = {"architecture": "lstm", "input": "frames", "window": 32, "batch_size": 40}
-    config = {"models": {"big": model}, "cloud": {"keep_disk": True}}
+    config = {"models": {"big": model}, "dataset": {"storage": "shards"}}
+    config["s3"] = {"results": "s3://lab/results"}
     answer = sky.ask(skypilot.DRY_RUN, written(tmp_path / "task.yaml", config))
     assert answer.returncode == 0, answer.stdout[-3000:] + answer.stderr[-3000:]
     chosen = [line for line in answer.stdout.splitlines() if "✔" in line]

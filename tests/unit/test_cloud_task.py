@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE_FILE = ROOT / "cloud" / "train.sky.yaml"
 
 # What cloud/train.sky.yaml is an example of: a night's worth of sessions, all settings as they are.
+IN_BUCKET = {"s3": {"results": "s3://lab/results"}, "dataset": {"storage": "shards"}}
 EXAMPLE = load(
     {
         "dataset": {"storage": "shards"},
@@ -185,7 +186,8 @@ def test_contradictions_are_told_together():
 
 
 def test_without_spot_the_disk_can_be_kept_and_nothing_watches_over_the_run():
-    config = load({"cloud": {"spot": False, "keep_disk": True, "idle_minutes": 5}})
+    kept = {"spot": False, "keep_disk": True, "idle_minutes": 5}
+    config = load({**IN_BUCKET, "cloud": kept})
     text = task_text(config, Needs({"T4": 1}, 100, 4))
     resources = yaml.safe_load(text)["resources"]
     assert resources["autostop"] == {"idle_minutes": 5, "down": False}
@@ -200,7 +202,7 @@ def test_without_recordings_the_size_must_be_said(tmp_path, monkeypatch, capsys)
     (tmp_path / "table.tsv").write_text(
         "subject\tcamera\tsplit\tannotations\tvideos\nS1\tC1\tPredict\t\ta.mp4\n"
     )
-    config = {"recordings": "table.tsv", "cloud": {"keep_disk": True}}
+    config = {**IN_BUCKET, "recordings": "table.tsv", "cloud": {"keep_disk": True}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     words = ["cloud", "--configfile", "config.yaml", "-o", "task.yaml"]
     assert main(words) == 1
@@ -240,7 +242,7 @@ def test_inputs_that_the_machine_will_not_have_are_named(tmp_path, monkeypatch, 
     table = ["subject\tcamera\tsplit\tannotations\tvideos\trate"]
     table += [f"S{n}\tC1\tPredict\tsheets/S1.csv\t{row}" for n, row in enumerate(rows)]
     (here / "table.tsv").write_text("\n".join(table) + "\n")
-    settings = {"recordings": "table.tsv", "cloud": {"keep_disk": True, "disk": 300}}
+    settings = {**IN_BUCKET, "recordings": "table.tsv", "cloud": {"disk": 300}}
     (here / "config.yaml").write_text(yaml.safe_dump(settings))
     monkeypatch.chdir(here)
 
