@@ -22,7 +22,6 @@ BACKBONE = {"backbone": "efficientnet-lite0", "weights": "imagenet", "mixed_prec
 # last epoch is kept.
 COMMON = {
     "epochs": 20,
-    "patience": 20,
     "keep": "last",
     "teach_validation": True,
     "schedule": "cosine",

@@ -45,10 +45,9 @@ SEQUENCE = {
     "units": 32,
     "batch_size": 8,
     "epochs": 20,
-    "patience": 20,
 }
 MODELS = {
-    "cnn": {"architecture": "cnn", **NETWORK, "batch_size": 32, "epochs": 12, "patience": 12},
+    "cnn": {"architecture": "cnn", **NETWORK, "batch_size": 32, "epochs": 12},
     "lstm": {"architecture": "lstm", **SEQUENCE, "window": 10, "stride": 5},
     # Each of its sequences is as long as two of the others'.
     "tcn": {

@@ -45,7 +45,6 @@ LOOK = {
     "label_smoothing": 0.1,
     "augmentation": AUGMENTATION,
     "epochs": 18,
-    "patience": 18,
     "keep": "last",
     "teach_validation": True,
 }
@@ -57,7 +56,6 @@ SEQUENCE = {
     "window": 10,
     "batch_size": 8,
     "epochs": 6,
-    "patience": 6,
     "learning_rate": 0.001,
 }
 # Its layers begin from nothing: with the dropout and small steps of `lstm` they learn too little.
@@ -68,7 +66,6 @@ TEMPORAL = {
     "dropout": 0.2,
     "learning_rate": 0.003,
     "epochs": 8,
-    "patience": 8,
 }
 MODELS = {
     "cnn": {"architecture": "cnn", **LOOK, "batch_size": 32},

@@ -43,7 +43,8 @@ class Checkpoint(keras.callbacks.Callback):
             identity: what makes this training this training, see `identity`.
             patience: epochs without improvement after which training stops.
             seed: of the random layers, which are seeded anew for every epoch.
-            keep: weights of which epoch are the result, ``best`` or ``last``.
+            keep: weights of which epoch are the result, ``best`` or ``last``; then training never
+                stops early, since the epochs before are not what the last one was meant to be.
         """
         super().__init__()
         self.folder, self._identity = folder, identity
@@ -71,13 +72,7 @@ class Checkpoint(keras.callbacks.Callback):
 
         The last where nothing is held out.
         """
-        losses = [row[MONITOR] for row in self.history if MONITOR in row]
-        return int(np.argmin(losses)) if losses else max(self.epoch - 1, 0)
-
-    @property
-    def kept_epoch(self) -> int:
-        """Index from 0 of the epoch whose weights are the result."""
-        return self.best_epoch if self._keep == "best" else self.epoch - 1
+        return max(kept_epoch(self.history), 0)
 
     def finished(self, epochs: int) -> bool:
         """Whether nothing is left to train."""
@@ -90,11 +85,12 @@ class Checkpoint(keras.callbacks.Callback):
 
     def restore_kept(self, network: keras.Model) -> None:
         """Load the weights that are the result."""
-        self._load(network, self.kept_epoch)
+        self._load(network, kept_epoch(self.history, self._keep))
 
     def remove(self) -> None:
         """Delete the state; for when the model itself is written."""
         if self.folder.exists():
+            self._state.unlink(missing_ok=True)  # first: no state may name weights that are gone
             shutil.rmtree(self.folder)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -126,7 +122,7 @@ class Checkpoint(keras.callbacks.Callback):
         return {self.epoch - 1, self.best_epoch} if self.history else set()
 
     def _exhausted(self) -> bool:
-        return bool(self.history) and self.epoch - 1 - self.best_epoch >= self._patience
+        return self._keep == "best" and self.epoch - 1 - self.best_epoch >= self._patience
 
     def _load(self, network: keras.Model, epoch: int) -> None:
         """Load what an epoch left; several GPUs or nodes hold a part of the optimizer each."""
@@ -136,6 +132,16 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _weights(self, epoch: int) -> Path:
         return self.folder / WEIGHTS.format(f"{epoch + 1:04d}")
+
+
+def kept_epoch(history: Sequence[Mapping[str, float]], keep: str = "best") -> int:
+    """Index from 0 of the epoch whose weights are the result.
+
+    The first one of the lowest validation loss; the last if `keep` is ``last`` or nothing is held
+    out.
+    """
+    losses = [row[MONITOR] for row in history if MONITOR in row]
+    return int(np.argmin(losses)) if losses and keep == "best" else len(history) - 1
 
 
 def _diverged(epoch: int, row: Mapping[str, float]) -> list[Problem]:

@@ -15,7 +15,7 @@ from clapboard.evaluation import plots
 from clapboard.learning import architectures, devices, failures, inputs
 from clapboard.learning.architectures import Networks
 from clapboard.learning.backbones import make_backbone
-from clapboard.learning.checkpoint import Checkpoint, identity
+from clapboard.learning.checkpoint import Checkpoint, identity, kept_epoch
 from clapboard.learning.each_frame import take_over
 from clapboard.learning.folds import as_trained, natural_order
 from clapboard.learning.kept import MEBIBYTE
@@ -88,7 +88,7 @@ def train(
     training = of_split(examples, "Training")
     validation = None if settings["teach_validation"] else of_split(examples, "Validation")
     refuse(hindrances(training, validation, classes, str(manifest), test_subject, ignored))
-    print(_chosen_by(validation), flush=True)  # noqa: T201 - the job's log
+    print(_chosen_by(validation, settings["keep"]), flush=True)  # noqa: T201 - the job's log
 
     left_out = classes.index(ignored) if ignored in classes else None
     learnt = len(classes) - (left_out is not None)
@@ -110,7 +110,7 @@ def train(
         network, records = _plain(work, settings, known)
 
     rows = [row for record in records for row in record.history]
-    best = records[-1].kept_epoch + sum(record.epoch for record in records[:-1])
+    best = kept_epoch(rows, settings["keep"])
     with artifacts.replacing(model) as temporary:
         architectures.with_probabilities(network, left_out).save(temporary)
     artifacts.write_csv(
@@ -124,11 +124,14 @@ def train(
         record.remove()
 
 
-def _chosen_by(validation: pd.DataFrame | None) -> str:
+def _chosen_by(validation: pd.DataFrame | None, keep: str) -> str:
     """Who decides what is kept, for the log."""
     if validation is None:
         return "Nobody validates, all teach: the last epoch is kept"
-    return f"Validation decides when to stop: {', '.join(natural_order(validation['subject']))}"
+    people = ", ".join(natural_order(validation["subject"]))
+    if keep == "last":
+        return f"Validation decides nothing, the last epoch is kept: {people}"
+    return f"Validation decides when to stop: {people}"
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,10 @@ def _plain(work: _Work, settings: Settings, known: str) -> tuple[keras.Model, li
 
 
 def _transfer(work: _Work, settings: Settings, known: str) -> tuple[keras.Model, list[Checkpoint]]:
-    """Train a head on features, then, if asked for, the end of the backbone along with it."""
+    """Train a head on features, then, if asked for, the end of the backbone along with it.
+
+    Where no epoch of that is better than the head's best, the head's is the result.
+    """
     head, records = _plain(work, {**settings, "fine_tune": 0}, known)
     shape = Pictures(work.training["file"].tolist()[:1]).shape
     with devices.strategy().scope():
@@ -166,8 +172,12 @@ def _transfer(work: _Work, settings: Settings, known: str) -> tuple[keras.Model,
     if not settings["fine_tune"]:
         return network, records
     free_last_blocks(backbone, settings["fine_tune"])
+    before = network.get_weights()
     gentle = {**settings, "learning_rate": settings["learning_rate"] * FINE_TUNING}
     _, more = _phase(work, gentle, known, "fine-tuning", lambda shape: Networks(network, network))
+    rows = [row for record in records + more for row in record.history]
+    if kept_epoch(rows, settings["keep"]) < len(rows) - more[0].epoch:
+        network.set_weights(before)
     return network, records + more
 
 

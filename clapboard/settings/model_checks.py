@@ -181,14 +181,10 @@ def _choosing(model: Model, models: Mapping[str, Model]) -> Iterator[Problem]:
     start = models.get(getattr(model, "start_from", ""))
     if not model.teach_validation and not (start and start.teach_validation):
         return
-    message = "the Validation subjects teach (teach_validation), so they cannot choose an epoch"
     if model.keep != "last":
+        message = "the Validation subjects teach (teach_validation), so they cannot choose an epoch"
         remedy = "Set keep to last, or remove teach_validation."
         yield Problem("taught-validation", message, remedy, column=".keep", value=model.keep)
-    if model.patience < model.epochs:
-        remedy = f"Set patience to {model.epochs}, or remove teach_validation."
-        value = f"{model.patience}"
-        yield Problem("taught-validation", message, remedy, column=".patience", value=value)
 
 
 def _size(model: Model, frame_size: int) -> Iterator[Problem]:

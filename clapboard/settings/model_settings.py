@@ -49,17 +49,19 @@ class Learning(Section):
     epochs: Count = Field(default=30, description="Most passes over the training frames.")
     patience: Count = Field(
         default=5,
-        description="Epochs without a better validation loss after which training stops.",
+        description="Epochs without a better validation loss after which training stops; "
+        "without meaning with `keep: last`.",
     )
     keep: Literal["best", "last"] = Field(
         default="best",
-        description="Weights of which epoch are kept: `best` by validation loss, or `last`, the "
-        "better choice with `schedule: cosine` and few people to validate on.",
+        description="Weights of which epoch are kept: `best` by validation loss, or `last`, for "
+        "which all `epochs` are trained: the better choice with `schedule: cosine` and few people "
+        "to validate on.",
     )
     teach_validation: Flag = Field(
         default=False,
         description="The Validation subjects teach, too: worth it with few people. Nothing is then "
-        "chosen by them, so it takes `keep: last` and `patience` of at least `epochs`.",
+        "chosen by them, so it takes `keep: last`.",
     )
     batch_size: Annotated[int, Field(ge=1, le=65_536), NotBoolean] = Field(
         default=32,

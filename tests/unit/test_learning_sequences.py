@@ -363,6 +363,20 @@ def test_killed_training_ends_like_an_undisturbed_one(
     assert found[0] == found[1], moment
 
 
+def test_fine_tuning_that_spoils_a_head_is_not_kept(
+    still_or_large, features, tmp_path, monkeypatch
+):
+    data, found = still_or_large("transfer"), []
+    monkeypatch.setattr("clapboard.learning.training.FINE_TUNING", 30)
+    for blocks in (0, 1):
+        more = {"epochs": 2, "fine_tune": blocks}
+        out = train(data, tmp_path / f"{blocks}", "transfer", features, **more)
+        losses = [float(row["val_loss"]) for row in artifacts.read_csv(out / "history.csv")]
+        assert min(losses[2:], default=9.9) > min(losses[:2])
+        found.append(weights(out))
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("changed", ["nothing", "code", "keras", "tensorflow", "features"])
 def test_a_training_goes_on_only_with_what_it_was_begun_with(
     still, features, tmp_path, monkeypatch, changed

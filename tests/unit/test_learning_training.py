@@ -13,7 +13,7 @@ import pytest
 from labelled_set import LABELS, make_labelled_set
 
 from clapboard import artifacts
-from clapboard.learning.checkpoint import Checkpoint
+from clapboard.learning.checkpoint import Checkpoint, kept_epoch
 from clapboard.learning.comparison import compare_models
 from clapboard.learning.loso import summarise_folds
 from clapboard.problems import InputError
@@ -209,13 +209,9 @@ def test_what_is_kept_of_pictures_has_no_name_and_hinders_nobody(data, tmp_path)
     assert set().union(*files) <= allowed
 
 
-def test_keeps_the_last_epoch_on_request(data, tmp_path):
+def test_keeps_the_last_epoch_on_request():
     history = [{"val_loss": loss} for loss in (3.0, 1.0, 2.0)]
-    artifacts.write_json(tmp_path / "state.json", {"identity": "i", "history": history})
-    for epoch in (2, 3):
-        (tmp_path / f"epoch-{epoch:04d}.weights.h5").touch()
-    kept = [Checkpoint(tmp_path, "i", 5, 1, keep).kept_epoch for keep in ("best", "last")]
-    assert kept == [1, 2]
+    assert [kept_epoch(history, keep) for keep in ("best", "last")] == [1, 2]
 
 
 def test_a_state_whose_weights_are_gone_is_begun_anew(data, tmp_path):
@@ -237,7 +233,7 @@ def test_a_state_whose_weights_are_gone_is_begun_anew(data, tmp_path):
 
 
 def test_who_validates_teaches_on_request_and_judges_nothing(tmp_path):
-    taught = {"teach_validation": True, "keep": "last", "patience": 3}
+    taught = {"teach_validation": True, "keep": "last"}
     data = without(make_labelled_set(tmp_path), "SWAB", "S1", "S2")
     with pytest.raises(InputError) as error:
         train(data, tmp_path / "apart")
@@ -251,7 +247,7 @@ def test_who_validates_teaches_on_request_and_judges_nothing(tmp_path):
 
 
 def test_a_training_with_nobody_held_out_goes_on_as_if_undisturbed(data, tmp_path):
-    taught = {"teach_validation": True, "keep": "last", "patience": 3}
+    taught = {"teach_validation": True, "keep": "last"}
     whole = train(data, tmp_path / "whole", **taught)
 
     class Killed(Checkpoint):
@@ -273,6 +269,14 @@ def test_keeps_the_best_epoch_and_stops_early(data, tmp_path):
     best = int(history["val_loss"].argmin())
     assert len(history) == min(best + 1 + 2, 30)
     assert history.columns.tolist() == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+
+
+def test_for_the_last_epoch_all_are_trained(data, tmp_path, capsys):
+    out = train(data, tmp_path, learning_rate=0.3, epochs=8, patience=1, keep="last")
+    losses = pd.read_csv(out / "history.csv")["val_loss"]
+    assert len(losses) == 8
+    assert not losses[:-1].is_monotonic_decreasing, "else nothing could have ended it"
+    assert "Validation decides nothing" in capsys.readouterr().out
 
 
 def test_all_that_makes_training_impossible_is_said_at_once(tmp_path):

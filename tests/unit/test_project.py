@@ -17,8 +17,6 @@ TAUGHT = {
     "architecture": "cnn",
     "teach_validation": True,
     "keep": "last",
-    "epochs": 4,
-    "patience": 4,
 }
 
 
@@ -147,7 +145,7 @@ def model(**settings):
         (
             {"architecture": "cnn", "teach_validation": True},
             96,
-            [("taught-validation", "models.m.keep"), ("taught-validation", "models.m.patience")],
+            [("taught-validation", "models.m.keep")],
         ),
         (TAUGHT, 96, []),
         (
@@ -184,10 +182,10 @@ def test_a_model_starts_from_a_cnn_of_the_same_convolutions(settings, expected):
 
 
 def test_no_epoch_is_chosen_by_those_who_taught_the_model_it_starts_from():
-    asked = {"architecture": "lstm", "input": "frames", "start_from": "cnn", "epochs": 4}
-    models = {"cnn": TAUGHT, "m": asked | {"patience": 4}}
+    asked = {"architecture": "lstm", "input": "frames", "start_from": "cnn"}
+    models = {"cnn": TAUGHT, "m": asked}
     assert found({"models": models}) == [("taught-validation", "models.m.keep")]
-    models["m"] = asked | {"patience": 4, "keep": "last"}
+    models["m"] = asked | {"keep": "last"}
     assert found({"models": models}) == []
 
 
