@@ -26,7 +26,8 @@ def measure_fusion(
     Args:
         predictions: ``predictions.parquet`` of a model, several where subjects were left out.
         syncs: the JSON of `find_clap` by recording: where on the common clock it is, by `clap` and
-            `scale`.
+            `scale`. A session of cameras of which one has no clap is refused before any work
+            (`clapboard.checks.claps`).
         output: written; JSON with the figures of each camera by itself, of all cameras as they are,
             and of all together: figures with intervals over subjects (recordings, where there is
             one subject), baselines, each class and subject; and the paired difference.
