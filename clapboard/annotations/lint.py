@@ -16,6 +16,7 @@ from clapboard.annotations.lint_video import lint_video
 from clapboard.annotations.placing import of_recording
 from clapboard.annotations.sheet import Sheet
 from clapboard.problems import Problem
+from clapboard.sessions.cameras import of_several_cameras
 from clapboard.sessions.clap import clap_offset
 from clapboard.sessions.recordings import Recording
 
@@ -47,6 +48,7 @@ def lint(
     """
     problems: dict[Problem, None] = {}
     placed: dict[Placed, None] = {}
+    together = {one.id for cameras in of_several_cameras(recordings) for one in cameras}
     for recording in recordings:
         if recording.annotations not in sheets:
             continue
@@ -54,7 +56,8 @@ def lint(
         part = rows_of(whole, recording.chapters, recording.subject)
         for entry in part.annotations:
             placed[Placed(recording.subject, recording.split, part.file, entry)] = None
-        found = [*_several_subjects(whole, recording), *lint_clap(whole, part, recording)]
+        found = _several_subjects(whole, recording)
+        found += lint_clap(whole, part, recording, recording.id not in together)
         if whole.claps or whole.origin == "video":
             offset = offsets[recording.id] if offsets else clap_offset(recording.clap)
         else:

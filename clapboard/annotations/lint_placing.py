@@ -11,22 +11,28 @@ from clapboard.problems import Problem
 from clapboard.sessions.recordings import Recording
 
 
-def lint_clap(sheet: Sheet, part: Sheet, recording: Recording) -> list[Problem]:
+def lint_clap(sheet: Sheet, part: Sheet, recording: Recording, alone: bool) -> list[Problem]:
     """A clap position that cannot mean anything.
+
+    Where times count from the starts of clips it places no label; but of a session of several
+    cameras it says what they show at the same time.
 
     Args:
         sheet: the whole sheet.
         part: its rows about the recording (`clapboard.annotations.clips.rows_of`).
         recording: where they are to be placed.
+        alone: whether no other camera filmed its session.
     """
     if sheet.origin == "clap" or recording.clap == AT_FIRST_FRAME:
         return []
     if names_clips(sheet):
+        if not alone:
+            return []
         return [
             Problem(
                 "needless-clap",
-                f"{recording.id} has a clap position, and the times of this sheet count from the "
-                "start of each clip",
+                f"{recording.id} has a clap position, no other camera filmed its session, and the "
+                "times of this sheet count from the start of each clip",
                 "Empty the cell in the column clap of the recordings table.",
                 sheet.file,
                 column="clap",

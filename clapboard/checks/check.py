@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
             models=pretrained(config.models) if config.models else None,
             protocol=config.evaluation.protocol,
             ffmpeg=config.video.ffmpeg,
+            fusion=config.evaluation.fusion,
             thinned=interrupted(config.models, config.section("frames")),
             incomplete=bool(errors(project.problems)),
         ),

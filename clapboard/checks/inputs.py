@@ -22,6 +22,7 @@ from clapboard.annotations.clips import rows_of
 from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
+from clapboard.checks.claps import unknown_claps
 from clapboard.checks.labels import labels_by, too_few_labels, without_frames
 from clapboard.clock import parse_rate
 from clapboard.problems import InputError, Problem, errors, report
@@ -46,6 +47,7 @@ def check_inputs(
     incomplete: bool = False,
     held_out: bool = True,
     thinned: Mapping[str, str] | None = None,
+    fusion: bool = False,
 ) -> list[Problem]:
     """Every problem of sheets and chapters, of both together, and of what the work needs besides.
 
@@ -61,6 +63,7 @@ def check_inputs(
         incomplete: whether the table has rows that are no recordings for errors told elsewhere.
         held_out: what `model_checks.held_out` says of the models.
         thinned: what `model_checks.interrupted` says of the models.
+        fusion: key ``evaluation.fusion``.
 
     Returns:
         Problems of programs and models, of the chapters, then of the sheets; nothing is raised for
@@ -93,6 +96,7 @@ def check_inputs(
     sound = {path: sheet for path, sheet in sheets.items() if path not in faulty}
     problems += _empty_sheets(sound, recordings, bool(annotations["background"]))
     if models is not None:
+        problems += unknown_claps(sound, recordings, protocol) if fusion else []
         by_split = labels_by("split", sheets, recordings, annotations)
         judging = ["Validation", "Test"] if held_out else ["Test"]
         problems += too_few_labels(by_split, unsure, judging if protocol == "splits" else [])

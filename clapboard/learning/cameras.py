@@ -25,7 +25,9 @@ def measure_fusion(
 
     Args:
         predictions: ``predictions.parquet`` of a model, several where subjects were left out.
-        syncs: the JSON of `find_clap` by recording: where on the common clock it is.
+        syncs: the JSON of `find_clap` by recording: where on the common clock it is, by `clap` and
+            `scale`. A session of cameras of which one has no clap is refused before any work
+            (`clapboard.checks.claps`).
         output: written; JSON with the figures of each camera by itself, of all cameras as they are,
             and of all together: figures with intervals over subjects (recordings, where there is
             one subject), baselines, each class and subject; and the paired difference.
@@ -34,10 +36,13 @@ def measure_fusion(
             time without that class.
     """
     judged = read_answers(predictions)
-    claps = {name: float(Fraction(artifacts.read_json(file)["clap"])) for name, file in
-             syncs.items()}  # fmt: skip
+    facts = {name: artifacts.read_json(file) for name, file in syncs.items()}
+    claps, scales = (
+        {name: float(Fraction(one[key])) for name, one in facts.items()}
+        for key in ("clap", "scale")
+    )
     # All frames are heard, those of classes that nothing could have learnt are not counted.
-    together = replace(judged, model=fused(judged.model, claps)).learnable()
+    together = replace(judged, model=fused(judged.model, claps, scales)).learnable()
     apart = judged.learnable()
     cameras, unit = apart.model.frames["camera"], reporting.resampled(apart)
 

@@ -47,19 +47,27 @@ class Camera:
         )
 
 
-def fused(answers: Answers, claps: Mapping[str, float]) -> Answers:
+def fused(
+    answers: Answers, claps: Mapping[str, float], scales: Mapping[str, float] | None = None
+) -> Answers:
     """The answers with every frame's probabilities averaged over the cameras of its session.
 
-    Late fusion (Snoek, Worring, Smeulders, 2005) on the common clock, seconds after the clap: each
-    camera adds the frame nearest in time, if it has one near enough. Frames, and what is true of
-    them, stay as they are, so that figures compare with those of the cameras alone.
+    Late fusion (Snoek, Worring, Smeulders, 2005) on the common clock: each camera adds the frame
+    nearest in time, if it has one near enough. Frames, and what is true of them, stay as they are,
+    so that figures compare with those of the cameras alone.
+
+    The common clock is that of the sheet, (seconds - clap) / scale: the inverse of how labels are
+    placed on a recording (`clapboard.annotations.placing.in_recording`).
 
     Args:
         answers: frames with `recording`, `subject`, `session`, `seconds`.
         claps: where each recording's clap is, seconds of the recording.
+        scales: seconds of each recording in a second of the common clock; None: 1 for all.
     """
     frames = answers.frames
     clock = frames["seconds"].to_numpy() - frames["recording"].map(claps).to_numpy(np.float64)
+    if scales is not None:
+        clock /= frames["recording"].map(scales).to_numpy(np.float64)
     total = answers.probabilities.astype(np.float64).copy()
     count = np.ones(len(frames))
     for _, session in frames.groupby(["subject", "session"], sort=False):

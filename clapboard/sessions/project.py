@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from clapboard.problems import InputError, Problem, errors
+from clapboard.sessions.cameras import predicted_without_clap
 from clapboard.sessions.recordings import Recording, Remote, examine_recordings
 from clapboard.sessions.splits import split_problems
 from clapboard.settings.backbones import NO_FILE, pretrained
@@ -112,6 +113,8 @@ def known_at_start(
         protocol, table = config.evaluation.protocol, config.recordings
         judging = held_out(config.models)
         problems += split_problems(recordings, bool(config.models), protocol, table, judging)
+        if config.models and config.prediction.fusion:
+            problems += predicted_without_clap(recordings, table)
     return problems
 
 

@@ -55,10 +55,12 @@ class Recording:
         annotations: path of the sheet; may be empty for `Predict`.
         chapters: files in order, or the one folder for kind `images`.
         kind: videos, or a folder of pictures.
-        clap: where the sync event is: seconds (`12.5`), `frame 375`, `auto` or `auto 12.5`.
+        clap: where the sync event is: seconds (`12.5`), `frame 375`, `auto` or `auto 12.5`; `0` if
+            the table does not say.
         rate: frames a second of pictures, as `25` or `30000/1001`; empty for videos.
         row: line of the table, as an editor counts.
         origins: of every chapter that is fetched from S3 when a job needs it; empty without S3.
+        clap_given: whether the table says where the sync event is.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Recording:
     rate: str
     row: int
     origins: tuple[Origin | None, ...] = ()
+    clap_given: bool = True
 
 
 class Remote(Protocol):
@@ -184,6 +187,7 @@ def _recording(row: Row, in_s3: Callable[[], Remote] | None) -> tuple[Recording,
         rate=rate,
         row=row.line,
         origins=tuple(map(remote.origin, found.files)) if remote else (),
+        clap_given=bool(cells["clap"]),
     )
     return recording, problems
 

@@ -9,7 +9,12 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
-from clapboard.annotations.placing import first_clap, names_clips, of_recording
+from clapboard.annotations.placing import (
+    AT_FIRST_FRAME,
+    first_clap,
+    in_recording,
+    of_recording,
+)
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.artifacts import read_json, write_csv, write_json
@@ -53,7 +58,8 @@ def write_sync(
 ) -> None:
     """Find the clap of a recording, measure its drift, and say how the sheet is placed on it.
 
-    Sheets that count from the first frame of the recording need no clap.
+    Sheets that count from the first frame of the recording, or of its clips, need no clap. Where
+    the clap is all the same, in the sheet or in the table, is for comparing cameras.
 
     Args:
         recording: its id.
@@ -77,7 +83,7 @@ def write_sync(
     sheet = of_recording(sheet, chapters, subject, clap)
     scale = Fraction(1)
     if sheet.origin == "video":
-        found, checks = _seen_in_video(sheet, index, settings)
+        found, checks = _seen_in_video(sheet, index, clap, settings)
     else:
         found, problems = find_clap(index, clap, settings)
         refuse(problems)
@@ -110,19 +116,29 @@ def sync_table(facts: Mapping[str, Any]) -> str:
 
 
 def _seen_in_video(
-    sheet: Sheet, index: RecordingIndex, settings: Mapping[str, Any]
+    sheet: Sheet, index: RecordingIndex, clap: str, settings: Mapping[str, Any]
 ) -> tuple[Clap, list[Check]]:
-    """The claps of a sheet that was made while watching this very recording.
+    """The claps of a sheet that was made while watching this very recording or its clips.
 
-    Its times need no correction; what is heard at its claps is for comparing cameras.
+    Its times need no correction; where its claps are, and what is heard there, is for comparing
+    cameras. What the table says of the clap goes before a sheet that names clips; any other sheet
+    is not of this recording then (`of_recording`).
+
+    Raises:
+        InputError: no clap is heard where it must be.
     """
-    seen = first_clap(sheet)
-    if seen is None or names_clips(sheet):
+    if clap != AT_FIRST_FRAME:
+        given, problems = find_clap(index, clap, settings)
+        refuse(problems)
+        return given, []
+    placed = in_recording(sheet, Fraction(0), index)
+    seen = first_clap(placed)
+    if seen is None:
         return Clap(Fraction(0), "not needed", Heard(None, ())), []
     window = Fraction(str(settings["window"]))
-    clap = Clap(seen, "annotated", listen(index, seen - window, seen + window))
-    marks = [replace(mark, start=mark.start - seen) for mark in sheet.claps]
-    return clap, check_claps(index, clap, marks, settings)
+    annotated = Clap(seen, "annotated", listen(index, seen - window, seen + window))
+    marks = [replace(mark, start=mark.start - seen) for mark in placed.claps]
+    return annotated, check_claps(index, annotated, marks, settings)
 
 
 def _facts(recording: str, clap: Clap, checks: Sequence[Check], scale: Fraction) -> dict[str, Any]:

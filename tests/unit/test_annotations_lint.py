@@ -238,7 +238,9 @@ def test_cameras_that_share_a_sheet_of_a_player_are_placed_or_refused():
     assert problems("5", sheet=without) == [("no-clap", "S1C1")]
     clips = Sheet("s.csv", "video", (entry("A", 1, 2, 2, clip="1.mp4"),))
     assert problems("0", "0", sheet=clips) == []
-    assert problems("0", "7", sheet=clips) == [("needless-clap", "7")]
+    assert problems("7", sheet=clips) == [("needless-clap", "7")]
+    for claps in (("0", "7"), ("12.5", "3.1"), ("auto", "frame 7")):  # for the session's own clock
+        assert problems(*claps, sheet=clips) == []
 
 
 def test_labels_that_a_faulty_sheet_may_have_are_not_missed():

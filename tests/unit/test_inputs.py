@@ -68,6 +68,7 @@ class Lab:
         protocol="splits",
         held_out=True,
         thinned=None,
+        fusion=False,
         **settings,
     ):
         return check_inputs(
@@ -80,6 +81,7 @@ class Lab:
             protocol=protocol,
             held_out=held_out,
             thinned=thinned,
+            fusion=fusion,
         )
 
 
@@ -307,6 +309,59 @@ def test_recordings_to_predict_need_no_sheet(lab):
         for recording in lab.recordings
     ]
     assert lab.check() == []
+
+
+SEEN = ("GH010001.MP4", "GH020001.MP4")
+FROM_CLIPS = "file,label,start_seconds,stop_seconds\n{file},CUFF,0,1\n{file},SPLINT,1,1.5\n"
+FROM_VIDEO = "label,start_seconds,stop_seconds\nCUFF,0,1\nSPLINT,1,1.5\n"
+CLAPPED = FROM_VIDEO + "CLAP,0.5,0.5\n"
+
+
+@pytest.fixture
+def cameras(lab, footage):
+    """A session of two cameras; says which have no clap to be measured together by."""
+
+    def ask(one, other, fusion=True, split="Test", shared=False, protocol="splits"):
+        lab.recordings = lab.recordings[:3]
+        for name, video, (text, clap) in (("C1", SEEN[0], one), ("C2", SEEN[1], other)):
+            sheet = lab.folder / ("both.csv" if shared else f"{name}.csv")
+            sheet.write_text(text.format(file=video))
+            template = replace(lab.recordings[2], subject="S4", camera=name, id=f"S4{name}")
+            placed = {"clap": clap or "0", "clap_given": bool(clap)}
+            files = (str(footage / video),)
+            lab.recordings.append(
+                replace(
+                    template,
+                    **{"annotations": str(sheet), "chapters": files, "split": split},
+                    **placed,
+                )
+            )
+        problems = lab.check(models={}, fusion=fusion, protocol=protocol)
+        assert {one.check for one in errors(problems)} <= {"unknown-clap"}
+        assert all(one.column == "clap" and one.remedy for one in errors(problems))
+        return [one.message[:4] for one in errors(problems)]
+
+    return ask
+
+
+@pytest.mark.parametrize("sheet", [FROM_CLIPS, FROM_VIDEO])
+def test_cameras_measured_together_need_a_clap_in_common(cameras, sheet):
+    nothing, given, annotated = (sheet, ""), (sheet, "0"), (CLAPPED, "")
+    assert cameras(nothing, nothing) == ["S4C1", "S4C2"]
+    assert cameras(nothing, annotated) == cameras(nothing, given) == ["S4C1"]
+    assert cameras(given, given) == cameras(given, annotated) == []
+    assert cameras(nothing, nothing, fusion=False) == []
+    # Only who tests is measured.
+    assert cameras(nothing, nothing, split="Training") == []
+    assert cameras(nothing, nothing, split="Training", protocol="loso") == ["S4C1", "S4C2"]
+
+
+def test_a_clap_of_the_table_brings_cameras_together_whose_sheets_name_clips(cameras):
+    assert cameras((FROM_CLIPS, "0.5"), (FROM_CLIPS, "frame 31")) == []
+
+
+def test_cameras_that_share_a_sheet_are_on_its_clock(cameras):
+    assert cameras((FROM_VIDEO, ""), (FROM_VIDEO, "0.2"), shared=True) == []
 
 
 HOSTILE = [

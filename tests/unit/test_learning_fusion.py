@@ -72,7 +72,7 @@ def session(tmp_path):
         table = answer_table(judged(frames, answers_of(frames, wrong)))
         artifacts.write_parquet(tmp_path / f"{camera}.parquet", table, {"classes": LABELS})
         clap = Fraction((first - 1) * 1001, 30000)
-        artifacts.write_json(tmp_path / f"{camera}.json", {"clap": str(clap)})
+        artifacts.write_json(tmp_path / f"{camera}.json", {"clap": str(clap), "scale": "1"})
         index = replace(make_index([1001 * n for n in range(LATE + 60)]), recording=f"S1{camera}")
         index.write(tmp_path / f"{camera}.index.parquet")
     return tmp_path
@@ -100,6 +100,20 @@ def test_cameras_make_up_for_each_other(session):
         assert majority == pytest.approx((frames - 25) / frames)
         assert found["together"]["baselines"]["chance"]["accuracy"] == 0.5
         assert found["together"]["per_subject"]["S1"]["frames"] == 2 * frames
+
+
+def test_cameras_of_a_clock_that_drifts_are_brought_together_by_its_scale(session):
+    """The second camera counts 3 s where the first counts 2, as its labels are placed."""
+    table = artifacts.read_parquet(session / "C2.parquet")[0]
+    clap, scale = Fraction(LATE * 1001, 30000), Fraction(3, 2)
+    times = float(clap) + (table["seconds"].to_numpy() - float(clap)) * float(scale)
+    table = table.set_column(table.schema.get_field_index("seconds"), "seconds", pa.array(times))
+    artifacts.write_parquet(session / "C2.parquet", table, {"classes": LABELS})
+    artifacts.write_json(session / "C2.json", {"clap": str(clap), "scale": str(scale)})
+    files = [session / "C1.parquet", session / "C2.parquet"]
+    syncs = {"S1C1": session / "C1.json", "S1C2": session / "C2.json"}
+    measure_fusion(files, syncs, session / "fusion.json", seed=1)
+    assert artifacts.read_json(session / "fusion.json")["together"]["model"]["accuracy"] == 1
 
 
 @pytest.mark.parametrize("together", [False, True])

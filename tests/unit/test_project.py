@@ -63,6 +63,34 @@ def test_leaving_one_out_needs_three_subjects():
     assert found(loso, ["Training"] * 2 + ["Predict"]) == [("too-few-subjects", "")]
 
 
+def test_cameras_recognised_together_need_a_clap_each():
+    def cameras(**given):
+        new = Recording("", "S9", "", "", "Predict", "", ("1.mp4",), "video", "0", "", 0)
+        return [
+            *recordings(*SPLITS),
+            *(
+                replace(new, id=f"S9{name}", camera=name, row=row, clap_given=known)
+                for row, (name, known) in enumerate(given.items(), start=8)
+            ),
+        ]
+
+    def refused(recordings, **config):
+        problems = known_at_start(load({"prediction": {"fusion": True}, **config}), recordings, [])
+        assert {one.check for one in problems} <= {"unknown-clap"}
+        return [(one.file, one.row, one.column) for one in problems]
+
+    table, both = load({}).recordings, cameras(C1=False, C2=False, C3=True)
+    assert refused(both) == [(table, 8, "clap"), (table, 9, "clap")]
+    assert refused(cameras(C1=True, C2=True)) == []
+    assert refused(cameras(C1=False)) == []  # nobody to be averaged with
+    apart = [replace(one, session=one.camera) for one in both]
+    assert refused(apart) == []
+    assert refused(both, prediction={"fusion": False}) == []
+    assert refused(both, models={}) == []
+    labelled = [*both[:3], *(replace(one, split="Test") for one in both[3:])]
+    assert refused(labelled) == []
+
+
 def test_a_table_with_errors_may_lack_the_recordings_of_a_split():
     assert found({}, ["Training"], [Problem("unknown-split", "no", "Do.", row=3)]) == []
 

@@ -68,6 +68,7 @@ def test_a_row_becomes_a_recording(lab):
     assert (second.id, second.split, second.clap) == ("S2R2C2", "Test", "0")
     assert (third.split, third.kind, third.rate) == ("Validation", "images", "30000/1001")
     assert third.clap == "frame 7"
+    assert [one.clap_given for one in (first, second, third)] == [True, False, True]
     assert [recording.row for recording in (first, second, third)] == [2, 3, 4]
 
 
@@ -86,6 +87,12 @@ def test_columns_may_stand_in_any_order_and_optional_ones_be_absent(lab):
     table = write(["S1/C1", "S1.csv", "Training", "C1", "S1"], columns=columns)
     (recording,) = read_recordings(table)
     assert (recording.id, recording.session, recording.clap) == ("S1C1", "", "0")
+    assert not recording.clap_given
+
+
+def test_a_clap_at_the_first_frame_is_one_that_is_given(lab):
+    (recording,) = read_recordings(write(row(clap="0")))
+    assert (recording.clap, recording.clap_given) == ("0", True)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -198,6 +198,26 @@ def test_a_sheet_on_the_video_clock_needs_no_clap(tmp_path):
     assert (facts["method"], facts["clap_seconds"]) == ("not needed", 0)
 
 
+@pytest.mark.parametrize(
+    ("row", "clap", "expected"),
+    [
+        ("", "0", ("not needed", 0)),
+        ("", "12.5", ("given", 12.5)),
+        ("", "frame 21", ("frame", 4)),
+        ("", "auto 12", ("heard", 12)),
+        ("GH020123.MP4,CLAP,1,1\n", "0", ("annotated", 11)),
+        ("GH020123.MP4,CLAP,1,1\n", "12.5", ("given", 12.5)),
+    ],
+)
+def test_a_sheet_that_names_clips_has_a_clap_for_other_cameras_alone(tmp_path, row, clap, expected):
+    sheet = f"file,label,start_seconds,stop_seconds\nGH020123.MP4,SWAB,0.5,1.25\n{row}"
+    facts, (swab, *claps) = film_for_a_player(tmp_path, [12], sheet, clap)
+    assert (facts["method"], facts["scale"]) == (expected[0], "1")
+    assert facts["clap_seconds"] == pytest.approx(expected[1], abs=MILLISECONDS)
+    assert (swab.start, swab.stop) == (Fraction(21, 2), Fraction(45, 4))
+    assert [mark.start for mark in claps] == ([11] if row else [])
+
+
 PLAYER = "label,start,stop\nCLAP,2,2\nSWAB,3,4.5\nCLAP,10,10\nCUFF,11,12\n"
 
 

@@ -171,7 +171,17 @@ def test_model_for_new_recordings_where_everybody_trains_and_is_left_out_once(as
 
 def test_cameras_are_measured_together_on_request(project):
     project.configure(evaluation={"fusion": True})
-    assert set(project.pending()) == {"fuse_cameras cnn"}
+    assert set(project.pending()) == {"check_inputs", "fuse_cameras cnn"}
+
+
+def test_cameras_without_a_clap_are_not_recognised_together(project):
+    new = [unlabelled(recording, "videos/S1C1") for recording in ("S4C1", "S4C2")]
+    project.write_table([new[0], {**new[1], "clap": ""}, *table()])
+    assert project.snakemake("--dry-run", "predict").status == 0
+    project.configure(prediction={"fusion": True})
+    refused = project.snakemake("--dry-run", "predict", check=False)
+    assert refused.status
+    assert "row 3, column clap: S4C2 is recognised together" in refused.screen
 
 
 @pytest.mark.parametrize("key", ["lookalikes", "lookalikes_allowed"])

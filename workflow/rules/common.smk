@@ -205,6 +205,7 @@ def check_settings(wildcards=None):
         "held_out": model_checks.held_out(settings.models),
         "thinned": model_checks.interrupted(settings.models, section("frames")),
         "ffmpeg": settings.video.ffmpeg,
+        "fusion": settings.evaluation.fusion,
     }
 
 
