@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.arrow import numbers
 from clapboard.artifacts import read_parquet
-from clapboard.parts import Rows, Runs, runs_of
-from clapboard.timing.gaps import GAP, unbroken
+from clapboard.parts import Rows, Runs, runs_of, steps
+from clapboard.timing.gaps import GAP, longest_step, unbroken, usual_step
 from clapboard.video.index import RecordingIndex, Times
 
 
@@ -36,7 +36,53 @@ def predicted_sheet(path: str | os.PathLike[str], index: RecordingIndex) -> Shee
     indices = runs_of(numbers(pa.chunked_array([labels.indices])))
     frames = numbers(mine["frame"])
     seconds = index.pts[frames - 1] * float(index.time_base)
-    return sheet_of(str(path), spans(frames, seconds, indices, index), names)
+    return sheet_of(str(path), spans(indices, Sampled(frames, seconds, index)), names)
+
+
+class Sampled:
+    """The frames of a recording of which something is said, and until when it stands.
+
+    Attributes:
+        frames: their numbers, rising, shape (frames,).
+        index: the recording.
+        gaps: rows before which is a gap, as the decoders see it (`clapboard.timing.gaps`); the
+            first row is one of them.
+    """
+
+    def __init__(self, frames: Rows, seconds: Rows, index: Times) -> None:
+        """Take numbers and times of the frames, each of shape (frames,), and the recording."""
+        self.frames = frames
+        self.index = index
+        self.gaps = frozenset(stretch.start for stretch in unbroken(seconds, GAP))
+        usual = usual_step(steps(seconds))
+        # The median of steps of 12 and 13 ticks is 12 on all machines; times are not exact.
+        self._usual = int(usual / float(index.time_base) + 1e-6) * index.time_base
+        self._longest = longest_step(usual, GAP)
+
+    def start(self, row: int) -> Fraction:
+        """When the frame of a row is shown, seconds."""
+        return self.index.seconds(int(self.frames[row]))
+
+    def stop(self, row: int) -> Fraction:
+        """Until when stands what is said of the frame of a row, seconds.
+
+        Until the next of the frames; where none follows, or only after a gap, for the usual step
+        between them, or as long as the frame itself is shown where that is longer and no gap. Never
+        after the end of the recording.
+        """
+        if row + 1 < len(self.frames) and row + 1 not in self.gaps:
+            return self.start(row + 1)
+        start = self.start(row)
+        itself = self._gives_way(int(self.frames[row])) - start
+        alone = not self._usual
+        longer = self._usual < itself <= self._longest
+        stands = itself if alone or longer else self._usual
+        return min(start + stands, self.index.duration)
+
+    def _gives_way(self, frame: int) -> Fraction:
+        """When a frame gives way to the next one of the recording, seconds."""
+        index = self.index
+        return index.seconds(frame + 1) if frame < len(index) else index.duration
 
 
 class Span(NamedTuple):
@@ -73,26 +119,12 @@ def sheet_of(file: str, every: Iterable[Span], names: Sequence[str]) -> Sheet:
     return Sheet(file, "video", annotations)
 
 
-def spans(frames: Rows, seconds: Rows, labels: Runs, index: Times) -> Iterator[Span]:
-    """Each run of frames with one label.
-
-    A run stops where the next one starts, or with its last frame before a gap
-    (`clapboard.timing.gaps`), as the decoders see it.
+def spans(labels: Runs, sampled: Sampled) -> Iterator[Span]:
+    """Each run of frames with one label; gaps end it, too.
 
     Args:
-        frames: frame numbers, rising, shape (frames,).
-        seconds: their times, shape (frames,).
         labels: a number for each frame.
-        index: the recording.
+        sampled: the frames.
     """
-    gaps = {stretch.start for stretch in unbroken(seconds, GAP)}
-    for label, start, stop in labels.cut(gaps):
-        last = int(frames[stop - 1])
-        goes_on = stop < len(frames) and stop not in gaps
-        end = index.seconds(int(frames[stop])) if goes_on else _end(last, index)
-        yield Span(label, range(start, stop), index.seconds(int(frames[start])), end)
-
-
-def _end(frame: int, index: Times) -> Fraction:
-    """When a frame gives way to the next one, seconds."""
-    return index.seconds(frame + 1) if frame < len(index) else index.duration
+    for label, start, stop in labels.cut(sampled.gaps):
+        yield Span(label, range(start, stop), sampled.start(start), sampled.stop(stop - 1))

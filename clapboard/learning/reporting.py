@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clapboard.evaluation import metrics
 from clapboard.evaluation.intervals import bootstrap
@@ -143,7 +144,13 @@ def per_class(
     model = parts["model"]
     stacked = np.array([part.confusion for part in model.values()])
     stacked = stacked.reshape(-1, len(classes), len(classes))  # also where there is no unit
-    ends = bootstrap(lambda chosen: metrics.f1(stacked[chosen].sum(axis=0)), len(model), seed)
+
+    def drawn_f1(chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """F1 of a draw; of a class that it does not show there is none, not one of 0."""
+        counts = stacked[chosen].sum(axis=0)
+        return np.where(metrics.present(counts), metrics.f1(counts), np.nan)
+
+    ends = bootstrap(drawn_f1, len(model), seed)
     counted = {
         name: protocol.per_class(protocol.summed(part.values(), len(classes)), classes)
         for name, part in parts.items()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -36,14 +38,19 @@ def rank(
     seconds: Rows,
     said: Said,
     timeline: Rows,
+    stands: Callable[[int], Fraction],
     length: float = MINUTE,
 ) -> list[Doubt]:
     """All stretches of `length` seconds that hold frames, the most doubtful first.
+
+    One is shorter where nothing is said of its end any more.
 
     Args:
         seconds: time of every frame, ascending, shape (frames,).
         said: of the frames.
         timeline: class index of every frame after decoding, shape (frames,).
+        stands: until when stands what is said of the frame of a row, seconds; see
+            `clapboard.annotations.predictions.Sampled.stop`.
         length: seconds of a stretch.
     """
     found = []
@@ -54,7 +61,7 @@ def rank(
         found.append(
             Doubt(
                 number * length,
-                min((number + 1) * length, float(seconds[len(seconds) - 1])),
+                min((number + 1) * length, float(stands(stop - 1))),
                 sure.entropy,
                 sure.changed,
                 tuple(int(label) for label in order if sure.frames[label]),

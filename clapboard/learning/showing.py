@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clapboard.annotations.predictions import Sampled, Span, spans
 from clapboard.evaluation.overlay import Stretch, write_overlay
-from clapboard.evaluation.timelines import segments
 from clapboard.learning.probabilities import Said, Stored, certainty
 from clapboard.learning.review import rank
-from clapboard.parts import Rows, Runs, in_parts, joined, runs_of, steps
-from clapboard.timing.gaps import GAP, unbroken, usual_step
+from clapboard.parts import Runs, in_parts, joined, numbers, runs_of
 from clapboard.video.index import read_times
 
 
@@ -37,17 +36,19 @@ def draw_overlay(
     """
     said = Stored(predictions)
     timeline = joined(map(runs_of, in_parts(said.predicted)))
-    end = float(read_times(index_file).duration)
-    shown = shown_stretches(said.seconds, said, timeline, end, background)
-    start, stop = 0.0, end
+    index = read_times(index_file)
+    sampled = Sampled(numbers([predictions], "frame"), said.seconds, index)
+    start, stop = 0.0, float(index.duration)
+    shown = shown_stretches(spans(timeline, sampled), said, timeline, stop, background)
     if settings["overlay"] == "clip":
-        first = rank(said.seconds, said, timeline, settings["review_seconds"])[0]
-        start, stop = first.start, min(first.start + settings["review_seconds"], end)
+        length = settings["review_seconds"]
+        first = rank(said.seconds, said, timeline, sampled.stop, length)[0]
+        start, stop = first.start, first.stop
     write_overlay(video, shown, start, stop, ffmpeg, output)
 
 
 def shown_stretches(
-    seconds: Rows,
+    found: Iterable[Span],
     said: Said,
     timeline: Runs,
     end: float,
@@ -56,28 +57,23 @@ def shown_stretches(
     """The timeline without holes from 0 to `end`; nothing where nothing was looked at.
 
     Args:
-        seconds: time of every frame, shape (frames,).
+        found: runs of frames with one label.
         said: of the frames.
         timeline: class index of every frame.
         end: of the video, seconds.
         background: label of the class for frames in which nothing happens.
     """
-    found: list[Stretch] = []
+    shown: list[Stretch] = []
     reached = 0.0
-    ends = {run.stop: run for run in unbroken(seconds, GAP)}
-    for part in segments(timeline, breaks=(run.start for run in ends.values())):
-        label = said.classes[part.label]
-        index = -1 if label == background else part.label
-        start = seconds[part.start]
+    for one in found:
+        label = said.classes[one.label]
+        index = -1 if label == background else one.label
+        start, stop = float(one.start), float(one.stop)
         if start > reached + 1e-6:
-            found.append(Stretch(reached, start, "", -1, 0.0))
-        if part.stop in ends:
-            usual = usual_step(steps(seconds, ends[part.stop]))
-            reached = min(seconds[part.stop - 1] + usual, end)
-        else:
-            reached = seconds[part.stop]
-        sure = certainty(said, timeline, range(part.start, part.stop))
-        found.append(Stretch(start, reached, label, index, sure.share))
+            shown.append(Stretch(reached, start, "", -1, 0.0))
+        sure = certainty(said, timeline, one.rows)
+        shown.append(Stretch(start, stop, label, index, sure.share))
+        reached = stop
     if reached < end - 1e-6:
-        found.append(Stretch(reached, end, "", -1, 0.0))
-    return found
+        shown.append(Stretch(reached, end, "", -1, 0.0))
+    return shown

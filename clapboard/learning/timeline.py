@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from clapboard import artifacts
 from clapboard.annotations.placing import from_clap
-from clapboard.annotations.predictions import Span, sheet_of, spans
+from clapboard.annotations.predictions import Sampled, Span, sheet_of, spans
 from clapboard.annotations.sheet import Sheet
 from clapboard.annotations.writing import write_sheet
 from clapboard.arrow import column, lists, texts
@@ -105,12 +105,13 @@ def write_timeline(
     tables = _with_timeline(probabilities, timeline, said if others else None, classes)
     artifacts.write_parquet_parts(predictions, tables, {"classes": classes})
     frames = numbers([probabilities], "frame")
-    found = list(spans(frames, own.seconds, timeline, read_times(index_file)))
+    sampled = Sampled(frames, own.seconds, read_times(index_file))
+    found = list(spans(timeline, sampled))
     runs = _without(annotations["background"], sheet_of(str(predictions), found, classes))
     runs = _with_confidence(runs, found, said, timeline)
     write_sheet(runs, subtitles, "srt", annotations)
     write_sheet(from_clap(runs, zero, UNKNOWN_DAY), sheet, "lab", annotations)
-    doubts = rank(own.seconds, said, timeline, settings["review_seconds"])
+    doubts = rank(own.seconds, said, timeline, sampled.stop, settings["review_seconds"])
     artifacts.write_csv(
         review,
         REVIEW,

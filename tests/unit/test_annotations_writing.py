@@ -19,7 +19,7 @@ from clapboard.annotations.export import add_arguments, run
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint_video import lint_video
 from clapboard.annotations.placing import from_clap, in_recording
-from clapboard.annotations.predictions import predicted_sheet, sheet_of, spans
+from clapboard.annotations.predictions import Sampled, predicted_sheet, sheet_of, spans
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.annotations.writing import FORMS, write_sheet
@@ -220,7 +220,8 @@ def test_a_timeline_counted_from_a_heard_clap_comes_back_with_the_same_frames(
     chapter = Chapter(1, "1.mp4", "video", frame, len(numbers), "h264", 64, 48, length)
     index = RecordingIndex("S1C1", frame, numbers, (chapter,), 1 / frame, ones, ones == 1, numbers)
     labels = runs_of(np.repeat([0, 1, 0, 1], [1, 700, 1, 2298]))
-    timeline = sheet_of("x", spans(numbers + 1, numbers * float(frame), labels, index), ("A", "B"))
+    sampled = Sampled(numbers + 1, numbers * float(frame), index)
+    timeline = sheet_of("x", spans(labels, sampled), ("A", "B"))
     path = tmp_path_factory.mktemp("way") / "timeline.csv"
     write_sheet(from_clap(timeline, clap, ZERO), path, "lab", SETTINGS)
     back, problems = read_sheet(path, SETTINGS)
@@ -312,7 +313,7 @@ def test_runs_of_predictions(tmp_path):
 def test_predictions_of_every_nth_frame_join(tmp_path):
     path = predictions(tmp_path / "p.parquet", [1, 13, 26, 38, 88], "AABBB")
     assert frames_of(predicted_sheet(path, recording_index())) == [
-        ("A", 0, 25), ("B", 25, 38), ("B", 87, 88),
+        ("A", 0, 25), ("B", 25, 49), ("B", 87, 99),
     ]  # fmt: skip
 
 
@@ -333,7 +334,49 @@ def test_predictions_of_frames_beside_key_frames_join(tmp_path, rate, keys, ever
     assert len(set(np.diff(frames).tolist())) > 1, "the steps differ"
     path = predictions(tmp_path / "p.parquet", frames, ["A"] * len(frames))
     (entry,) = predicted_sheet(path, index).annotations
-    assert (entry.start, entry.stop) == (0, index.seconds(int(frames[-1]) + 1))
+    usual = int(np.median(np.diff(frames))) / rate
+    assert (entry.start, entry.stop) == (
+        0,
+        min(index.seconds(int(frames[-1])) + usual, 3000 / rate),
+    )
+
+
+def ends(frames, index):
+    """Until when what is said of each frame stands."""
+    frames = np.array(frames)
+    sampled = Sampled(frames, index.pts[frames - 1] * float(index.time_base), index)
+    return [sampled.stop(row) for row in range(len(frames))]
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ([1, 151, 301], [150, 300, 450]),
+        ([1, 151, 301, 1801, 1951], [150, 300, 450, 1950, 2100]),
+        ([1, 151, 1801, 1951, 2050], [150, 300, 1950, 2049, 2100]),
+        ([1, 2, 3], [1, 2, 3]),
+        ([5], [5]),
+        ([], []),
+    ],
+)
+def test_what_is_said_stands_for_the_usual_step_where_no_frame_follows(frames, expected):
+    rate = Fraction(30000, 1001)
+    found = ends(np.array(frames, np.int64), recording_index(2100, rate))
+    assert [end * rate for end in found] == expected
+
+
+@pytest.mark.parametrize(("last", "expected"), [(50, 50), (30, 40), (110, 40)])
+def test_what_is_said_of_every_frame_stands_as_long_as_it_is_shown_without_gaps(last, expected):
+    """A frame somewhat longer than others, as from a coarse clock, counts whole; no hole does."""
+    steps = np.array([40, 40, 60, 40, 40, 500, 40, 40, last])
+    pts = np.concatenate([[0], np.cumsum(steps)])
+    ones, stop = np.ones(9, np.int16), int(pts[-1])
+    base = Fraction(1, 1000)
+    chapter = Chapter(1, "v/1.mp4", "video", base, 9, "h264", 64, 48, stop * base)
+    clock = ("S1C1", base, pts[:9], (chapter,), Fraction(25))
+    found = ends(np.arange(1, 10), RecordingIndex(*clock, ones, ones == 1, pts[:9]))
+    ended = [*pts[1:6], pts[5] + 40, *pts[7:9], pts[8] + min(expected, last)]
+    assert [end / base for end in found] == ended
 
 
 def test_predictions_of_other_recordings_are_left_out(tmp_path):

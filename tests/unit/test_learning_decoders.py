@@ -1,6 +1,7 @@
 """Steady timelines: flicker goes, short procedures stay, Viterbi finds the best path."""
 
 import tracemalloc
+from fractions import Fraction
 from itertools import pairwise, product
 
 import numpy as np
@@ -293,20 +294,26 @@ def test_one_frame_has_a_timeline():
     assert median([np.array([[0.1, 0.9]])], 5)[:].tolist() == [1]
 
 
+def following(row):
+    """Until when an answer stands of frames that are a second apart."""
+    return Fraction(row + 1)
+
+
 def test_review_ranks_the_least_sure_stretch_first():
     seconds = np.arange(0, 180, 1.0)
     probabilities = np.tile([0.98, 0.02], (180, 1))
     probabilities[60:120] = [0.55, 0.45]
     timeline = np.zeros(180, np.int64)
-    doubts = rank(seconds, Held(probabilities), timeline, 60)
+    doubts = rank(seconds, Held(probabilities), timeline, following, 60)
     assert [doubt.start for doubt in doubts] == [60, 0, 120]
     assert doubts[0].doubt == pytest.approx(0.9928, abs=1e-4)
-    assert doubts[-1].stop == 179
+    assert [doubt.stop for doubt in doubts] == [120, 60, 180]
     assert doubts[0].labels == (0,)
 
 
 def test_review_says_how_much_the_decoder_changed():
     timeline = np.array([0, 0, 0, 1])
     said = Held(np.tile([0.4, 0.6], (4, 1)))
-    (doubt,) = rank(np.arange(4.0), said, timeline, 60)
+    (doubt,) = rank(np.arange(4.0), said, timeline, following, 60)
+    assert (doubt.start, doubt.stop) == (0, 4)
     assert doubt.changed == 0.75 and doubt.labels == (0, 1)

@@ -86,6 +86,23 @@ def test_report_stands_beside_its_baselines(data):
     artifacts.write_json(data / "metrics.json", figures)
 
 
+def test_draws_that_do_not_show_a_class_say_nothing_of_its_f1():
+    """S1 alone shows B; of S2 it is said once."""
+    subjects, count = ("S1", "S2", "S3", "S4"), 100
+    frames = pd.concat([timeline(subject, count) for subject in subjects], ignore_index=True)
+    true = np.where(frames["subject"] == "S1", 1, 0)
+    predicted = true.copy()
+    predicted[count] = 1
+    probabilities = np.eye(2)[predicted]
+    model = Answers(frames, true, predicted, probabilities, 2)
+    judged = Judged(model, {}, np.ones(len(true), bool), ("A", "B"))
+    row = report(judged, seed=1)[0]["per_class"]["B"]
+    assert row["f1"] == pytest.approx(200 / 201)
+    # No draw that shows B has more wrong than S1 once beside three times S2.
+    assert 200 / 203 <= row["f1_low"] < row["f1"]
+    assert row["f1_high"] == 1
+
+
 def test_class_that_training_never_shows_is_counted_apart(data):
     test, training = read(data, "Test"), read(data, "Training")
     training = training[training["label"] != "SWAB"]

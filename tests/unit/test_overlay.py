@@ -1,5 +1,6 @@
 """What the overlay of a recognised recording shows, and when: all of it, or the doubtful part."""
 
+import re
 from fractions import Fraction
 
 import av
@@ -8,10 +9,13 @@ import pyarrow as pa
 import pytest
 
 from clapboard import artifacts
+from clapboard.annotations.reading import read_sheet
 from clapboard.arrow import lists
 from clapboard.evaluation.class_colours import colour
-from clapboard.evaluation.overlay import STRIP, WIDTH
+from clapboard.evaluation.overlay import MARGIN, RIBBON, STRIP, WIDTH
+from clapboard.learning.durations import COLUMNS
 from clapboard.learning.showing import draw_overlay
+from clapboard.learning.timeline import write_timeline
 from clapboard.settings.config import load
 from clapboard.video.indexing import write_index
 from tests.filming import Camera, film, grid_times, read_number
@@ -87,3 +91,88 @@ def test_overlay_has_all_its_frames_at_their_times_and_what_is_said_of_them(reco
     colours = np.array([colour(0), colour(1)])
     nearest = np.abs(chips[:, None] - colours).sum(axis=2).argmin(axis=1)
     np.testing.assert_array_equal(nearest, said[asked])
+
+
+LENGTH = 70
+"""Seconds of a video of which a model was asked about a frame every five."""
+SPARSE = Camera(rate=Fraction(4), size=(64, 48))
+STEADY = {"decoder": "none", "overlay": "full", "review_seconds": 60}
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sparse")
+    film(folder / "video.mp4", SPARSE, int(LENGTH * SPARSE.rate))
+    write_index("S1C1", [str(folder / "video.mp4")], "video", "", folder / "i", folder / "a.json")
+    return folder
+
+
+def written(folder, times):
+    """What stands in sheet, subtitles and review of answers at these seconds, and in the ribbon."""
+    count = len(times)
+    table = pa.table(
+        {
+            "recording": ["S1C1"] * count,
+            "frame": [int(time * SPARSE.rate) + 1 for time in times],
+            "seconds": np.array(times, float),
+            "predicted": ["B"] * count,
+            "probabilities": lists(np.tile([0.1, 0.9], (count, 1)).astype(np.float32)),
+        }
+    )
+    artifacts.write_parquet(folder / "answers", table, {"classes": CLASSES})
+    artifacts.write_csv(folder / "procedures.csv", COLUMNS, [("", "B", 1, 30)])
+    config = load({"prediction": STEADY})
+    out = [folder / name for name in ("predictions", "timeline.csv", "s.srt", "review.csv")]
+    write_timeline(
+        *(folder / name for name in ("answers", "i", "none", "none", "procedures.csv")),
+        config.section("prediction"),
+        {"class_weights": "balanced", "teach_validation": False, "lend": False},
+        config.section("annotations"),
+        *out,
+        sync=config.section("sync"),
+    )
+    rows, _ = read_sheet(out[1], config.section("annotations"))
+    sheet = [(one.start, one.stop) for one in rows.annotations if one.label == "B"]
+    lines = re.findall(r"(\S+) --> (\S+)", out[2].read_text())
+    subtitles = [tuple(clock(time.replace(",", ".")) for time in line) for line in lines]
+    review = [(float(row["start"]), float(row["stop"])) for row in artifacts.read_csv(out[3])]
+    return sheet, subtitles, review, ribbon(folder)
+
+
+def clock(text):
+    """Seconds of a time of subtitles."""
+    hours, minutes, seconds = text.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def ribbon(folder):
+    """From when until when the ribbon of the whole recording has the colour of B."""
+    settings = load({"prediction": STEADY}).section("prediction")
+    inputs = (folder / name for name in ("video.mp4", "predictions", "i"))
+    draw_overlay(*inputs, settings, "bundled", folder / "overlay.mp4")
+    with av.open(str(folder / "overlay.mp4")) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    line = picture[-MARGIN - RIBBON // 2, MARGIN : WIDTH - MARGIN] / 255
+    near = np.abs(line - colour(1)).sum(axis=1) < 0.3
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], near, [0]])))
+    return [tuple(ends) for ends in edges.reshape(-1, 2) * LENGTH / len(line)]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected", "review"),
+    [
+        (range(0, 70, 5), [(0, 70)], {(0, 60), (60, 70)}),
+        (range(0, 61, 5), [(0, 65)], {(0, 60), (60, 65)}),
+        ([*range(0, 21, 5), *range(40, 66, 5)], [(0, 25), (40, 70)], {(0, 60), (60, 70)}),
+        ([*range(0, 31, 5), 69], [(0, 35), (69, 70)], {(0, 35), (60, 70)}),
+        (np.arange(0, 70, 0.25), [(0, 70)], {(0, 60), (60, 70)}),
+    ],
+)
+def test_sheet_subtitles_review_and_overlay_agree_where_an_answer_ends(
+    video, times, expected, review
+):
+    sheet, subtitles, reviewed, shown = written(video, times)
+    assert sheet == subtitles == expected
+    assert set(reviewed) == review
+    # The cursor stands at the beginning.
+    np.testing.assert_allclose(shown, expected, atol=0.3)
