@@ -18,7 +18,8 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,8 +30,8 @@ RUN = "CLAPBOARD_RUN"
 """Environment variable of all jobs: the process that started them, and where its number counts."""
 
 _UNSUPPORTED = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
-_held: dict[Path, int] = {}
-"""Descriptors of locks, which are never given back."""
+_held: list[int] = []
+"""Descriptors of locks that are never given back."""
 
 
 def lead_jobs() -> None:
@@ -39,14 +40,31 @@ def lead_jobs() -> None:
 
 
 def hold(results: str | os.PathLike[str]) -> None:
-    """Keep a results folder to this process until it ends; it may have it already.
+    """Keep a results folder to this process until it ends.
 
     Raises:
         InputError: another process has it, or it cannot be written.
     """
-    lock = Path(results, LOCK).absolute()
-    if lock in _held:
-        return
+    _held.append(_take(results))
+
+
+@contextmanager
+def held(results: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep a results folder to this process for the time of a block.
+
+    Raises:
+        InputError: as `hold`.
+    """
+    descriptor = _take(results)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(results: str | os.PathLike[str]) -> int:
+    """The descriptor of the lock of a results folder, with our name in it."""
+    lock = Path(results, LOCK)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
@@ -56,10 +74,10 @@ def hold(results: str | os.PathLike[str]) -> None:
         holder = os.pread(descriptor, 1000, 0).decode(errors="replace")
         os.close(descriptor)
         raise InputError([_busy(results, holder)])
-    _held[lock] = descriptor
     with suppress(OSError):  # on a full disk nobody can read who it is, which harms nothing
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    return descriptor
 
 
 def begin_job(log: int, name: str, screen: int) -> None:

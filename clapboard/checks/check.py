@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
             protocol=config.evaluation.protocol,
             ffmpeg=config.video.ffmpeg,
             fusion=config.evaluation.fusion,
+            overlays=bool(config.models) and config.prediction.overlay != "off",
             thinned=interrupted(config.models, config.section("frames")),
             incomplete=bool(errors(project.problems)),
         ),

@@ -48,6 +48,7 @@ def check_inputs(
     held_out: bool = True,
     thinned: Mapping[str, str] | None = None,
     fusion: bool = False,
+    overlays: bool = False,
 ) -> list[Problem]:
     """Every problem of sheets and chapters, of both together, and of what the work needs besides.
 
@@ -64,12 +65,14 @@ def check_inputs(
         held_out: what `model_checks.held_out` says of the models.
         thinned: what `model_checks.interrupted` says of the models.
         fusion: key ``evaluation.fusion``.
+        overlays: whether videos that are recognised get an overlay.
 
     Returns:
         Problems of programs and models, of the chapters, then of the sheets; nothing is raised for
         bad content.
     """
-    problems = [*ffmpeg_problems(ffmpeg), *weights_problems(models or {})]
+    drawn = overlays and any((one.split, one.kind) == ("Predict", "video") for one in recordings)
+    problems = [*ffmpeg_problems(ffmpeg, drawn), *weights_problems(models or {})]
     problems += interruption_problems(thinned or {})
     with ThreadPoolExecutor(threads) as pool:
         looks = pool.map(look_at_chapters, recordings)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from boto3.exceptions import Boto3Error
 
+from clapboard import running
 from clapboard.cloud.unfinished import Unfinished
 from clapboard.problems import InputError
 from clapboard.s3 import results
@@ -42,10 +43,11 @@ class Keeper:
         What others have finished the run takes up, also where it has taken up something before.
 
         Raises:
-            InputError: the bucket cannot be read.
+            InputError: the bucket cannot be read, or another run works here.
         """
-        results.take_up_again(self._results)
-        return self._unfinished.fetch()
+        with running.held(self._results):
+            results.take_up_again(self._results)
+            return self._unfinished.fetch()
 
     def keep_unfinished(self) -> bool:
         """Bring up unfinished trainings, also while another thread is at `keep`.

@@ -16,7 +16,6 @@ import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -99,8 +98,8 @@ class Unfinished:
             with tempfile.TemporaryDirectory() as here:
                 tar = Path(here, f"{FOLDER}{SUFFIX}")
                 fetch(self.bucket, found, tar)
-                if _is_behind(folder, tar, found.modified):
-                    _unpack(tar, folder, found.modified)
+                if _is_behind(folder, tar):
+                    _unpack(tar, folder)
                     fetched.append(name)
                     self._sent[name] = (folder / STATE).read_bytes()
         return fetched
@@ -179,18 +178,18 @@ def _has_ended(folder: Path) -> bool:
     return False
 
 
-def _is_behind(folder: Path, tar: Path, moment: datetime) -> bool:
-    """Whether a folder has no state, or one that is not as far as that in a tar of some moment."""
+def _is_behind(folder: Path, tar: Path) -> bool:
+    """Whether a folder has no state, or one that is not as far as that in a tar."""
     try:
         here = json.loads((folder / STATE).read_bytes())
         since = (folder / STATE).stat().st_mtime
     except FileNotFoundError:
         return True
     with tarfile.open(tar) as opened:
-        there = json.loads(_content(opened, STATE))
+        there, moment = json.loads(_content(opened, STATE)), opened.getmember(STATE).mtime
     if here.get("identity") == there.get("identity"):
         return len(here.get("history", [])) < len(there.get("history", []))
-    return since < moment.timestamp()
+    return since < moment
 
 
 def _pack(folder: Path) -> tuple[bytes, bytes] | None:
@@ -203,7 +202,7 @@ def _pack(folder: Path) -> tuple[bytes, bytes] | None:
                 if MEMBER.fullmatch(path.name) and path.name != STATE:
                     tar.add(path, path.name, recursive=False)
             info = tarfile.TarInfo(STATE)
-            info.size = len(state)
+            info.size, info.mtime = len(state), (folder / STATE).stat().st_mtime
             tar.addfile(info, io.BytesIO(state))
         unchanged = (folder / STATE).read_bytes() == state
     except FileNotFoundError:
@@ -211,7 +210,7 @@ def _pack(folder: Path) -> tuple[bytes, bytes] | None:
     return (state, buffer.getvalue()) if unchanged else None
 
 
-def _unpack(path: Path, folder: Path, moment: datetime) -> None:
+def _unpack(path: Path, folder: Path) -> None:
     """Write the files of a state, the one that names the others last, with its time."""
     (folder / STATE).unlink(missing_ok=True)  # it names weights that are replaced now
     with tarfile.open(path) as tar:
@@ -219,7 +218,8 @@ def _unpack(path: Path, folder: Path, moment: datetime) -> None:
         names = sorted((member.name for member in members), key=lambda name: name == STATE)
         for name in names:
             artifacts.write_bytes(folder / name, _content(tar, name))
-    os.utime(folder / STATE, (moment.timestamp(), moment.timestamp()))
+            moment = tar.getmember(name).mtime
+            os.utime(folder / name, (moment, moment))
 
 
 def _content(tar: tarfile.TarFile, name: str) -> bytes:

@@ -47,9 +47,7 @@ class Camera:
         )
 
 
-def fused(
-    answers: Answers, claps: Mapping[str, float], scales: Mapping[str, float] | None = None
-) -> Answers:
+def fused(answers: Answers, claps: Mapping[str, float], scales: Mapping[str, float]) -> Answers:
     """The answers with every frame's probabilities averaged over the cameras of its session.
 
     Late fusion (Snoek, Worring, Smeulders, 2005) on the common clock: each camera adds the frame
@@ -62,12 +60,11 @@ def fused(
     Args:
         answers: frames with `recording`, `subject`, `session`, `seconds`.
         claps: where each recording's clap is, seconds of the recording.
-        scales: seconds of each recording in a second of the common clock; None: 1 for all.
+        scales: seconds of each recording in a second of the common clock.
     """
     frames = answers.frames
     clock = frames["seconds"].to_numpy() - frames["recording"].map(claps).to_numpy(np.float64)
-    if scales is not None:
-        clock /= frames["recording"].map(scales).to_numpy(np.float64)
+    clock /= frames["recording"].map(scales).to_numpy(np.float64)
     total = answers.probabilities.astype(np.float64).copy()
     count = np.ones(len(frames))
     for _, session in frames.groupby(["subject", "session"], sort=False):

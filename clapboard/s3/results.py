@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,13 @@ def take_up(settings: Settings, results: Path) -> None:
     if (results / STAMP).exists():
         return
     place = _place(settings)
-    try:
-        running.hold(results)
-    except InputError as error:
-        sys.stderr.write(f"nothing is taken up from {place.url}: {error}\n")
-        return
-    sys.stderr.write(f"from {place.url}: {pull(settings, results)}\n")
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(running.held(results))
+        except InputError as error:
+            sys.stderr.write(f"nothing is taken up from {place.url}: {error}\n")
+            return
+        sys.stderr.write(f"from {place.url}: {pull(settings, results)}\n")
 
 
 def take_up_again(results: Path) -> None:

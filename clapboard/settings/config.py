@@ -41,7 +41,7 @@ class Video(Section):
     ffmpeg: Text = Field(
         default="bundled",
         description="FFmpeg program: `bundled` comes with the environment, `system` is the one on "
-        "the PATH, anything else is a path.",
+        "the PATH, anything else is a path. Overlays take 5.1 or newer.",
     )
     concatenate: Flag = Field(
         default=True,

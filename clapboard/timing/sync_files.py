@@ -18,7 +18,7 @@ from clapboard.annotations.placing import (
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.artifacts import read_json, write_csv, write_json
-from clapboard.problems import refuse
+from clapboard.problems import Problem, refuse
 from clapboard.timing.sync import (
     Check,
     Clap,
@@ -129,7 +129,7 @@ def _seen_in_video(
     """
     if clap != AT_FIRST_FRAME:
         given, problems = find_clap(index, clap, settings)
-        refuse(problems)
+        refuse([*problems, *_after_the_end(given, index, clap)])
         return given, []
     placed = in_recording(sheet, Fraction(0), index)
     seen = first_clap(placed)
@@ -139,6 +139,15 @@ def _seen_in_video(
     annotated = Clap(seen, "annotated", listen(index, seen - window, seen + window))
     marks = [replace(mark, start=mark.start - seen) for mark in placed.claps]
     return annotated, check_claps(index, annotated, marks, settings)
+
+
+def _after_the_end(clap: Clap, index: RecordingIndex, value: str) -> list[Problem]:
+    """What is said of a clap that is beyond the recording: no camera would be compared there."""
+    if clap.time <= index.duration:
+        return []
+    message = f"{index.recording} ends before its clap, after {float(index.duration):.3f} s"
+    remedy = "Correct the column clap of the recordings table."
+    return [Problem("clap-beyond-video", message, remedy, column="clap", value=value)]
 
 
 def _facts(recording: str, clap: Clap, checks: Sequence[Check], scale: Fraction) -> dict[str, Any]:

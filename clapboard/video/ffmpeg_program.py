@@ -53,8 +53,13 @@ def ffmpeg_binary(setting: str) -> str:
     return found
 
 
-def ffmpeg_problems(setting: str) -> list[Problem]:
-    """Why the program that the key ``video.ffmpeg`` means cannot be used; nothing when it can."""
+def ffmpeg_problems(setting: str, overlays: bool = False) -> list[Problem]:
+    """Why the program that the key ``video.ffmpeg`` means cannot be used; nothing when it can.
+
+    Args:
+        setting: the key.
+        overlays: whether it has to draw some.
+    """
     try:
         command = [ffmpeg_binary(setting), "-version"]
         done = subprocess.run(
@@ -67,7 +72,7 @@ def ffmpeg_problems(setting: str) -> list[Problem]:
     else:
         said = done.stdout.decode(errors="replace")
         if done.returncode == 0 and said.startswith("ffmpeg version"):
-            return _too_old(setting, said)
+            return _too_old(setting, said) if overlays else []
         answer = f"exit status {done.returncode}"
     message = f"This program does not answer `-version` as FFmpeg does ({answer})"
     return [_unusable("no-ffmpeg", message, REMEDY, setting)]

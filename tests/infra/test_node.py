@@ -24,7 +24,7 @@ from faults import Proxy
 from lab import become
 from travelling import jobs
 
-from clapboard import provenance
+from clapboard import provenance, running
 from clapboard.cloud import node
 from clapboard.cloud.keeper import Keeper
 from clapboard.cloud.unfinished import Unfinished
@@ -481,8 +481,8 @@ def test_a_push_holds_up_no_training(tmp_path, server, as_writer, keep, monkeypa
     with Proxy(server.endpoint, slow) as proxy:
         keeper = Keeper(load(in_bucket(keep, proxy.endpoint)))
         words, results = [sys.executable, "-c", BUSY], machine.folder / "results"
-        running = node.Node(words, keeper, NoNotice(), print, 0.0, results)
-        assert running.run() == 128 + signal.SIGTERM
+        work = node.Node(words, keeper, NoNotice(), print, 0.0, results)
+        assert work.run() == 128 + signal.SIGTERM
     assert len(seen) == 3, seen
 
 
@@ -572,6 +572,25 @@ def test_a_state_is_found_whatever_models_and_people_are_called(two_disks):
     unfinished.send()
     shutil.rmtree(unfinished.results)
     assert set(unfinished.fetch()) == states | {"models/a/training"}
+
+
+def test_beside_a_run_a_node_fetches_nothing_and_says_so(two_disks, server, keep):
+    _, (state, _) = two_disks
+    stamp = Path("results", ".mirror.json")
+    stamp.write_text("{}")
+    program = "import sys; from clapboard import running; running.hold('results'); input()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as run:
+        lock = Path("results", ".lock")
+        while not (lock.exists() and lock.read_text()):
+            assert run.poll() is None
+        with pytest.raises(InputError, match="Another run works"):
+            Keeper(load(in_bucket(keep, server.endpoint))).fetch()
+        assert state.read_text() == state_of(3)
+        assert stamp.exists()
+        run.communicate(b"\n")
+    assert Keeper(load(in_bucket(keep, server.endpoint))).fetch() == ["models/a/training"]
+    assert not stamp.exists(), "the run takes up what others have finished since"
+    running.hold("results")  # as Snakemake does then
 
 
 def test_what_nobody_has_foreseen_ends_no_machine(training, server, keep, monkeypatch, capsys):

@@ -69,6 +69,7 @@ class Lab:
         held_out=True,
         thinned=None,
         fusion=False,
+        overlays=False,
         **settings,
     ):
         return check_inputs(
@@ -82,6 +83,7 @@ class Lab:
             held_out=held_out,
             thinned=thinned,
             fusion=fusion,
+            overlays=overlays,
         )
 
 
@@ -281,8 +283,11 @@ def test_an_ffmpeg_that_does_not_run_is_found(lab, tmp_path):
     ],
 )
 def test_an_ffmpeg_that_is_too_old_for_overlays_is_found(lab, tmp_path, said, checks):
-    found = lab.check(ffmpeg=program(tmp_path, f"echo ffmpeg version {said}"))
-    assert [problem.check for problem in found] == checks
+    given = {"ffmpeg": program(tmp_path, f"echo ffmpeg version {said}"), "overlays": True}
+    assert lab.check(**given) == [], "nothing is to be recognised"
+    lab.recordings.append(replace(lab.recordings[0], split="Predict", annotations=""))
+    assert [problem.check for problem in lab.check(**given)] == checks
+    assert lab.check(**given | {"overlays": False}) == []
 
 
 def test_weights_that_are_not_there_are_found(lab, tmp_path):

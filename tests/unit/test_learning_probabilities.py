@@ -70,7 +70,8 @@ def test_cameras_averaged_in_parts(tmp_path_factory, cameras, together):
     rows = pd.concat(tables, ignore_index=True).assign(subject="", session="")
     nothing = np.zeros(len(rows), np.int64)
     answers = Answers(rows, nothing, nothing, np.concatenate(shares), CLASSES)
-    whole = fused(answers, dict.fromkeys(rows["recording"], 0.0)).probabilities
+    claps, scales = (dict.fromkeys(rows["recording"], value) for value in (0.0, 1.0))
+    whole = fused(answers, claps, scales).probabilities
     own = cameras[0][0]
     parts = list(Part(Together(found[0], found[1:]), range(own), together))
     assert np.array_equal(np.concatenate(parts), whole[:own])

@@ -397,10 +397,11 @@ def test_cameras_are_fused_on_the_common_clock():
     sure, unsure = [[0.9, 0.1]] * 4, [[0.4, 0.6]] * 4
     both = np.array(sure + unsure)
     alone = Answers(frames, np.zeros(8, np.int64), both.argmax(axis=1), both, 2)
-    together = fused(alone, {"S1C1": 0.0, "S1C2": 7.0})
+    scales = {"S1C1": 1.0, "S1C2": 1.0}
+    together = fused(alone, {"S1C1": 0.0, "S1C2": 7.0}, scales)
     np.testing.assert_allclose(together.probabilities, [[0.65, 0.35]] * 8)
     assert together.predicted.tolist() == [0] * 8
-    apart = fused(alone, {"S1C1": 0.0, "S1C2": 0.0})
+    apart = fused(alone, {"S1C1": 0.0, "S1C2": 0.0}, scales)
     np.testing.assert_allclose(apart.probabilities, both)
 
 

@@ -271,8 +271,17 @@ def test_keeps_the_best_epoch_and_stops_early(data, tmp_path):
     assert history.columns.tolist() == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
 
 
-def test_for_the_last_epoch_all_are_trained(data, tmp_path, capsys):
+def test_for_the_last_epoch_all_are_trained(data, tmp_path, capsys, monkeypatch):
+    loaded = []
+
+    class Watched(Checkpoint):
+        def _load(self, network, epoch):
+            loaded.append(epoch)
+            super()._load(network, epoch)
+
+    monkeypatch.setattr("clapboard.learning.training.Checkpoint", Watched)
     out = train(data, tmp_path, learning_rate=0.3, epochs=8, patience=1, keep="last")
+    assert loaded == [7]
     losses = pd.read_csv(out / "history.csv")["val_loss"]
     assert len(losses) == 8
     assert not losses[:-1].is_monotonic_decreasing, "else nothing could have ended it"

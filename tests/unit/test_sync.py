@@ -218,6 +218,13 @@ def test_a_sheet_that_names_clips_has_a_clap_for_other_cameras_alone(tmp_path, r
     assert [mark.start for mark in claps] == ([11] if row else [])
 
 
+def test_a_clap_after_the_end_of_a_recording_that_needs_none_is_refused(tmp_path):
+    sheet = "file,label,start_seconds,stop_seconds\nGH020123.MP4,SWAB,0.5,1.25\n"
+    with pytest.raises(InputError) as error:
+        film_for_a_player(tmp_path, [12], sheet, "5000")
+    assert [problem.check for problem in error.value.problems] == ["clap-beyond-video"]
+
+
 PLAYER = "label,start,stop\nCLAP,2,2\nSWAB,3,4.5\nCLAP,10,10\nCUFF,11,12\n"
 
 

@@ -206,6 +206,7 @@ def check_settings(wildcards=None):
         "thinned": model_checks.interrupted(settings.models, section("frames")),
         "ffmpeg": settings.video.ffmpeg,
         "fusion": settings.evaluation.fusion,
+        "overlays": bool(settings.models) and settings.prediction.overlay != "off",
     }
 
 
