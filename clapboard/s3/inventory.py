@@ -27,7 +27,8 @@ from clapboard.s3.receipt import Receipt, read_receipt, replace_receipt
 STAYS = ("resized", "frames", "framedata", "video", "sources", "Data", "s3")
 """Folders of results that do not travel: pictures, and copies of the raw material."""
 
-TRAVELS = ("Data/labels.csv", "Data/manifest.parquet")
+TRAVELS = ("Data/labels.csv", "Data/manifest.parquet", "report.html")
+"""Beside all that is in other folders; the last is where Snakemake's report belongs."""
 STATES = ("training", "fine-tuning")
 """Folders of trainings that go on: files that belong together, see `clapboard.cloud.unfinished`."""
 

@@ -300,3 +300,41 @@ def finish(process, folder, seconds=1500):
     screen = (folder / "slurm.screen").read_text()
     assert status == 0, screen[-5000:]
     return screen
+
+
+def ask(*command):
+    """What a command of Slurm says."""
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def wait_for_job(rule, seconds=600):
+    """The Slurm id of a running job of a rule, and its node."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        listed = ask("squeue", "-h", "-t", "R", "-o", "%i %N %j %k")
+        for line in listed.splitlines():
+            if rule in line:
+                number, node = line.split()[:2]
+                return number, node
+        time.sleep(0.3)
+    raise AssertionError(f"no running job of {rule}:\n{listed}")
+
+
+def facts(number):
+    """What the controller knows of a job, also a while after its end."""
+    words = ask("scontrol", "--oneliner", "show", "job", number).split()
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def node_state(node):
+    """As the controller sees it."""
+    words = ask("scontrol", "--oneliner", "show", "node", node).split()
+    return next(word.partition("=")[2] for word in words if word.startswith("State="))
+
+
+def wait_until(condition, seconds=120):
+    """Until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clapboard.s3.inventory import travels
+from clapboard.s3.inventory import local_artifacts, travels
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,16 @@ from clapboard.s3.inventory import travels
         ("Data/labels.csv", True),
         ("Data/Training/CPR/1.jpg", False),
         ("models/../training/x", False),
+        ("report.html", True),
+        ("other.html", False),
     ],
 )
 def test_states_and_pictures_stay_whatever_models_and_people_are_called(name, goes):
     assert travels(name) == goes
+
+
+def test_the_report_is_found_beside_the_folders(tmp_path):
+    for name in ("report.html", "notes.txt", "check/report.csv", "Data/labels.csv", "Data/x/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert set(local_artifacts(tmp_path)) == {"report.html", "check/report.csv", "Data/labels.csv"}
