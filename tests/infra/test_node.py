@@ -32,6 +32,7 @@ from clapboard.problems import InputError
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
 from clapboard.settings.config import load
+from tests.holding import another_run
 from tests.workflow.project import REPOSITORY
 
 PROGRAM = Path(sys.executable).with_name("clapboard")
@@ -578,16 +579,11 @@ def test_beside_a_run_a_node_fetches_nothing_and_says_so(two_disks, server, keep
     _, (state, _) = two_disks
     stamp = Path("results", ".mirror.json")
     stamp.write_text("{}")
-    program = "import sys; from clapboard import running; running.hold('results'); input()"
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as run:
-        lock = Path("results", ".lock")
-        while not (lock.exists() and lock.read_text()):
-            assert run.poll() is None
+    with another_run("results"):
         with pytest.raises(InputError, match="Another run works"):
             Keeper(load(in_bucket(keep, server.endpoint))).fetch()
         assert state.read_text() == state_of(3)
         assert stamp.exists()
-        run.communicate(b"\n")
     assert Keeper(load(in_bucket(keep, server.endpoint))).fetch() == ["models/a/training"]
     assert not stamp.exists(), "the run takes up what others have finished since"
     running.hold("results")  # as Snakemake does then
@@ -602,7 +598,6 @@ def test_what_nobody_has_foreseen_ends_no_machine(training, server, keep, monkey
     monkeypatch.setattr("clapboard.s3.results.push", fails)
     assert not keeper.keep()
     assert "RuntimeError: not foreseen" in capsys.readouterr().err
-    monkeypatch.undo()
 
 
 def test_half_a_record_of_snakemake_holds_up_nothing(training, server, keep):

@@ -18,6 +18,7 @@ from clapboard import provenance, running
 from clapboard.cloud import fetched, ssh
 from clapboard.cloud.ssh import Machine
 from clapboard.problems import InputError
+from tests.holding import another_run
 
 REPOSITORY = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).with_name("clapboard")
@@ -174,13 +175,8 @@ def test_a_model_that_was_fetched_is_made_anew_when_its_settings_change(laptop, 
 def test_nothing_is_fetched_beside_a_run_here(laptop):
     (laptop.there / "results").mkdir(parents=True)
     (laptop.there / "results" / "x").write_text("x")
-    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
-    words = [sys.executable, "-c", program, laptop.folder / "results"]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, cwd=REPOSITORY) as other:
-        wait_for((laptop.folder / "results" / ".lock").exists)
-        wait_for(lambda: (laptop.folder / "results" / ".lock").read_text())
+    with another_run(laptop.folder / "results"):
         status, screen = laptop.call("--fetch")
-        other.communicate(b"\n")
     assert status == 1
     assert "Another run works in this folder" in screen
     assert not (laptop.folder / "results" / "x").exists()

@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -26,6 +24,7 @@ from clapboard.s3.parts import PART_BYTES
 from clapboard.s3.receipt import NAME, Receipt, read_receipt, write_receipt
 from clapboard.s3.results import push, take_shards, take_up, take_up_again
 from clapboard.settings.config import load
+from tests.holding import another_run
 
 
 def test_a_dry_run_downloads_no_video_and_the_run_leaves_the_bucket_as_it_was(site):
@@ -898,14 +897,8 @@ def test_nothing_is_pulled_while_a_run_works_there(bucket, place, results, serve
     pushing.push(bucket, place, results)
     machine = Machine(results.parent / "machine", table(), server.endpoint, place.url)
     machine.results.mkdir()
-    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
-    command = [sys.executable, "-c", program, str(machine.results)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as run:
-        lock = machine.results / ".lock"
-        while not (lock.exists() and lock.read_text()):
-            assert run.poll() is None
+    with another_run(machine.results):
         assert "Another run works" in machine.clapboard("pull", status=1)
-        run.communicate(b"\n")
     assert not (machine.results / "check").exists()
     machine.clapboard("pull")
     assert (machine.results / "check" / "report.csv").exists()
@@ -922,13 +915,8 @@ def test_beside_a_run_nothing_is_taken_up(bucket, place, results, server, tmp_pa
     pushing.push(bucket, place, results)
     settings, other = section(place, server), tmp_path / "other"
     other.mkdir()
-    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
-    command = [sys.executable, "-c", program, str(other)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as run:
-        while not ((other / ".lock").exists() and (other / ".lock").read_text()):
-            assert run.poll() is None
+    with another_run(other):
         take_up(settings, other)
-        run.communicate(b"\n")
     assert "nothing is taken up" in capsys.readouterr().err
     assert [path.name for path in other.iterdir()] == [".lock"]
     take_up(settings, other)

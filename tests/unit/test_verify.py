@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 
 import av
 import numpy as np
@@ -16,6 +14,7 @@ from clapboard.dataset.tree import write_dataset
 from clapboard.dataset.verify import verify
 from clapboard.pictures.store import FrameStore
 from clapboard.video.pixels import encode_jpeg
+from tests.holding import another_run
 
 SUBJECTS = {"S1": "Training", "S2": "Test"}
 LABELS = ["CUFF", "SPLINT"]
@@ -225,12 +224,7 @@ def test_repair_is_named_before_what_makes_the_pictures_again(results, capsys):
 
 def test_nothing_is_repaired_while_a_run_works_there(results, capsys):
     flip(results.file("S1", 3))
-    program = "import sys; from clapboard import running; running.hold(sys.argv[1]); input()"
-    command = [sys.executable, "-c", f"{program}", str(results.root)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as run:
-        while not (results.root / ".lock").exists() or not (results.root / ".lock").read_text():
-            assert run.poll() is None
+    with another_run(results.root):
         assert main(["verify", "--repair", "--results", str(results.root)]) == 1
-        run.communicate(b"\n")
     assert "Another run works in this folder" in capsys.readouterr().err
     assert results.file("S1", 3).exists()
