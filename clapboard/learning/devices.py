@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from functools import cache
 
 import keras
 import tensorflow as tf
 
 from clapboard.learning import nodes
+
+log = logging.getLogger(__name__)
 
 HALF, SINGLE = "mixed_float16", "float32"
 """Dtype policies of Keras."""
@@ -29,6 +33,12 @@ def prepare(seed: int, threads: int = 0) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:
         tf.config.experimental.enable_op_determinism()
+        if granted := os.environ.get("SLURM_JOB_GPUS"):
+            log.warning(
+                "Slurm gave GPU %s to this job, and TensorFlow sees none: it works on the CPU. "
+                "Is the environment that of `make env GPU=1`?",
+                granted,
+            )
     if threads and tf.config.threading.get_intra_op_parallelism_threads() != threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     if nodes.workers() > 1:

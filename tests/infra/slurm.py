@@ -1,4 +1,4 @@
-"""A real Slurm on this machine: munge, a controller, two nodes, two GPUs that are none.
+"""A real Slurm on this machine: munge, a controller, two nodes, three GPUs that are none.
 
 Its configuration must be in /etc/slurm, since the executor plugin takes SLURM_CONF away from the
 jobs; a machine that has one of its own there is left alone.
@@ -20,8 +20,17 @@ from pathlib import Path
 from project import REPOSITORY
 
 PROFILE = REPOSITORY / "profiles" / "slurm"
-# The queue is looked at more often than the plugin does for jobs that take hours.
-QUICK = ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
+# Snakemake, but that the queue is looked at every two seconds: the plugin looks ever less often,
+# for jobs that take hours, and there is no setting for that.
+QUICK = """\
+import snakemake.cli
+import snakemake_executor_plugin_slurm as slurm
+slurm.Executor.next_seconds_between_status_checks = property(lambda _: 2, lambda *_: None)
+snakemake.cli.main()
+"""
+
+SUBMITTED = re.compile(r"submitted with SLURM jobid '?(\d+)")
+"""What the plugin says; the number of the job."""
 
 ETC = Path("/etc/slurm")
 MUNGE_RUN = Path("/run/munge")
@@ -32,6 +41,12 @@ START_SECONDS = 60
 # Without control groups Slurm looks so often at what jobs take, and kills what takes too much.
 MEMORY_SECONDS = 1
 
+# After so long the job of a dead node may begin again, which is two minutes elsewhere.
+REQUEUE_SECONDS = 20
+
+# Of each GPU.
+OWNERS = ("n1", "n1", "n2")
+
 OURS = "# of the tests of Clapboard, process "
 CONFIG = """\
 {ours}{process}
@@ -41,6 +56,7 @@ SlurmctldPort={port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+AuthInfo=cred_expire={requeue_seconds}
 CredType=cred/munge
 ReturnToService=2
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
@@ -72,7 +88,7 @@ GresTypes=gpu
 SlurmdParameters=config_overrides
 NodeName=DEFAULT CPUs=8 SocketsPerBoard=1 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=64000
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={n1} Gres=gpu:2
-NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={n2}
+NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={n2} Gres=gpu:1
 PartitionName=all Nodes=n1,n2 Default=YES MaxTime=UNLIMITED State=UP DefMemPerCPU=200
 """
 
@@ -129,7 +145,7 @@ class Cluster:
         for name in ("state", "spool/n1", "spool/n2", "dev"):
             (self.folder / name).mkdir(parents=True)
         ports = {"port": free_port(), "n1": free_port(), "n2": free_port()}
-        gpus = [self.folder / "dev" / f"nvidia{number}" for number in (0, 1)]
+        gpus = [self.folder / "dev" / f"nvidia{number}" for number in range(len(OWNERS))]
         for gpu in gpus:
             make_device(gpu)
         ETC.mkdir(exist_ok=True)
@@ -140,11 +156,16 @@ class Cluster:
                 folder=self.folder,
                 host=socket.gethostname(),
                 memory_seconds=MEMORY_SECONDS,
+                requeue_seconds=REQUEUE_SECONDS,
                 **ports,
             )
         )
         (ETC / "gres.conf").write_text(
-            "AutoDetect=off\n" + "".join(f"NodeName=n1 Name=gpu File={gpu}\n" for gpu in gpus)
+            "AutoDetect=off\n"
+            + "".join(
+                f"NodeName={node} Name=gpu File={gpu}\n"
+                for node, gpu in zip(OWNERS, gpus, strict=True)
+            )
         )
         try:
             self._start_munge()
@@ -161,6 +182,9 @@ class Cluster:
     def __exit__(self, *_):
         for name in reversed(list(self.daemons)):
             self.stop(name)
+        for process in [*steps(), *jobs_of("n1"), *jobs_of("n2")]:  # of a test that failed
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         for name in ("slurm.conf", "gres.conf"):
             (ETC / name).unlink(missing_ok=True)
 
@@ -278,10 +302,10 @@ def steps():
 def begin(folder, *arguments):
     """Snakemake in a folder on the cluster, started and not waited for."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile"]
+    command = [sys.executable, "-c", QUICK, "--snakefile", REPOSITORY / "Snakefile"]
     with (folder / "slurm.screen").open("wb") as log:
         return subprocess.Popen(
-            [*command, "--profile", PROFILE, *QUICK, "--latency-wait", "5", *arguments],
+            [*command, "--profile", PROFILE, "--latency-wait", "5", *arguments],
             cwd=folder,
             env=environment,
             stdout=log,
@@ -300,3 +324,41 @@ def finish(process, folder, seconds=1500):
     screen = (folder / "slurm.screen").read_text()
     assert status == 0, screen[-5000:]
     return screen
+
+
+def ask(*command):
+    """What a command of Slurm says."""
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def wait_for_job(rule, seconds=600):
+    """The Slurm id of a running job of a rule, and its node."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        listed = ask("squeue", "-h", "-t", "R", "-o", "%i %N %j %k")
+        for line in listed.splitlines():
+            if rule in line:
+                number, node = line.split()[:2]
+                return number, node
+        time.sleep(0.3)
+    raise AssertionError(f"no running job of {rule}:\n{listed}")
+
+
+def facts(number):
+    """What the controller knows of a job, also a while after its end."""
+    words = ask("scontrol", "--oneliner", "show", "job", number).split()
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def node_state(node):
+    """As the controller sees it."""
+    words = ask("scontrol", "--oneliner", "show", "node", node).split()
+    return next(word.partition("=")[2] for word in words if word.startswith("State="))
+
+
+def wait_until(condition, seconds=120):
+    """Until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)

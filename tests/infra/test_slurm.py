@@ -12,8 +12,8 @@ import pytest
 import seaweed
 import slurm
 from comparing import tables
-from project import REPOSITORY, make_project, table
-from slurm import begin, finish
+from project import REPOSITORY, make_project
+from slurm import SUBMITTED, ask, begin, facts, finish, wait_for_job, wait_until
 from travelling import jobs
 
 # As a mark, since it is looked at before the results of one machine are made to compare with.
@@ -32,43 +32,7 @@ GROUPED = RECORDINGS + RECORDINGS * CHAPTERS_EACH + len(ALONE) + len(GROUPS)
 SENT_AGAIN = 3
 
 BURDENED = "compute_framecsv"
-SUBMITTED = re.compile(r"submitted with SLURM jobid '?(\d+)")
 TARGET = " results/models/cnn/metrics.json"
-
-
-def ask(*command):
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
-
-
-def wait_for_job(rule, seconds=600):
-    """The Slurm id of a running job of a rule, and its node."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        listed = ask("squeue", "-h", "-t", "R", "-o", "%i %N %j %k")
-        for line in listed.splitlines():
-            if rule in line:
-                number, node = line.split()[:2]
-                return number, node
-        time.sleep(0.3)
-    raise AssertionError(f"no running job of {rule}:\n{listed}")
-
-
-def facts(number):
-    """What the controller knows of a job, also a while after its end."""
-    words = ask("scontrol", "--oneliner", "show", "job", number).split()
-    return dict(word.split("=", 1) for word in words if "=" in word)
-
-
-def node_state(node):
-    words = ask("scontrol", "--oneliner", "show", "node", node).split()
-    return next(word.partition("=")[2] for word in words if word.startswith("State="))
-
-
-def wait_until(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
 
 
 def test_same_results_as_on_one_machine(cluster, local, tmp_path):
@@ -156,6 +120,7 @@ def test_a_job_that_is_killed_for_time_comes_back_with_more(cluster, local, tmp_
         block.unlink()
         first = twice_as_much(finish(process, project.folder))
     finally:
+        block.unlink(missing_ok=True)
         process.kill()
         process.wait()
     assert first["JobState"] == "TIMEOUT"
@@ -219,36 +184,3 @@ def test_a_run_whose_time_is_over_hands_over_what_it_has(cluster, site):
     assert jobs(screens[1]) == {"train_model": 1, "evaluate_model": 1}, "what was finished stays so"
     said = (two.results / "logs" / "train_model" / "cnn.log").read_text()
     assert re.findall(r"^Epoch (\d+)/", said, re.MULTILINE)[0] == str(done + 1)
-
-
-def test_a_cancelled_job_and_a_dead_node_cost_only_time(cluster, tmp_path):
-    here = make_project(tmp_path / "here")
-    # One camera each has jobs enough to lose some, and takes half the time in CI.
-    here.write_table([row for row in table() if row["camera"] == "C1"])
-    project = here.copy(tmp_path / "project")
-    here.run()
-    # As many threads as there, see above.
-    process = begin(project.folder, "--cores", "2")
-    try:
-        cancelled, _ = wait_for_job("recording")
-        ask("scancel", cancelled)
-        wait_until(lambda: facts(cancelled)["JobState"] != "COMPLETING")
-        hit = facts(cancelled)
-        assert hit["JobState"] == "CANCELLED", "it was running, and did not come to its end"
-        assert hit["StartTime"] != "Unknown"
-
-        lost, node = wait_for_job("extract_frames")
-        cluster.kill_node(node)
-        wait_until(lambda: facts(lost)["JobState"] not in ("RUNNING", "COMPLETING"))
-        after = facts(lost)
-        assert (after["JobState"], after["Restarts"]) == ("PENDING", "1"), "Slurm queues it again"
-        assert node_state(node).startswith("DOWN")
-        cluster.start(node, "slurmd", "-D", "-N", node)
-        screen = finish(process, project.folder)
-    finally:
-        process.kill()
-        process.wait()
-    again = facts(lost)
-    assert (again["JobState"], again["Restarts"]) == ("COMPLETED", "1"), "the second attempt"
-    assert "Trying to restart job" in screen, "Snakemake has sent the cancelled one again"
-    assert tables(project.results) == tables(here.results)

@@ -6,7 +6,7 @@ TensorFlow's workers listen on all interfaces of their node (docs/cluster.md).
 import loopback
 import pytest
 import slurm
-from slurm import begin, finish
+from slurm import SUBMITTED, begin, facts, finish
 
 pytestmark = pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing())
 
@@ -17,12 +17,16 @@ def apart():
         yield
 
 
-def test_two_nodes_train_one_model(cluster, local, tmp_path):
+@pytest.mark.parametrize("asked", [["tasks=2", "gpu=0"], ["gpu=2"]], ids=["cores", "gpus"])
+def test_two_nodes_train_one_model(cluster, local, tmp_path, asked):
+    """As the documents say it; Slurm counts the GPUs, TensorFlow finds that they are none."""
     project = local.copy(tmp_path / "project")
     (project.results / "models" / "cnn" / "model.keras").unlink()
-    two = ["train_model:nodes=2", "train_model:tasks=2", "train_model:gpu=0"]
+    two = [f"train_model:{one}" for one in ("nodes=2", *asked)]
     only = ["--force", "--cores", "1", "--set-resources", *two, "--"]
-    finish(begin(project.folder, *only, "results/models/cnn/model.keras"), project.folder)
+    screen = finish(begin(project.folder, *only, "results/models/cnn/model.keras"), project.folder)
+    (number,) = SUBMITTED.findall(screen)
+    assert facts(number)["NumNodes"] == "2"
     said = (project.results / "logs" / "train_model" / "cnn.log").read_text()
     assert said.count(" val_loss: ") == 2, said  # the one epoch of each worker
     assert (project.results / "models" / "cnn" / "model.keras").is_file()
