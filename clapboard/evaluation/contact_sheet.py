@@ -6,12 +6,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 from matplotlib.figure import Figure
 from PIL import Image
 
 from clapboard.artifacts import replacing
-from clapboard.evaluation.plots import DPI, shortened
+from clapboard.evaluation.plots import DPI, LABEL_LENGTH, shortened
 from clapboard.pictures.addresses import read_picture
 
 COLUMNS = 6
@@ -47,7 +48,8 @@ def draw_contact_sheet(mistakes: Sequence[Mistake], path: str | Path) -> None:
         with Image.open(io.BytesIO(read_picture(mistake.file))) as picture:
             axes.imshow(picture.convert("RGB"))
         axes.set_title(
-            f"{shortened(mistake.frame)}\ntrue: {shortened(mistake.true)}\n"
+            # Whole, on more lines if need be: somebody has to find the frame.
+            f"{fill(mistake.frame, LABEL_LENGTH)}\ntrue: {shortened(mistake.true)}\n"
             f"{mistake.confidence:.0%} {shortened(mistake.predicted)}",
             fontsize=8,
             loc="left",

@@ -19,7 +19,8 @@ class Augmentation(keras.layers.Layer):
     """Shift, zoom, rotation, mirroring, light, contrast, colour, noise and erased patches.
 
     Input and output: (batch, height, width, 3) or (batch, frames, height, width, 3), values 0-255
-    (the output may lie somewhat outside). The frames of a sequence are changed alike.
+    (the output may lie somewhat outside). The frames of a sequence are changed alike; of noise only
+    the strength is the same.
     """
 
     def __init__(self, settings: Mapping[str, Any], seed: int) -> None:

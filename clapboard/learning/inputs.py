@@ -93,7 +93,7 @@ def make_inputs(
     Raises:
         InputError: a frame cannot be read or has no features.
     """
-    files = examples["file"].to_numpy()
+    files = examples["file"].array  # an object a frame would take as much as all else
     source = _source(settings, files, threads, features, partial(Features, examples))
     items = _items(len(examples), lambda gap: stretches(examples, gap), settings, covering)
     targets = examples["class_index"].to_numpy()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from clapboard.annotations.labels import normalise
 from clapboard.settings.config_types import Aliases, AnyText, Rate, Section, Text
 
 
@@ -61,8 +62,9 @@ class Annotations(Section):
         default="refuse",
         description="A label that no Training subject has: stop, or leave it out of the dataset.",
     )
-    background: AnyText = Field(
+    # Written as labels are everywhere behind the sheets, whose names it is compared with.
+    background: Annotated[AnyText, AfterValidator(normalise)] = Field(
         default="",
         description="Name of a class for the frames without a label; empty: they are not in the "
-        "dataset.",
+        "dataset. Case and blanks are made equal.",
     )

@@ -23,7 +23,7 @@ Share = Annotated[float, Field(ge=0, lt=1), NotBoolean]
 class Augmentation(Section):
     """Random changes of training frames that leave the procedure recognisable; 0 switches one off.
 
-    All frames of a sequence change alike.
+    All frames of a sequence change alike; of noise only the strength is the same.
     """
 
     shift: Share = Field(default=0.05, description="Most shift, as a share of the side.")

@@ -372,6 +372,12 @@ def test_evaluation_may_be_the_protocol_alone():
         load({"evaluation": "looso"})
 
 
+def test_the_background_is_named_as_its_class_is():
+    """Labels are made equal in case and blanks before they become classes."""
+    known = load({"annotations": {"background": " nothing  at all"}})
+    assert known.section("annotations")["background"] == "NOTHING AT ALL"
+
+
 def test_model_that_is_to_recognise_must_exist():
     with pytest.raises(InputError, match="Did you mean 'cnn'"):
         load({"prediction": {"models": ["cnnn"]}})

@@ -49,6 +49,7 @@ def test_frames_are_shifted_as_far_as_is_said_and_no_further(frames):
 def test_frames_of_a_sequence_change_alike(frames):
     sequences = np.stack([frames] * 3, axis=1)
     given = {"shift": 0.2, "zoom": 0.3, "rotation": 20, "contrast": 0.3, "erase": 0.3}
+    given |= {"brightness": 0.2, "colour": 0.3, "flip": True}
     one, two, three = np.moveaxis(changed(sequences, **given), 1, 0)
     np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(one, three)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from clapboard.evaluation import plots
+from clapboard.evaluation.contact_sheet import Mistake, draw_contact_sheet
 
 HOSTILE = ["$x_", "CPR (BREATH)", "a" * 300, "\\frac", "東京", ""]
 
@@ -45,4 +46,14 @@ def test_boxes_carry_the_whole_name(tmp_path):
     for name in ("nearest_neighbour (baseline)", "nearest_neighbour (base line)"):
         plots.subject_boxes({name: [0.5, 0.7]}, ["S1", "S2"], "accuracy", tmp_path / f"{name}.png")
     one, other = (path.read_bytes() for path in tmp_path.iterdir())
+    assert one != other
+
+
+def test_contact_sheet_tells_frames_of_a_long_id_apart(tmp_path):
+    picture = tmp_path / "frame.jpg"
+    Image.new("RGB", (8, 8)).save(picture)
+    for number in (123456, 123457):
+        name = f"P07R20240315C2 frame {number}"
+        draw_contact_sheet([Mistake(str(picture), name, "A", "B", 0.9)], tmp_path / f"{number}.png")
+    one, other = (path.read_bytes() for path in tmp_path.glob("*.png"))
     assert one != other

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from clapboard import logs
+from clapboard.allocator import give_back_memory
 
 if __name__ == "__main__":
+    give_back_memory()
     size = snakemake.params.settings["batch_size"]
     with logs.job(snakemake.log[0], f"batch_size ({size}) of the model, or frames.size"):
         from clapboard.learning.evaluation import (
