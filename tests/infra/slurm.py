@@ -21,11 +21,13 @@ from project import REPOSITORY
 
 PROFILE = REPOSITORY / "profiles" / "slurm"
 # Snakemake, but that the queue is looked at every two seconds: the plugin looks ever less often,
-# for jobs that take hours, and there is no setting for that.
+# for jobs that take hours, and there is no setting for that. Ctrl-C may be switched off here.
 QUICK = """\
+import signal
 import snakemake.cli
 import snakemake_executor_plugin_slurm as slurm
 slurm.Executor.next_seconds_between_status_checks = property(lambda _: 2, lambda *_: None)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 snakemake.cli.main()
 """
 

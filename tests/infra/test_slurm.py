@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -124,6 +125,26 @@ def test_a_job_that_is_killed_for_time_comes_back_with_more(cluster, local, tmp_
         process.kill()
         process.wait()
     assert first["JobState"] == "TIMEOUT"
+    assert tables(project.results) == tables(local.results)
+
+
+def test_ctrl_c_cancels_the_jobs_and_a_new_run_goes_on(cluster, local, tmp_path, monkeypatch):
+    project = local.copy(tmp_path / "project")
+    block = tmp_path / "block"
+    block.touch()
+    slow = [f"while pathlib.Path({str(block)!r}).exists():", "    time.sleep(0.1)"]
+    process = burdened(project, tmp_path / "slow", monkeypatch, *slow)
+    try:
+        number, _ = wait_for_job(BURDENED)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=120)
+        wait_until(lambda: facts(number)["JobState"] == "CANCELLED")
+    finally:
+        block.unlink(missing_ok=True)
+        process.kill()
+        process.wait()
+    assert not (project.results / "framecsv" / "S1C1.csv").exists()
+    finish(begin(project.folder, "--cores", "2"), project.folder)
     assert tables(project.results) == tables(local.results)
 
 
