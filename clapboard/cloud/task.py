@@ -35,6 +35,12 @@ MEMORY_GB = 16
 WATCHED_DAYS = 30
 """So long does a launch show the log; the end of the watching is not that of the run."""
 
+LIMIT_SECONDS = 600
+LOOK = (
+    "Look whether a machine is running: `.sky/bin/sky status`; `.sky/bin/sky down NAME` ends it "
+    "(docs/ec2.md)."
+)
+
 LAST_MINUTES = 24 * 60
 """So long does a machine that goes with its disk try to hand over what it has made."""
 
@@ -65,9 +71,10 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     if not arguments.launch:
         say(f"launch {shlex.join(words)}")
         return 0
+    program = _program()
     try:
-        return subprocess.run(
-            [_program(), *words[1:]],
+        status = subprocess.run(
+            [program, *words[1:]],
             check=False,
             timeout=timedelta(days=WATCHED_DAYS).total_seconds(),
         ).returncode
@@ -76,6 +83,37 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
             f"watched for {WATCHED_DAYS} days; the run goes on: docs/ec2.md says how to watch again"
         )
         return 1
+    except KeyboardInterrupt:
+        # SkyPilot's server goes on with the launch. A limit set now might end a machine that waits
+        # for its upload.
+        say(
+            f"\nWhat was begun goes on, and nothing ends a machine before its setup is over. {LOOK}"
+        )
+        return 130
+    if status:
+        _limit(project.config, program, say)
+    return status
+
+
+def _limit(config: Config, program: str, say: Callable[[str], None]) -> None:
+    """After a launch that failed: have the machine end, if there is one, and say what to look at.
+
+    SkyPilot sets its limit only when the folder is uploaded and the setup is over. The machine that
+    watches over spot machines takes none from outside.
+    """
+    cloud = config.cloud
+    if not cloud.spot:
+        words = ["autostop", NAME, "--idle-minutes", str(cloud.idle_minutes), "--yes"]
+        words += [] if cloud.keep_disk else ["--down"]
+        try:
+            failed = subprocess.run(
+                [program, *words], check=False, timeout=LIMIT_SECONDS
+            ).returncode
+        except subprocess.TimeoutExpired:
+            failed = 1
+        if failed:
+            say("A machine that was started has no limit, and costs until you end it.")
+    say(f"The launch or the run has failed. {LOOK}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

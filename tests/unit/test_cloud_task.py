@@ -196,6 +196,53 @@ def test_without_spot_the_disk_can_be_kept_and_nothing_watches_over_the_run():
     assert "sky jobs launch" in task_text(EXAMPLE, EXAMPLE_NEEDS)
 
 
+@pytest.fixture
+def launch(tmp_path, monkeypatch):
+    """Launch by a `sky` that ends so; the status, and what `sky` was called with after that."""
+
+    def launch(ends, limit="exit 0", **cloud):
+        (tmp_path / "table.tsv").write_text(
+            "subject\tcamera\tsplit\tannotations\tvideos\nS1\tC1\tPredict\t\ta.mp4\n"
+        )
+        (tmp_path / "a.mp4").touch()
+        config = {**IN_BUCKET, "recordings": "table.tsv", "cloud": {"disk": 300, **cloud}}
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        program = tmp_path / ".sky" / "bin" / "sky"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(
+            f'#!/bin/sh\necho "$@" >>calls\ncase $1 in autostop) {limit} ;; *) {ends} ;; esac\n'
+        )
+        program.chmod(0o755)
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "calls").write_text("")
+        status = main(["cloud", "--configfile", "config.yaml", "--launch"])
+        return status, (tmp_path / "calls").read_text().splitlines()[1:]
+
+    return launch
+
+
+def test_a_launch_that_fails_leaves_no_machine_without_a_limit(launch, capsys):
+    """SkyPilot sets its own only after upload and setup."""
+    alone = {"spot": False, "idle_minutes": 7}
+    limit = "autostop clapboard --idle-minutes 7 --yes"
+    assert launch("exit 3", **alone) == (3, [f"{limit} --down"])
+    said = capsys.readouterr().out
+    assert "sky status" in said
+    assert "no limit" not in said
+    assert launch("exit 3", **alone, keep_disk=True) == (3, [limit])
+    assert launch("exit 0", **alone) == (0, [])
+    capsys.readouterr()
+    assert launch("exit 3", "exit 1", **alone)[0] == 3
+    assert "costs until you end it" in capsys.readouterr().out
+    assert launch("exit 3", spot=True) == (3, [])
+    assert "sky status" in capsys.readouterr().out
+
+
+def test_a_launch_that_is_interrupted_goes_on_and_says_what_to_look_at(launch, capsys):
+    assert launch("kill -INT $PPID; sleep 5", spot=False) == (130, [])
+    assert "nothing ends a machine before its setup is over" in capsys.readouterr().out
+
+
 def test_without_recordings_the_size_must_be_said(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.mp4").touch()
