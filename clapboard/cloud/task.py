@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Write the task file, and say what was asked for and how to launch it."""
     project = read_project(arguments.configfile)
     refuse(project.problems)
-    needs = count_needs(project.config, project.recordings, say)
+    needs = count_needs(project.config, project.recordings, say, arguments.targets)
     artifacts.write_text(
         arguments.output, task_text(project.config, needs, arguments.targets, arguments.configfile)
     )
@@ -127,32 +127,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def count_needs(
-    config: Config, recordings: Sequence[Recording], say: Callable[[str], None]
+    config: Config,
+    recordings: Sequence[Recording],
+    say: Callable[[str], None],
+    targets: Sequence[str] = (),
 ) -> Needs:
     """What the run needs, by the plan or by the size of the videos.
+
+    The plan counts the dataset alone. Pictures of what `predict` looks at are taken for as large as
+    its videos.
 
     Args:
         config: the configuration.
         recordings: the table; videos that are in S3 only are counted by the size of their objects.
         say: shown to the user.
+        targets: of snakemake; `videos` and `predict` make videos that nothing else makes.
 
     Raises:
         InputError: there is nothing to count, or no GPU has the memory that a model needs.
     """
-    size, here = 0, True
+    size, predicted, here = 0, 0, True
     for recording in recordings:
         if recording.kind == "video":
             origins = recording.origins or [None] * len(recording.chapters)
             for file, origin in zip(recording.chapters, origins, strict=True):
-                size += origin.bytes if origin else Path(file).stat().st_size
+                chapter = origin.bytes if origin else Path(file).stat().st_size
+                size += chapter
+                predicted += chapter if recording.split == "Predict" else 0
                 here = here and Path(file).exists()
+    predicted = predicted if "predict" in targets else 0
+    joined = size if "videos" in targets else predicted * (config.prediction.overlay != "off")
+    if config.prediction.overlay == "full":
+        joined += predicted
     if not here:
         room = "the disk has room for pictures as large as the videos; cloud.disk sets another"
         taken = "cores are for decoding all of it" if config.cloud.disk else room
         say(f"videos are in S3 only ({size / 1e9:.1f} GB), so no frame was counted: {taken}")
-        return needs_of(config, price_of_bytes(size, config.frames.size), size)
+        return needs_of(config, price_of_bytes(size, config.frames.size), size, joined)
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
-    return needs_of(config, None if plan.table.empty else plan.price, size)
+    price = plan.price + price_of_bytes(predicted, config.frames.size)
+    return needs_of(config, None if plan.table.empty else price, size, joined)
 
 
 def task_text(
