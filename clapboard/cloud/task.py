@@ -67,6 +67,12 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     say(f"disk   {needs.disk} GB")
     say(f"gpu    {', or '.join(f'{count} x {name}' for name, count in needs.gpus.items())}")
     say(f"cores  at least {needs.cores}")
+    if project.config.cloud.keep_disk:
+        # SkyPilot compares GPU and kind of disk, neither size nor cores.
+        say(
+            "A machine that was kept has its first disk and cores, whatever is asked for now; "
+            f"`.sky/bin/sky down {NAME}` before the launch gives another."
+        )
     words = launch_words(project.config, arguments.output)
     if not arguments.launch:
         say(f"launch {shlex.join(words)}")

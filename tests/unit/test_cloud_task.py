@@ -271,6 +271,13 @@ def test_a_launch_that_fails_leaves_no_machine_without_a_limit(launch, capsys):
     assert "sky status" in capsys.readouterr().out
 
 
+def test_that_a_kept_machine_gets_no_larger_is_said(launch, capsys):
+    assert launch("exit 0", spot=False, keep_disk=True) == (0, [])
+    assert "sky down clapboard` before the launch" in capsys.readouterr().out
+    assert launch("exit 0", spot=False) == (0, [])
+    assert "before the launch" not in capsys.readouterr().out
+
+
 def test_a_launch_that_is_interrupted_goes_on_and_says_what_to_look_at(launch, capsys):
     assert launch("kill -INT $PPID; sleep 5", spot=False) == (130, [])
     assert "nothing ends a machine before its setup is over" in capsys.readouterr().out
