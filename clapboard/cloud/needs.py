@@ -59,18 +59,22 @@ class Needs:
     cores: int
 
 
-def needs_of(config: Config, price: Price | None = None, video_bytes: int = 0) -> Needs:
+def needs_of(
+    config: Config, price: Price | None = None, video_bytes: int = 0, joined_bytes: int = 0
+) -> Needs:
     """What a run of this configuration needs.
 
     Args:
         config: the configuration.
         price: of the plan; None when nothing was planned, then the disk must be configured.
         video_bytes: of all chapters that the node reads.
+        joined_bytes: of what the targets have made of them as videos.
 
     Raises:
         InputError: no GPU has the memory that a model needs.
     """
-    return Needs(gpus_of(config), disk_of(config, price, video_bytes), cores_of(price))
+    disk = disk_of(config, price, video_bytes, joined_bytes)
+    return Needs(gpus_of(config), disk, cores_of(price))
 
 
 def gpus_of(config: Config) -> dict[str, int]:
@@ -138,8 +142,15 @@ def _convolutions(settings: Mapping[str, Any], size: int) -> tuple[float, float]
     return values, weights + seen * max(settings["dense"], 1)
 
 
-def disk_of(config: Config, price: Price | None, video_bytes: int) -> int:
+def disk_of(config: Config, price: Price | None, video_bytes: int, joined_bytes: int = 0) -> int:
     """Gigabytes of disk: videos, joined videos, pictures, kept frames of training, and room.
+
+    Args:
+        config: the configuration.
+        price: of the pictures.
+        video_bytes: of all chapters.
+        joined_bytes: of the videos made of them. A target has to ask for these: a run with results
+            in a bucket, as all on rented machines, joins none by itself.
 
     Raises:
         InputError: it is neither configured nor planned.
@@ -154,10 +165,9 @@ def disk_of(config: Config, price: Price | None, video_bytes: int) -> int:
             column="cloud.disk",
         )
         raise InputError([problem])
-    copies = 2 if config.video.concatenate and not config.s3.results else 1
     kept = sum(settings["cache_mb"] for settings in config.section("models").values()) * 1e6
     # Pictures twice: as files, and packed for the bucket.
-    gigabytes = (copies * video_bytes + 2 * price.bytes + kept) / 1e9
+    gigabytes = (video_bytes + joined_bytes + 2 * price.bytes + kept) / 1e9
     return ceil((SYSTEM_GB + ROOM * gigabytes) / DISK_STEP) * DISK_STEP
 
 

@@ -35,6 +35,12 @@ MEMORY_GB = 16
 WATCHED_DAYS = 30
 """So long does a launch show the log; the end of the watching is not that of the run."""
 
+LIMIT_SECONDS = 600
+LOOK = (
+    "Look whether a machine is running: `.sky/bin/sky status`; `.sky/bin/sky down NAME` ends it "
+    "(docs/ec2.md)."
+)
+
 LAST_MINUTES = 24 * 60
 """So long does a machine that goes with its disk try to hand over what it has made."""
 
@@ -53,7 +59,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Write the task file, and say what was asked for and how to launch it."""
     project = read_project(arguments.configfile)
     refuse(project.problems)
-    needs = count_needs(project.config, project.recordings, say)
+    needs = count_needs(project.config, project.recordings, say, arguments.targets)
     artifacts.write_text(
         arguments.output, task_text(project.config, needs, arguments.targets, arguments.configfile)
     )
@@ -61,13 +67,20 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     say(f"disk   {needs.disk} GB")
     say(f"gpu    {', or '.join(f'{count} x {name}' for name, count in needs.gpus.items())}")
     say(f"cores  at least {needs.cores}")
+    if project.config.cloud.keep_disk:
+        # SkyPilot compares GPU and kind of disk, neither size nor cores.
+        say(
+            "A machine that was kept has its first disk and cores, whatever is asked for now; "
+            f"`.sky/bin/sky down {NAME}` before the launch gives another."
+        )
     words = launch_words(project.config, arguments.output)
     if not arguments.launch:
         say(f"launch {shlex.join(words)}")
         return 0
+    program = _program()
     try:
-        return subprocess.run(
-            [_program(), *words[1:]],
+        status = subprocess.run(
+            [program, *words[1:]],
             check=False,
             timeout=timedelta(days=WATCHED_DAYS).total_seconds(),
         ).returncode
@@ -76,6 +89,37 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
             f"watched for {WATCHED_DAYS} days; the run goes on: docs/ec2.md says how to watch again"
         )
         return 1
+    except KeyboardInterrupt:
+        # SkyPilot's server goes on with the launch. A limit set now might end a machine that waits
+        # for its upload.
+        say(
+            f"\nWhat was begun goes on, and nothing ends a machine before its setup is over. {LOOK}"
+        )
+        return 130
+    if status:
+        _limit(project.config, program, say)
+    return status
+
+
+def _limit(config: Config, program: str, say: Callable[[str], None]) -> None:
+    """After a launch that failed: have the machine end, if there is one, and say what to look at.
+
+    SkyPilot sets its limit only when the folder is uploaded and the setup is over. The machine that
+    watches over spot machines takes none from outside.
+    """
+    cloud = config.cloud
+    if not cloud.spot:
+        words = ["autostop", NAME, "--idle-minutes", str(cloud.idle_minutes), "--yes"]
+        words += [] if cloud.keep_disk else ["--down"]
+        try:
+            failed = subprocess.run(
+                [program, *words], check=False, timeout=LIMIT_SECONDS
+            ).returncode
+        except subprocess.TimeoutExpired:
+            failed = 1
+        if failed:
+            say("A machine that was started has no limit, and costs until you end it.")
+    say(f"The launch or the run has failed. {LOOK}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,32 +133,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def count_needs(
-    config: Config, recordings: Sequence[Recording], say: Callable[[str], None]
+    config: Config,
+    recordings: Sequence[Recording],
+    say: Callable[[str], None],
+    targets: Sequence[str] = (),
 ) -> Needs:
     """What the run needs, by the plan or by the size of the videos.
+
+    The plan counts the dataset alone. Pictures of what `predict` looks at are taken for as large as
+    its videos.
 
     Args:
         config: the configuration.
         recordings: the table; videos that are in S3 only are counted by the size of their objects.
         say: shown to the user.
+        targets: of snakemake; `videos` and `predict` make videos that nothing else makes.
 
     Raises:
         InputError: there is nothing to count, or no GPU has the memory that a model needs.
     """
-    size, here = 0, True
+    size, predicted, here = 0, 0, True
     for recording in recordings:
         if recording.kind == "video":
             origins = recording.origins or [None] * len(recording.chapters)
             for file, origin in zip(recording.chapters, origins, strict=True):
-                size += origin.bytes if origin else Path(file).stat().st_size
+                chapter = origin.bytes if origin else Path(file).stat().st_size
+                size += chapter
+                predicted += chapter if recording.split == "Predict" else 0
                 here = here and Path(file).exists()
+    predicted = predicted if "predict" in targets else 0
+    joined = size if "videos" in targets else predicted * (config.prediction.overlay != "off")
+    if config.prediction.overlay == "full":
+        joined += predicted
     if not here:
         room = "the disk has room for pictures as large as the videos; cloud.disk sets another"
         taken = "cores are for decoding all of it" if config.cloud.disk else room
         say(f"videos are in S3 only ({size / 1e9:.1f} GB), so no frame was counted: {taken}")
-        return needs_of(config, price_of_bytes(size, config.frames.size), size)
+        return needs_of(config, price_of_bytes(size, config.frames.size), size, joined)
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
-    return needs_of(config, None if plan.table.empty else plan.price, size)
+    price = plan.price + price_of_bytes(predicted, config.frames.size)
+    return needs_of(config, None if plan.table.empty else price, size, joined)
 
 
 def task_text(

@@ -106,7 +106,9 @@ def make_plan(config: Config, recordings: Sequence[Recording], threads: int) -> 
                 total += price(outlook.index, numbers, speed, config.frames.full_size)
                 progress.update()
             rows += _rows(outlooks, frames, config)
-    joined = [one for one in recordings if one.kind == "video" and config.video.concatenate]
+    # As the rule `all` has it.
+    joins = config.video.concatenate and not config.s3.results
+    joined = [one for one in recordings if one.kind == "video" and joins]
     sizes = (Path(file).stat().st_size for one in joined for file in one.chapters)
     return Plan(pd.DataFrame(rows, columns=list(COLUMNS)), total, threads, sum(sizes))
 

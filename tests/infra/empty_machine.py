@@ -1,12 +1,14 @@
 """An empty Debian that one can log in to: own mount, process and host name spaces, a real sshd.
 
 Network is this machine's, since packages are installed in it; its sshd listens on loopback only.
+The disks of this machine are not there: what makes file systems on blank disks is tried on it.
 """
 
 import os
 import re
 import shutil
 import socket
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -24,12 +26,27 @@ BOOT = """
 set -eu
 name=$1 root=$2
 hostname "$name"
-mount --rbind /dev "$root/dev"
+for one in full null random tty urandom zero; do
+    [ -e "$root/dev/$one" ] || : >"$root/dev/$one"
+    mount --bind "/dev/$one" "$root/dev/$one"
+done
+mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts "$root/dev/pts"
 mount -t sysfs -o ro sysfs "$root/sys"
 mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/run"
 mkdir -p "$root/run/sshd"
 exec chroot "$root" /usr/sbin/sshd -D -e -f /etc/ssh/sshd_config.test
+"""
+
+# In place of lsblk, which learns of the disks of this machine from /sys. It says of the disks of a
+# test, which are loop devices, that they are disks.
+LSBLK = """#!/bin/sh
+case $# in 0) ;; *) for last; do :; done ;; esac
+case ${last-} in
+    /dev/*) ;;
+    *) set -- "$@" $(find /dev -type b); case $* in */dev/*) ;; *) exit 0 ;; esac ;;
+esac
+/usr/bin/lsblk "$@" | sed 's/ loop$/ disk/'
 """
 
 
@@ -78,6 +95,9 @@ def install(root):
     words = ["useradd", "--create-home", "--shell", "/bin/bash", "--password", "*", USER]
     subprocess.run(["chroot", root, *words], check=True)
     (root / "etc" / "sudoers.d" / USER).write_text(f"{USER} ALL=(ALL) NOPASSWD:ALL\n")
+    lsblk = root / "usr" / "local" / "bin" / "lsblk"
+    lsblk.write_text(LSBLK)
+    lsblk.chmod(0o755)
 
 
 class Machine(sshd.Server):
@@ -132,14 +152,14 @@ class Machine(sshd.Server):
 
 
 class Disk:
-    """A disk that is a file, while in `with`.
+    """A disk that is a file, and while in `with` one of a machine's, which has no others.
 
     Attributes:
-        device: its name, the same on all machines here.
+        device: its name there, and here.
     """
 
-    def __init__(self, path, megabytes=64):
-        self.path = Path(path)
+    def __init__(self, machine, path, megabytes=64):
+        self.root, self.path = machine.root, Path(path)
         with self.path.open("wb") as file:
             file.truncate(megabytes * 2**20)
 
@@ -148,7 +168,21 @@ class Disk:
         self.device = subprocess.run(
             words, capture_output=True, text=True, check=True
         ).stdout.strip()
+        try:
+            number = Path(self.device).stat().st_rdev
+            os.mknod(self.node, stat.S_IFBLK | 0o660, number)
+        except OSError:
+            self._detach()
+            raise
         return self
 
     def __exit__(self, *_):
+        self.node.unlink()
+        self._detach()
+
+    @property
+    def node(self):
+        return self.root / self.device.removeprefix("/")
+
+    def _detach(self):
         subprocess.run(["losetup", "--detach", self.device], check=True)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import urllib.request
+from fnmatch import fnmatchcase
 
 import boto3
 import pytest
@@ -126,6 +127,47 @@ def test_nothing_else_is_allowed(owner, server, as_writer, monkeypatch, who, cal
 
 
 # -- the machines ----------------------------------------------------------------------------------
+
+TAG = "ec2:ResourceTag/skypilot-cluster-name"
+
+
+def may(who, action, kind, **context):
+    """Whether a policy lets do it to a thing of a kind; moto reads no conditions."""
+    resource = f"arn:aws:ec2:us-east-1:YOUR-ACCOUNT:{kind}/x"
+    return any(
+        any(fnmatchcase(action, one) for one in seaweed.actions(statement))
+        and any(fnmatchcase(resource, one) for one in _listed(statement["Resource"]))
+        and all(
+            any(fnmatchcase(context.get(key, ""), one) for one in _listed(values))
+            for test in statement.get("Condition", {}).values()
+            for key, values in test.items()
+        )
+        for statement in json.loads(seaweed.POLICIES[who].read_text())["Statement"]
+        if statement["Effect"] == "Allow"
+    )
+
+
+def _listed(value):
+    return [value] if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("who", ["node", "controller"])
+@pytest.mark.parametrize("kind", ["instance", "volume"])
+@pytest.mark.parametrize("tags", [{}, {TAG: "somebody-else"}])
+def test_what_is_not_ours_can_neither_be_ended_nor_be_called_ours(who, kind, tags):
+    for action in ("CreateTags", "StopInstances", "TerminateInstances", "DeleteVolume"):
+        assert not may(who, f"ec2:{action}", kind, **tags), action
+
+
+def test_the_machine_that_watches_names_what_it_makes_and_what_is_ours():
+    """As SkyPilot does when it starts machines, calls one their head, and starts them again."""
+    for kind in ("instance", "volume"):
+        assert may("controller", "ec2:CreateTags", kind, **{"ec2:CreateAction": "RunInstances"})
+        assert may("controller", "ec2:CreateTags", kind, **{TAG: "clapboard-1"})
+    made = {"ec2:CreateAction": "CreateSecurityGroup"}
+    assert may("controller", "ec2:CreateTags", "security-group", **made)
+    assert may("controller", "ec2:TerminateInstances", "instance", **{TAG: "clapboard-1"})
+    assert not may("controller", "ec2:CreateTags", "security-group")
 
 
 def rights(*without):

@@ -6,6 +6,8 @@ import shlex
 import shutil
 import struct
 import subprocess
+import zlib
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import empty_machine
@@ -22,12 +24,25 @@ METRICS = "results/models/cnn/metrics.json"
 
 
 @pytest.fixture
-def disk(tmp_path):
-    try:
-        with Disk(tmp_path / "disk") as disk:
-            yield disk
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no loop devices here: {error}")
+def disk(machine, tmp_path):
+    with disk_of(machine, tmp_path / "disk") as disk:
+        yield disk
+
+
+@pytest.fixture
+def other(machine, tmp_path):
+    with disk_of(machine, tmp_path / "other") as disk:
+        yield disk
+
+
+@contextmanager
+def disk_of(machine, path):
+    with ExitStack() as stack:
+        try:
+            disk = stack.enter_context(Disk(machine, path))
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no loop devices here: {error}")
+        yield disk
 
 
 def ssh(machine, command, user=empty_machine.USER):
@@ -47,9 +62,17 @@ def ssh(machine, command, user=empty_machine.USER):
 
 
 @pytest.fixture(autouse=True)
-def nothing_stays_mounted(machine):
+def nothing_stays_mounted(machine, request):
+    # After the test, and before its disks go.
+    for name in {"disk", "other"} & {*request.fixturenames}:
+        request.getfixturevalue(name)
     yield
     ssh(machine, "umount /data", "root")
+
+
+@pytest.fixture
+def with_mkfs(machine):
+    assert ssh(machine, "command -v mkfs.ext4 || sudo apt-get install -q -y e2fsprogs")[0] == 0
 
 
 def data_disk(machine, *words):
@@ -158,47 +181,115 @@ def digest(disk):
     return hashlib.file_digest(disk.path.open("rb"), "sha256").hexdigest()
 
 
+LVM_SEED = 0xF597A6CF
+
+
+def raid(place):
+    """The mark of Linux's RAID, version 1: at 4 kB (1.2), or 8 kB before the end (1.0)."""
+    mark = bytearray(256)
+    mark[:8] = struct.pack("<II", 0xA92B4EFC, 1)
+    mark[144:152] = struct.pack("<Q", place // 512)
+    return place, mark
+
+
+def lvm():
+    """The label of a physical volume; its checksum is over all behind itself."""
+    label = struct.pack("<I8s", 32, b"LVM2 001") + b"a" * 32
+    label = label.ljust(512 - 20, b"\0")
+    checksum = zlib.crc32(label, LVM_SEED ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return 512, b"LABELONE" + struct.pack("<QI", 1, checksum) + label
+
+
+SIZE = 64 * 2**20
+PARTITION = bytes([0, 0, 2, 0, 0x83, 0, 0, 0]) + struct.pack("<II", 2048, 16384)
+WRITTEN = {
+    "partitions": (446, PARTITION + bytes(48) + b"\x55\xaa"),
+    "linux_raid_member": raid(4096),
+    "linux_raid_member at the end": raid(SIZE - 8192),
+    "LVM2_member": lvm(),
+    "crypto_LUKS": (0, b"LUKS\xba\xbe\0\1aes".ljust(1024, b"\0")),
+    "a byte at the beginning": (3_000_000, b"x"),
+    "a byte at the end": (SIZE - 5, b"x"),
+}
+
+
 def marked(disk, kind):
     """Put something onto a disk that must stay."""
     if kind == "file system":
         subprocess.run(["mkfs.ext4", "-q", disk.path], check=True)
     elif kind == "swap":
         subprocess.run(["mkswap", "-q", disk.path], check=True, stdout=subprocess.DEVNULL)
-    elif kind == "partitions":
-        entry = bytes([0, 0, 2, 0, 0x83, 0, 0, 0]) + struct.pack("<II", 2048, 16384)
-        with disk.path.open("r+b") as file:
-            file.seek(446)
-            file.write(entry + bytes(48) + b"\x55\xaa")
     else:
-        place = {"a byte at the beginning": 3_000_000, "a byte at the end": 64 * 2**20 - 5}[kind]
+        place, data = WRITTEN[kind]
         with disk.path.open("r+b") as file:
             file.seek(place)
-            file.write(b"x")
+            file.write(data)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["file system", "swap", "partitions", "a byte at the beginning", "a byte at the end"],
-)
-def test_a_disk_with_anything_on_it_is_left_alone(machine, project, disk, kind):
-    assert ssh(machine, "command -v mkfs.ext4 || sudo apt-get install -q -y e2fsprogs")[0] == 0
+@pytest.mark.parametrize("kind", ["file system", "swap", *WRITTEN])
+def test_a_disk_with_anything_on_it_is_left_alone(machine, project, with_mkfs, disk, kind):
     marked(disk, kind)
     before = digest(disk)
     status, screen = data_disk(machine, "/data", disk.device)
     assert status == 1
     assert f"{disk.device} is left alone" in screen
+    # That a mark is known as one, and not for its bytes alone.
+    assert ("mark" in screen) == ("a byte" not in kind), screen
+    named = kind.partition(" ")[0]
+    if "_" in named:
+        assert f'TYPE="{named}"' in ssh(machine, f"sudo blkid -p {disk.device}")[1]
+    # Nor is it when it is the only one there is.
+    assert data_disk(machine, "/data") == (3, "")
     assert digest(disk) == before
     assert ssh(machine, "mountpoint -q /data")[0] != 0
 
 
-def test_a_file_and_two_disks_with_the_label_are_refused(machine, project, disk, tmp_path):
+def test_the_one_blank_disk_is_found_beside_one_that_is_not(
+    machine, project, with_mkfs, disk, other
+):
+    marked(disk, "LVM2_member")
+    before = digest(disk)
+    status, screen = data_disk(machine, "/data")
+    assert status == 0, screen
+    assert f"making a file system on {other.device}, which is blank" in screen
+    assert ssh(machine, "sudo findmnt -no SOURCE,LABEL /data")[1].split() == [
+        other.device,
+        "clapboard",
+    ]
+    assert digest(disk) == before
+
+
+def test_of_several_blank_disks_none_is_taken_until_one_is_named(
+    machine, project, with_mkfs, disk, other
+):
+    before = [digest(disk), digest(other)]
+    status, screen = data_disk(machine, "/data")
+    assert status == 3
+    assert "several disks are blank" in screen
+    assert disk.device in screen
+    assert other.device in screen
+    assert [digest(disk), digest(other)] == before
+    status, screen = data_disk(machine, "/data", other.device)
+    assert status == 0, screen
+    assert ssh(machine, "sudo findmnt -no SOURCE /data")[1].split() == [other.device]
+    assert digest(disk) == before[0]
+
+
+def test_a_file_and_two_disks_with_the_label_are_refused(machine, project, disk, other):
     assert data_disk(machine, "/data", "/etc/hostname")[0] == 1
-    with Disk(tmp_path / "other") as other:
-        for one in (disk, other):
-            subprocess.run(["mkfs.ext4", "-q", "-L", "clapboard", one.path], check=True)
-        status, screen = data_disk(machine, "/data")
-        assert status == 1
-        assert "several disks are labelled" in screen
+    for one in (disk, other):
+        subprocess.run(["mkfs.ext4", "-q", "-L", "clapboard", one.path], check=True)
+    status, screen = data_disk(machine, "/data")
+    assert status == 1
+    assert "several disks are labelled" in screen
+
+
+def test_of_the_disks_of_this_machine_none_is_on_that_one(machine, disk):
+    """Its root may make file systems on all that it sees."""
+    assert ssh(machine, "find /dev -type b", "root") == (0, f"{disk.device}\n")
+    for user in ("root", empty_machine.USER):
+        seen = ssh(machine, "sudo lsblk -dpnro NAME,TYPE", user)
+        assert seen == (0, f"{disk.device} disk\n")
 
 
 def test_without_a_data_disk_everything_stays_where_it_is(machine, project):

@@ -94,8 +94,6 @@ def test_more_to_store_is_a_larger_disk_and_more_to_decode_are_more_cores():
     large = needs_of(EXAMPLE, Price(bytes=10**11, core_seconds=200_000), 10**12)
     assert small.disk >= 100
     assert large.disk > 1000 + 2 * 100, "videos, and pictures both as files and packed"
-    joined, alone = load({}), load({"video": {"concatenate": False}})
-    assert disk_of(alone, Price(), 10**12) < disk_of(joined, Price(), 10**12) - 1000
     assert (small.cores, large.cores) == (4, 32)
     assert disk_of(load({"cloud": {"disk": 321}}), None, 0) == 321
 
@@ -122,6 +120,41 @@ def test_videos_that_are_in_a_bucket_only_count_by_the_size_of_their_objects():
     disk_is_set = load({"cloud": {"disk": 300}})
     assert needs(500, disk_is_set) == replace(needs(500), disk=300)
     assert needs(500).cores > needs(1).cores
+
+
+def test_videos_that_only_a_target_makes_count_with_it():
+    kilo = 1000 * 10**9
+
+    def disk(*targets, **prediction):
+        config = load({**IN_BUCKET, "prediction": prediction})
+        chapter = (Origin("s3://lab/raw/x.MP4", kilo, "etag"),)
+        one = recording("s.csv", "1.MP4", origins=chapter)
+        new = replace(one, id="S2C1", split="Predict", annotations="")
+        return count_needs(config, [one, new], print, targets).disk
+
+    alone = disk()
+    assert disk("models") == alone
+    assert disk("videos") >= alone + 2000
+    assert alone + 1000 <= disk("predict") < alone + 2000
+    assert disk("predict", "videos") == disk("videos")
+    assert disk("predict", overlay="off") == alone
+    assert disk("predict", overlay="full") >= alone + 2000
+
+
+def test_what_predict_looks_at_has_room_for_its_pictures(tmp_path):
+    film(tmp_path / "1.mp4", Camera(size=(64, 48)), 60)
+    new = tmp_path / "new.mp4"
+    with new.open("wb") as file:
+        file.truncate(300 * 10**9)  # nothing is read of it
+    sheet = tmp_path / "s.csv"
+    sheet.write_text("label,start,stop\nCUFF,0,2\n")
+    here = recording(str(sheet), str(tmp_path / "1.mp4"))
+    both = [here, replace(here, id="S2C1", split="Predict", annotations="", chapters=(str(new),))]
+    config = load({**IN_BUCKET, "prediction": {"overlay": "off"}})
+    alone = count_needs(config, both, print)
+    predict = count_needs(config, both, print, ["predict"])
+    assert predict.disk >= alone.disk + 2 * 300
+    assert predict.cores > alone.cores
 
 
 def test_a_disk_that_is_set_leaves_the_cores_to_the_plan(tmp_path, monkeypatch):
@@ -194,6 +227,60 @@ def test_without_spot_the_disk_can_be_kept_and_nothing_watches_over_the_run():
     assert resources["use_spot"] is False
     assert re.search("sky launch ", text)
     assert "sky jobs launch" in task_text(EXAMPLE, EXAMPLE_NEEDS)
+
+
+@pytest.fixture
+def launch(tmp_path, monkeypatch):
+    """Launch by a `sky` that ends so; the status, and what `sky` was called with after that."""
+
+    def launch(ends, limit="exit 0", **cloud):
+        (tmp_path / "table.tsv").write_text(
+            "subject\tcamera\tsplit\tannotations\tvideos\nS1\tC1\tPredict\t\ta.mp4\n"
+        )
+        (tmp_path / "a.mp4").touch()
+        config = {**IN_BUCKET, "recordings": "table.tsv", "cloud": {"disk": 300, **cloud}}
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        program = tmp_path / ".sky" / "bin" / "sky"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(
+            f'#!/bin/sh\necho "$@" >>calls\ncase $1 in autostop) {limit} ;; *) {ends} ;; esac\n'
+        )
+        program.chmod(0o755)
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "calls").write_text("")
+        status = main(["cloud", "--configfile", "config.yaml", "--launch"])
+        return status, (tmp_path / "calls").read_text().splitlines()[1:]
+
+    return launch
+
+
+def test_a_launch_that_fails_leaves_no_machine_without_a_limit(launch, capsys):
+    """SkyPilot sets its own only after upload and setup."""
+    alone = {"spot": False, "idle_minutes": 7}
+    limit = "autostop clapboard --idle-minutes 7 --yes"
+    assert launch("exit 3", **alone) == (3, [f"{limit} --down"])
+    said = capsys.readouterr().out
+    assert "sky status" in said
+    assert "no limit" not in said
+    assert launch("exit 3", **alone, keep_disk=True) == (3, [limit])
+    assert launch("exit 0", **alone) == (0, [])
+    capsys.readouterr()
+    assert launch("exit 3", "exit 1", **alone)[0] == 3
+    assert "costs until you end it" in capsys.readouterr().out
+    assert launch("exit 3", spot=True) == (3, [])
+    assert "sky status" in capsys.readouterr().out
+
+
+def test_that_a_kept_machine_gets_no_larger_is_said(launch, capsys):
+    assert launch("exit 0", spot=False, keep_disk=True) == (0, [])
+    assert "sky down clapboard` before the launch" in capsys.readouterr().out
+    assert launch("exit 0", spot=False) == (0, [])
+    assert "before the launch" not in capsys.readouterr().out
+
+
+def test_a_launch_that_is_interrupted_goes_on_and_says_what_to_look_at(launch, capsys):
+    assert launch("kill -INT $PPID; sleep 5", spot=False) == (130, [])
+    assert "nothing ends a machine before its setup is over" in capsys.readouterr().out
 
 
 def test_without_recordings_the_size_must_be_said(tmp_path, monkeypatch, capsys):
