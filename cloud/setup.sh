@@ -51,7 +51,8 @@ install_python() {
             return
         fi
     done
-    say "this system has no Python 3.11, 3.12 or 3.13" "Take Debian 12 or newer, Ubuntu 22.04 or newer."
+    say "this system has no Python 3.11, 3.12 or 3.13" "Take Debian 12 or newer, Ubuntu 22.04 or newer" \
+        "(22.04 with jammy-updates and universe among its sources)."
     exit 1
 }
 
