@@ -50,7 +50,7 @@ def summarise_folds(
         InputError: nobody shows anything that could have been learnt from the others.
     """
     subjects = natural_order(predictions)
-    whole = read_answers([predictions[subject] for subject in subjects])
+    whole = read_answers([predictions[subject] for subject in subjects], background)
     judged, classes = whole.learnable(), whole.classes
     tested = set(judged.model.frames["subject"])
     untested = [subject for subject in subjects if subject not in tested]

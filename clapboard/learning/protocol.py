@@ -167,17 +167,23 @@ def per_class(total: Tally, labels: Sequence[str]) -> dict[str, Figures]:
     }
 
 
-def chance(parts: Mapping[str, Tally]) -> dict[str, Tally]:
+def chance(parts: Mapping[str, Tally], left_out: int | None = None) -> dict[str, Tally]:
     """Expected frames of drawing every class with the same probability; no timelines.
 
     Args:
         parts: tallies of any answers for the same frames.
+        left_out: a class that is never drawn, the background where the tallies are without it.
     """
-    return {unit: _chance(metrics.support(part.confusion)) for unit, part in parts.items()}
+    return {
+        unit: _chance(metrics.support(part.confusion), left_out) for unit, part in parts.items()
+    }
 
 
-def _chance(counts: NDArray[np.float64]) -> Tally:
-    guesses = metrics.constant_confusion(counts, np.full(len(counts), 1 / len(counts)))
+def _chance(counts: NDArray[np.float64], left_out: int | None) -> Tally:
+    drawn = np.ones(len(counts))
+    if left_out is not None:
+        drawn[left_out] = 0
+    guesses = metrics.constant_confusion(counts, drawn / drawn.sum())
     return replace(_nothing(len(counts)), confusion=guesses)
 
 

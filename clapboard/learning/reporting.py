@@ -113,11 +113,15 @@ def figures(judged: Judged, unit: str, seed: int, side: Side) -> dict[str, Any]:
 
 
 def tallies(judged: Judged, side: Side, unit: str = "subject") -> dict[str, dict[str, Tally]]:
-    """A tally per subject (or other `unit`) of ``model`` and of every baseline, chance included."""
+    """A tally per subject (or other `unit`) of ``model`` and of every baseline, chance included.
+
+    Where a class is left out, no baseline has learnt it or draws it.
+    """
     found = {
-        name: protocol.tallies(answers, side, unit) for name, answers in judged.everybody().items()
+        name: protocol.tallies(answers, side, unit)
+        for name, answers in judged.everybody(side).items()
     }
-    return found | {"chance": protocol.chance(found["model"])}
+    return found | {"chance": protocol.chance(found["model"], side)}
 
 
 def baselines_of(parts: Mapping[str, Part]) -> dict[str, Part]:

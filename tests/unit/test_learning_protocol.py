@@ -45,6 +45,12 @@ def answers(frames, true, predicted, classes=3):
     return Answers(frames, np.array(true), np.array(predicted), np.empty((len(true), 0)), classes)
 
 
+def time_prior(training, test):
+    """What the time prior says of two classes."""
+    parts, asked = (baselines.part_of_recording(frames) for frames in (training, test))
+    return baselines.time_prior(parts, training["class_index"].to_numpy(), asked, 2).tolist()
+
+
 def timeline(subject, count):
     return pd.DataFrame(
         {
@@ -122,7 +128,8 @@ def test_one_subject_gives_intervals_over_recordings_or_none(data):
 
 def test_background_is_counted_with_and_without(data):
     test, training = read(data, "Test"), read(data, "Training")
-    figures, _ = report(judge(test, training, guesses(test), LABELS, 1), seed=1, background="SWAB")
+    judged = judge(test, training, guesses(test), LABELS, 1, background="SWAB")
+    figures, _ = report(judged, seed=1, background="SWAB")
     without = figures["without_background"]
     assert without["model"]["accuracy"] != figures["model"]["accuracy"]
     assert without["baselines"]["majority"]["accuracy"] == pytest.approx(0.5)
@@ -157,13 +164,74 @@ def test_majority_is_the_majority_of_training():
 def test_time_prior_knows_when_but_not_what():
     training = timeline("S1", 100).assign(class_index=[0] * 50 + [1] * 50)
     test = timeline("S2", 10)
-    assert baselines.time_prior(training, test, 2).tolist() == [0] * 5 + [1] * 5
+    assert time_prior(training, test) == [0] * 5 + [1] * 5
 
 
 def test_time_prior_answers_with_the_majority_where_training_shows_nothing():
     training = timeline("S1", 2).assign(class_index=[0, 1])
     training = pd.concat([training, training.assign(recording="S3C1", class_index=1)])
-    assert baselines.time_prior(training, timeline("S2", 5), 2)[1:].tolist() == [1] * 4
+    assert time_prior(training, timeline("S2", 5))[1:] == [1] * 4
+
+
+def test_where_the_background_is_the_majority_it_is_nobodys_answer_without_it(data):
+    """Of eleven training frames eight are background, two BAGGING and one CPR (BREATH)."""
+    test, training = read(data, "Test"), read(data, "Training")
+    training = training[(training["label"] == "SWAB") | (training["frame"] % 4 == 0)]
+    training = training[(training["label"] != "CPR (BREATH)") | (training["frame"] % 8 == 0)]
+    counts = training["label"].value_counts()
+    assert counts.idxmax() == "SWAB" and counts["BAGGING"] > counts["CPR (BREATH)"]
+    judged = judge(test, training, guesses(test), LABELS, 1, background="SWAB")
+    figures, _ = report(judged, seed=1, background="SWAB")
+    without = figures["without_background"]
+    majority = figures["baselines"]["majority"], without["baselines"]["majority"]
+    assert majority[0]["accuracy"] == pytest.approx(1 / 3)  # SWAB
+    assert majority[1]["accuracy"] == pytest.approx(1 / 2)  # BAGGING
+    chance = figures["baselines"]["chance"], without["baselines"]["chance"]
+    assert chance[0]["accuracy"] == pytest.approx(1 / 3)
+    assert chance[1]["accuracy"] == pytest.approx(1 / 2)
+    background = LABELS.index("SWAB")
+    for name in baselines.NAMES:
+        assert background not in judged.without[name].predicted
+        assert (judged.without[name].true == judged.baselines[name].true).all()
+    above = without["model"]["accuracy"] - 1 / 2
+    for name in ("majority", "chance"):
+        assert without["accuracy_above"][name]["difference"] == pytest.approx(above)
+        for part in ("S3", "S4"):
+            assert without["per_subject"][part]["baselines"][name]["accuracy"] == 1 / 2
+            assert without["per_recording"][f"{part}C1"]["baselines"][name]["accuracy"] == 1 / 2
+        recall = [row["baselines"][name]["recall"] for row in without["per_class"].values()]
+        assert sum(recall) == pytest.approx(1)
+
+
+def test_the_nearest_neighbour_is_looked_for_among_what_is_not_background(data):
+    """Of every test frame the nearest one shows the same class, but it counts for none."""
+    test, training = read(data, "Test"), read(data, "Training")
+    swab = LABELS.index("SWAB")
+    seen = baselines.thumbnails(test["file"])
+    for left_out in (None, swab):
+        said = dict(baselines.said(training, test, seen, 3, 1, left_out))["nearest_neighbour"]
+        right = said == test["class_index"]
+        assert right[test["class_index"] != swab].all()
+        assert (right[test["class_index"] == swab] == (left_out is None)).all()
+
+
+def test_recordings_last_as_long_without_the_background(data):
+    """The second half is one class and then the other, as it is with the background before."""
+    pictures = {"file": read(data, "Test")["file"].iloc[0]}
+    training = timeline("S1", 100).assign(class_index=[0] * 50 + [1] * 26 + [2] * 24, **pictures)
+    test = timeline("S2", 100).assign(**pictures)
+    seen = baselines.thumbnails(test["file"])
+    said = dict(baselines.said(training, test, seen, 3, 1, left_out=0))["time_prior"]
+    assert said.tolist() == [1] * 76 + [2] * 24
+
+
+def test_where_training_shows_background_only_the_baselines_know_nothing_else(data):
+    test, training = read(data, "Test"), read(data, "Training")
+    training = training[training["label"] == "SWAB"]
+    judged = judge(test, training, guesses(test), LABELS, 1, background="SWAB")
+    without = report(judged, seed=1, background="SWAB")[0]["without_background"]
+    assert without["baselines"]["majority"]["accuracy"] is None
+    assert without["baselines"]["majority"]["f1@50"] is None
 
 
 def test_paired_comparison_needs_the_same_frames():
@@ -206,17 +274,19 @@ def test_label_without_a_class_is_refused(tmp_path):
 def folds(tmp_path, data):
     """Predictions of a good and a bad model for two subjects, a file each, by model and subject.
 
-    S4 alone shows SWAB, which nobody could have learnt.
+    The background is BAGGING, of which Training has most. S4 alone shows SWAB, which nobody could
+    have learnt.
     """
     test, training = read(data, "Test"), read(data, "Training")
     training = training[training["label"] != "SWAB"]
+    training = training[(training["label"] == "BAGGING") | (training["frame"] % 2 == 0)]
     test = test[(test["label"] != "SWAB") | (test["subject"] == "S4")]
     files = {}
     for name, share in (("good", 0.95), ("bad", 0.3)):
         for subject in ("S3", "S4"):
             fold = test[test["subject"] == subject].reset_index(drop=True)
             probabilities = guesses(fold, share, seed=int(subject[1]))
-            judged = judge(fold, training, probabilities, LABELS, 1)
+            judged = judge(fold, training, probabilities, LABELS, 1, background="BAGGING")
             file = tmp_path / f"{name}-{subject}.parquet"
             artifacts.write_parquet(file, answer_table(judged), {"classes": LABELS})
             files.setdefault(name, {})[subject] = file
@@ -239,6 +309,8 @@ def test_folds_are_summed_up_with_and_without_background(tmp_path, folds):
         assert found["spread"]["accuracy"] == pytest.approx(np.std(each, ddof=1))
         assert set(found["baselines"]) == set(found["accuracy_above"]) == set(BASELINES)
         assert found["baselines"]["nearest_neighbour"]["accuracy"] == 1
+        majority = found["baselines"]["majority"]["accuracy"]
+        assert majority == (0.5 if found is summary else 1)  # CPR (BREATH) is all that remains
         breath = found["per_class"]["CPR (BREATH)"]
         assert breath["support"] == 16
         ends = breath["average_precision_low"], breath["average_precision_high"]
@@ -324,6 +396,8 @@ def test_models_are_compared_with_each_other_and_their_baselines(tmp_path, folds
         row = found.loc["good", "bad"]
         assert 0 < row["low"] <= row["difference"] <= row["high"]
         assert found.loc[("good", "nearest_neighbour (baseline)"), "difference"] <= 0
+        above = found.loc[("good", "majority (baseline)"), "difference"]
+        assert above > 0 if side == "with" else above <= 0  # all that remains is CPR (BREATH)
     assert (tmp_path / "boxes.png").read_bytes().startswith(b"\x89PNG")
 
 
