@@ -31,8 +31,8 @@ class Tally:
     Attributes:
         confusion: shape (classes, classes), see `clapboard.evaluation.metrics`.
         calibration: shape (3, bins); zeros where there are no probabilities.
-        edits: sum of the edit scores of the timelines.
-        timelines: their number.
+        edits: sum of the edit scores of the timelines that have one.
+        timelines: number of these, all but those without a true or a predicted segment.
         matches: segments found at each of `OVERLAPS`.
     """
 
@@ -105,12 +105,13 @@ def tally(answers: Answers, background: int | None = None) -> Tally:
         background: leave out frames that truly are of this class, and its segments.
     """
     matches = [Matches(0, 0, 0)] * len(OVERLAPS)
-    edits, timelines = 0.0, stretches(answers.frames, GAP)
-    for rows in timelines:
+    edits, timelines = 0.0, 0
+    for rows in stretches(answers.frames, GAP):
         part = slice(rows.start, rows.stop)
         true = segments(answers.true[part], background)
         found = segments(answers.predicted[part], background)
-        edits += edit_score(true, found)
+        if true or found:
+            edits, timelines = edits + edit_score(true, found), timelines + 1
         matches = [
             before + match_segments(true, found, overlap)
             for before, overlap in zip(matches, OVERLAPS, strict=True)
@@ -122,7 +123,7 @@ def tally(answers: Answers, background: int | None = None) -> Tally:
     if counted.probabilities.size:
         calibration = metrics.calibration(counted.true, counted.probabilities)
     confusion = metrics.confusion_matrix(counted.true, counted.predicted, answers.classes)
-    return Tally(confusion, calibration, edits, len(timelines), tuple(matches))
+    return Tally(confusion, calibration, edits, timelines, tuple(matches))
 
 
 def tallies(

@@ -147,7 +147,40 @@ def test_empty_background_changes_nothing():
 def test_only_background_is_undefined_not_perfect():
     model = answers(timeline("S1", 4), [0] * 4, [0] * 4)
     found = protocol.measures(protocol.tally(model, background=0))
-    assert found["accuracy"] is None and found["f1@50"] is None
+    assert {found[name] for name in ("accuracy", "edit", "f1@10", "f1@50")} == {None}
+
+
+def test_timelines_without_a_segment_raise_no_edit_score():
+    """S2 shows only background, and nothing else is said; of S3 something is."""
+    frames = pd.concat([timeline(name, 4) for name in ("S1", "S2", "S3")], ignore_index=True)
+    true = [1, 1, 2, 2] + [0] * 8
+    model = answers(frames, true, [1, 1, 1, 1] + [0] * 4 + [0, 0, 1, 1])
+    parts = protocol.tallies(model, background=0)
+    edits = {name: protocol.measures(part)["edit"] for name, part in parts.items()}
+    assert edits == {"S1": 0.5, "S2": None, "S3": 0}
+    assert protocol.measures(protocol.tally(model, background=0))["edit"] == 0.25
+    assert protocol.measures(protocol.summed(parts.values(), 3))["edit"] == 0.25
+    assert protocol.measures(protocol.tally(model))["edit"] == pytest.approx((0.5 + 1 + 0.5) / 3)
+    low, high = protocol.intervals(list(parts.values()), seed=1, classes=3)["edit"]
+    assert 0 <= low <= 0.25 <= high <= 0.5
+
+
+def test_who_has_no_segment_does_not_raise_the_mean_over_subjects(tmp_path):
+    """Without background nobody's edit score but S1's counts."""
+    files = {}
+    for subject, said in (("S1", [0, 1, 1, 1]), ("S2", [0, 0, 0, 0])):
+        frames = timeline(subject, 4).assign(camera="C1", frame=[1, 2, 3, 4])
+        true = np.array([0, 1, 1, 2]) if subject == "S1" else np.zeros(4, np.int64)
+        model = Answers(frames, true, np.array(said), np.eye(3)[said], 3)
+        rivals = dict.fromkeys(baselines.NAMES, model)
+        judged = Judged(model, rivals, np.ones(4, bool), LABELS, rivals)
+        files[subject] = tmp_path / f"{subject}.parquet"
+        artifacts.write_parquet(files[subject], answer_table(judged), {"classes": LABELS})
+    summarise_folds(files, tmp_path / "s.json", tmp_path / "s.csv", 1, background=LABELS[0])
+    without = artifacts.read_json(tmp_path / "s.json")["without_background"]
+    assert without["subjects"]["S2"]["frames"] == 0
+    assert without["subjects"]["S2"]["edit"] is None
+    assert without["mean"]["edit"] == without["pooled"]["edit"] == 0.5
 
 
 def test_gap_in_time_divides_timelines():
