@@ -84,11 +84,11 @@ def evaluate(
         probabilities = recognise(load(model, settings), seen)
     judged = judge(test, training, probabilities, classes, settings["seed"], background)
     artifacts.write_parquet(predictions, answer_table(judged), {"classes": classes})
-    figures, counts = report(judged, settings["seed"], background)
+    figures = report(judged, settings["seed"], background)
     artifacts.write_json(metrics, figures)
     wanted, counted = {"confusion": confusion, **(pictures or {})}, judged.trainable
     shown = test[counted].reset_index(drop=True)
-    draw(wanted, shown, probabilities[counted], classes, figures, counts)
+    draw(wanted, shown, probabilities[counted], classes, figures)
 
 
 def _check(test: pd.DataFrame, training: pd.DataFrame, manifest: str) -> list[Problem]:

@@ -74,7 +74,8 @@ def test_tallies_of_subjects_add_up_to_the_tally_of_all(data):
 
 def test_report_stands_beside_its_baselines(data):
     test, training = read(data, "Test"), read(data, "Training")
-    figures, counts = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
+    figures = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
+    counts = np.array(figures["confusion"]["counts"])
     assert counts.sum() == figures["frames"] == len(test)
     assert figures["model"]["accuracy"] == metrics.accuracy(counts)
     low, high = figures["intervals"]["accuracy"]
@@ -102,7 +103,7 @@ def test_draws_that_do_not_show_a_class_say_nothing_of_its_f1():
     probabilities = np.eye(2)[predicted]
     model = Answers(frames, true, predicted, probabilities, 2)
     judged = Judged(model, {}, np.ones(len(true), bool), ("A", "B"))
-    row = report(judged, seed=1)[0]["per_class"]["B"]
+    row = report(judged, seed=1)["per_class"]["B"]
     assert row["f1"] == pytest.approx(200 / 201)
     # No draw that shows B has more wrong than S1 once beside three times S2.
     assert 200 / 203 <= row["f1_low"] < row["f1"]
@@ -112,15 +113,16 @@ def test_draws_that_do_not_show_a_class_say_nothing_of_its_f1():
 def test_class_that_training_never_shows_is_counted_apart(data):
     test, training = read(data, "Test"), read(data, "Training")
     training = training[training["label"] != "SWAB"]
-    figures, counts = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
+    figures = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
     assert figures["untrainable"] == {"SWAB": 16}
+    counts = np.array(figures["confusion"]["counts"])
     assert counts[2].sum() == 0 and figures["frames"] == 32
 
 
 def test_one_subject_gives_intervals_over_recordings_or_none(data):
     test, training = read(data, "Test"), read(data, "Training")
     one = test[test["subject"] == "S3"].reset_index(drop=True)
-    figures, _ = report(judge(one, training, guesses(one), LABELS, 1), seed=1)
+    figures = report(judge(one, training, guesses(one), LABELS, 1), seed=1)
     assert figures["interval_over"] == "recording"
     for measure in ("accuracy", "mean_average_precision"):
         assert figures["intervals"][measure] == [None, None]
@@ -129,13 +131,38 @@ def test_one_subject_gives_intervals_over_recordings_or_none(data):
 def test_background_is_counted_with_and_without(data):
     test, training = read(data, "Test"), read(data, "Training")
     judged = judge(test, training, guesses(test), LABELS, 1, background="SWAB")
-    figures, _ = report(judged, seed=1, background="SWAB")
+    figures = report(judged, seed=1, background="SWAB")
     without = figures["without_background"]
     assert without["model"]["accuracy"] != figures["model"]["accuracy"]
     assert without["baselines"]["majority"]["accuracy"] == pytest.approx(0.5)
     assert set(without["per_class"]) == set(LABELS) - {"SWAB"}
     assert without["per_subject"]["S3"]["frames"] == 16
     assert without["per_recording"]["S3C1"]["frames"] == 16
+
+
+def test_confusion_is_counted_with_and_without_background(data, tmp_path):
+    """Rows are true, columns predicted; what is taken for background is wrong without it."""
+    test, training = read(data, "Test"), read(data, "Training")
+    said = (test["class_index"].to_numpy() + (test["frame"] % 4 == 0)) % 3
+    judged = judge(test, training, np.eye(3)[said], LABELS, 1, background="SWAB")
+    figures = report(judged, seed=1, background="SWAB")
+    without = figures["without_background"]
+    assert figures["confusion"] == {
+        "labels": list(LABELS),
+        "counts": [[12, 4, 0], [0, 12, 4], [4, 0, 12]],
+    }
+    assert without["confusion"] == {
+        "labels": list(LABELS),
+        "counts": [[12, 4, 0], [0, 12, 4], [0, 0, 0]],
+    }
+    for found in (figures, without):
+        counts = np.array(found["confusion"]["counts"], np.float64)
+        for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+            assert found["model"][name] == pytest.approx(getattr(metrics, name)(counts))
+    kinds = ("confusion", "confusion_without_background")
+    files = {kind: tmp_path / f"{kind}.png" for kind in kinds}
+    draw(files, test, np.eye(3)[said], LABELS, figures)
+    assert len({file.read_bytes() for file in files.values()}) == 2
 
 
 def test_empty_background_changes_nothing():
@@ -214,7 +241,7 @@ def test_where_the_background_is_the_majority_it_is_nobodys_answer_without_it(da
     counts = training["label"].value_counts()
     assert counts.idxmax() == "SWAB" and counts["BAGGING"] > counts["CPR (BREATH)"]
     judged = judge(test, training, guesses(test), LABELS, 1, background="SWAB")
-    figures, _ = report(judged, seed=1, background="SWAB")
+    figures = report(judged, seed=1, background="SWAB")
     without = figures["without_background"]
     majority = figures["baselines"]["majority"], without["baselines"]["majority"]
     assert majority[0]["accuracy"] == pytest.approx(1 / 3)  # SWAB
@@ -262,7 +289,7 @@ def test_where_training_shows_background_only_the_baselines_know_nothing_else(da
     test, training = read(data, "Test"), read(data, "Training")
     training = training[training["label"] == "SWAB"]
     judged = judge(test, training, guesses(test), LABELS, 1, background="SWAB")
-    without = report(judged, seed=1, background="SWAB")[0]["without_background"]
+    without = report(judged, seed=1, background="SWAB")["without_background"]
     assert without["baselines"]["majority"]["accuracy"] is None
     assert without["baselines"]["majority"]["f1@50"] is None
 
@@ -332,7 +359,8 @@ BASELINES = ("majority", "time_prior", "nearest_neighbour", "chance")
 def test_folds_are_summed_up_with_and_without_background(tmp_path, folds):
     written = [tmp_path / name for name in ("s.json", "s.csv")]
     bars = tmp_path / "bars.png"
-    summarise_folds(folds["good"], *written, seed=1, background="BAGGING", bars=bars)
+    drawn = {name: tmp_path / f"{name}.png" for name in ("confusion", "confusion_without")}
+    summarise_folds(folds["good"], *written, seed=1, background="BAGGING", bars=bars, **drawn)
     summary = artifacts.read_json(written[0])
     assert summary["untrainable"] == {"S3": {}, "S4": {"SWAB": 8}}
     for found, frames in ((summary, 32), (summary["without_background"], 16)):
@@ -350,6 +378,12 @@ def test_folds_are_summed_up_with_and_without_background(tmp_path, folds):
         assert ends[0] <= breath["average_precision"] <= ends[1]
         shown = [row["average_precision"] for row in found["per_class"].values() if row["support"]]
         assert found["pooled"]["mean_average_precision"] == pytest.approx(np.mean(shown))
+        counts = np.array(found["confusion"]["counts"])
+        assert found["confusion"]["labels"] == list(LABELS)
+        assert counts.sum() == frames
+        assert found["pooled"]["accuracy"] == pytest.approx(np.trace(counts) / frames)
+    assert np.array(summary["without_background"]["confusion"]["counts"])[0].sum() == 0
+    assert len({file.read_bytes() for file in drawn.values()}) == 2
     assert summary["mean"] != summary["without_background"]["mean"]
     assert "BAGGING" not in summary["without_background"]["per_class"]
     table = pd.read_csv(written[1]).set_index(["background", "answers", "subject"])
@@ -515,10 +549,10 @@ def test_cameras_are_fused_on_the_common_clock():
 def test_every_picture_is_drawn(tmp_path, data):
     test, training = read(data, "Test"), read(data, "Training")
     probabilities = guesses(test)
-    figures, counts = report(judge(test, training, probabilities, LABELS, 1), seed=1)
+    figures = report(judge(test, training, probabilities, LABELS, 1), seed=1)
     kinds = ("confusion", "ribbons", "bars", "calibration", "mistakes")
     files = {kind: tmp_path / f"{kind}.png" for kind in kinds}
-    draw(files, test, probabilities, LABELS, figures, counts)
+    draw(files, test, probabilities, LABELS, figures)
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files.values())
 
 
