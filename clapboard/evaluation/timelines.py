@@ -51,11 +51,12 @@ def edit_score(true: Sequence[Segment], predicted: Sequence[Segment]) -> float:
     """1 - edit distance of the two sequences of labels / length of the longer.
 
     Order and number of segments count, their borders do not. Lea, Reiter, Vidal, Hager, "Segmental
-    spatiotemporal CNNs for fine-grained action segmentation" (2016). 1 if both are empty.
+    spatiotemporal CNNs for fine-grained action segmentation" (2016). nan if both are empty, where
+    the evaluation of MS-TCN divides by zero.
     """
     longer = max(len(true), len(predicted))
     if not longer:
-        return 1.0
+        return float("nan")
     above = list(range(len(predicted) + 1))
     for row, wanted in enumerate(true, start=1):
         current = [row]

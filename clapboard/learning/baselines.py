@@ -26,13 +26,32 @@ CHUNK = 1024
 
 
 def said(
-    training: pd.DataFrame, test: pd.DataFrame, classes: int, seed: int
+    training: pd.DataFrame,
+    test: pd.DataFrame,
+    seen: NDArray[np.float32],
+    classes: int,
+    seed: int,
+    left_out: int | None = None,
 ) -> Iterator[tuple[str, NDArray[np.int64]]]:
-    """Each of `NAMES` with its answer for every test frame, shape (test frames,)."""
+    """Each of `NAMES` with its answer for every test frame, shape (test frames,).
+
+    Args:
+        training: the frames to learn from.
+        test: the frames to say something of.
+        seen: what `thumbnails` gives of these.
+        classes: number of classes.
+        seed: of the frames drawn for the nearest neighbour.
+        left_out: class whose training frames teach nothing, so that it is never the answer, as
+            long as Training shows another one. Recordings still last as long as with it.
+    """
+    parts, asked = part_of_recording(training), part_of_recording(test)
+    learnt = (training["class_index"] != left_out).to_numpy()
+    if learnt.any():  # else no frame of another class counts either, for nothing could learn it
+        training, parts = training[learnt], parts[learnt]
     answers = (
         majority(training, test, classes),
-        time_prior(training, test, classes),
-        nearest_neighbour(training, test, seed),
+        time_prior(parts, training["class_index"].to_numpy(), asked, classes),
+        nearest_neighbour(training, seen, seed),
     )
     yield from zip(NAMES, answers, strict=True)
 
@@ -43,23 +62,38 @@ def majority(training: pd.DataFrame, test: pd.DataFrame, classes: int) -> NDArra
     return np.full(len(test), int(counts.argmax()), np.int64)
 
 
-def time_prior(training: pd.DataFrame, test: pd.DataFrame, classes: int) -> NDArray[np.int64]:
+def time_prior(
+    parts: NDArray[np.int64], shown: NDArray[np.int64], asked: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
     """The class that Training subjects mostly show at that part of their recordings.
 
-    Recordings are divided into `PARTS` parts of equal length from their first frame in the set to
-    their last; where Training shows nothing, its most frequent class is the answer.
+    Where Training shows nothing, its most frequent class is the answer.
+
+    Args:
+        parts: what `part_of_recording` gives of the training frames.
+        shown: their classes, shape (training frames,).
+        asked: what `part_of_recording` gives of the test frames.
+        classes: number of classes.
     """
     counts = np.zeros((PARTS, classes))
-    np.add.at(counts, (_part(training), training["class_index"].to_numpy()), 1)
+    np.add.at(counts, (parts, shown), 1)
     answers = np.where(counts.any(axis=1), counts.argmax(axis=1), counts.sum(axis=0).argmax())
-    return answers[_part(test)].astype(np.int64)
+    return answers[asked].astype(np.int64)
 
 
-def nearest_neighbour(training: pd.DataFrame, test: pd.DataFrame, seed: int) -> NDArray[np.int64]:
-    """The class of the training frame whose grey thumbnail is nearest, shape (test frames,)."""
+def nearest_neighbour(
+    training: pd.DataFrame, asked: NDArray[np.float32], seed: int
+) -> NDArray[np.int64]:
+    """The class of the training frame whose grey thumbnail is nearest, shape (test frames,).
+
+    Args:
+        training: the frames to look among.
+        asked: what `thumbnails` gives of the test frames.
+        seed: of the training frames that are drawn where there are many.
+    """
     if len(training) > MOST_EXAMPLES:
         training = training.sample(MOST_EXAMPLES, random_state=seed)
-    known, asked = _thumbnails(training["file"]), _thumbnails(test["file"])
+    known = thumbnails(training["file"])
     classes, lengths = training["class_index"].to_numpy(), (known**2).sum(axis=1)
     answers = np.empty(len(asked), np.int64)
     for start in range(0, len(asked), CHUNK):
@@ -68,15 +102,18 @@ def nearest_neighbour(training: pd.DataFrame, test: pd.DataFrame, seed: int) -> 
     return answers
 
 
-def _part(frames: pd.DataFrame) -> NDArray[np.int64]:
-    """In which part of its recording each frame lies, 0 to PARTS - 1."""
+def part_of_recording(frames: pd.DataFrame) -> NDArray[np.int64]:
+    """In which part of its recording each frame lies, 0 to PARTS - 1, shape (frames,).
+
+    The parts of a recording are of equal length, from its first frame in the set to its last.
+    """
     seconds = frames.groupby("recording")["seconds"]
     first, last = seconds.transform("min"), seconds.transform("max")
     share = (frames["seconds"] - first) / (last - first).replace(0, 1)
     return np.minimum((share.to_numpy() * PARTS).astype(np.int64), PARTS - 1)
 
 
-def _thumbnails(files: pd.Series) -> NDArray[np.float32]:
+def thumbnails(files: pd.Series) -> NDArray[np.float32]:
     """Grey pictures of 8 x 8 mean values, shape (files, 64)."""
     found = np.empty((len(files), THUMBNAIL**2), np.float32)
     paths = files.to_numpy()

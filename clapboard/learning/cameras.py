@@ -35,7 +35,7 @@ def measure_fusion(
         background: label of the class for unlabelled frames; with it, all figures stand a second
             time without that class.
     """
-    judged = read_answers(predictions)
+    judged = read_answers(predictions, background)
     facts = {name: artifacts.read_json(file) for name, file in syncs.items()}
     claps, scales = (
         {name: float(Fraction(one[key])) for name, one in facts.items()}

@@ -49,7 +49,8 @@ def compare_models(
         ValueError: two models were not measured on the same frames.
     """
     judged = {
-        name: read_answers(files, with_probabilities=False) for name, files in predictions.items()
+        name: read_answers(files, background, with_probabilities=False)
+        for name, files in predictions.items()
     }
     _same_frames(judged)
     # With leave one subject out, who validates may have taught some of the models and not others.

@@ -47,8 +47,8 @@ def evaluate(
         settings: one section of ``models`` in the configuration.
         predictions: written; one row per test frame: recording, subject, session, camera, frame,
             seconds, true, predicted (labels), whether Training shows the true class, what each
-            baseline says (labels), probabilities (a list, one per class in the order that the
-            metadata give).
+            baseline says (labels; where there is a background, also what it says that has not
+            learnt it), probabilities (a list, one per class in the order that the metadata give).
         metrics: written; see `clapboard.learning.reporting.report`.
         confusion: written; confusion matrix as a picture.
         threads: cores to use, 0 for all.
@@ -82,13 +82,13 @@ def evaluate(
     else:
         seen = make_inputs(test, settings, threads, features, True)
         probabilities = recognise(load(model, settings), seen)
-    judged = judge(test, training, probabilities, classes, settings["seed"])
+    judged = judge(test, training, probabilities, classes, settings["seed"], background)
     artifacts.write_parquet(predictions, answer_table(judged), {"classes": classes})
-    figures, counts = report(judged, settings["seed"], background)
+    figures = report(judged, settings["seed"], background)
     artifacts.write_json(metrics, figures)
     wanted, counted = {"confusion": confusion, **(pictures or {})}, judged.trainable
     shown = test[counted].reset_index(drop=True)
-    draw(wanted, shown, probabilities[counted], classes, figures, counts)
+    draw(wanted, shown, probabilities[counted], classes, figures)
 
 
 def _check(test: pd.DataFrame, training: pd.DataFrame, manifest: str) -> list[Problem]:

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clapboard import artifacts
-from clapboard.evaluation import plots
 from clapboard.evaluation.intervals import bootstrap
 from clapboard.learning import precision, protocol, reporting
 from clapboard.learning.answers import Judged, read_answers
 from clapboard.learning.folds import natural_order
-from clapboard.learning.pictures import draw_bars
+from clapboard.learning.pictures import draw_bars, draw_confusion
 from clapboard.learning.protocol import MEASURES, Tally
 
 COLUMNS = (*MEASURES, precision.NAME)
@@ -29,6 +28,7 @@ def summarise_folds(
     background: str = "",
     confusion: str | Path | None = None,
     bars: str | Path | None = None,
+    confusion_without: str | Path | None = None,
 ) -> None:
     """Sum up a model over the subjects left out.
 
@@ -36,7 +36,7 @@ def summarise_folds(
         predictions: ``predictions.parquet`` of every fold by the subject left out.
         summary: written; JSON with every subject's figures, their mean, spread (standard
             deviation), 95 % interval of the mean over subjects, the baselines' means, the paired
-            differences, and every class over all subjects.
+            differences, and the confusion matrix and every class over all subjects.
         table: written; the same as CSV: for the model and every baseline one row per subject and
             one for their mean, for the model its spread and interval, too. Who shows nothing that
             could have been learnt without them, or has no frame, has a row of no frames.
@@ -45,12 +45,14 @@ def summarise_folds(
             time without that class.
         confusion: written; confusion matrix over all subjects as a picture.
         bars: written; F1 of every class over all subjects, with intervals, as a picture.
+        confusion_without: written; confusion matrix without that class as a picture, the same as
+            with it where nobody shows it.
 
     Raises:
         InputError: nobody shows anything that could have been learnt from the others.
     """
     subjects = natural_order(predictions)
-    whole = read_answers([predictions[subject] for subject in subjects])
+    whole = read_answers([predictions[subject] for subject in subjects], background)
     judged, classes = whole.learnable(), whole.classes
     tested = set(judged.model.frames["subject"])
     untested = [subject for subject in subjects if subject not in tested]
@@ -79,7 +81,9 @@ def summarise_folds(
     )
     artifacts.write_csv(table, ["background", "answers", "subject", "frames", *COLUMNS], rows)
     if confusion is not None:
-        plots.confusion_matrix(protocol.tally(judged.model).confusion, classes, confusion)
+        draw_confusion(figures, confusion)
+    if confusion_without is not None:
+        draw_confusion(figures.get("without_background", figures), confusion_without)
     if bars is not None:
         draw_bars(figures["per_class"], classes, bars)
 
@@ -95,6 +99,7 @@ def _over_folds(judged: Judged, seed: int, side: reporting.Side) -> dict[str, An
     low, high = bootstrap(lambda chosen: _mean(values[chosen]), len(subjects), seed)
     rows = {"mean": _mean(values), "spread": _spread(values), "low": low, "high": high}
     rivals = reporting.baselines_of(parts)
+    total = protocol.summed(model.values(), len(judged.classes))
     each = reporting.each(parts)
     for subject, value in zip(subjects, means, strict=True):
         each[subject][precision.NAME] = protocol.number(value)
@@ -102,7 +107,7 @@ def _over_folds(judged: Judged, seed: int, side: reporting.Side) -> dict[str, An
         "frames": int(sum(part.confusion.sum() for part in model.values())),
         **{name: _named(row) for name, row in rows.items()},
         "pooled": {
-            **protocol.measures(protocol.summed(model.values(), len(judged.classes))),
+            **protocol.measures(total),
             precision.NAME: protocol.number(pooled.mean),
         },
         "baselines": {
@@ -111,6 +116,7 @@ def _over_folds(judged: Judged, seed: int, side: reporting.Side) -> dict[str, An
         "accuracy_above": {
             name: protocol.compared(model, part, seed) for name, part in rivals.items()
         },
+        "confusion": reporting.confusion(total, judged.classes),
         "per_class": reporting.per_class(parts, pooled, judged.classes, seed, side),
         "subjects": {subject: each[subject] for subject in subjects},
     }

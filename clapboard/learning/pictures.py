@@ -16,6 +16,7 @@ from clapboard.evaluation.ribbons import Ribbon, draw_ribbons
 from clapboard.learning.windows import stretches
 from clapboard.timing.gaps import GAP
 
+WITHOUT = "confusion_without_background"
 MISTAKES = 24
 APART_SECONDS = 1.0
 """Two mistakes of a recording on the contact sheet are at least so far apart."""
@@ -27,21 +28,22 @@ def draw(
     probabilities: NDArray[np.floating],
     classes: Sequence[str],
     figures: Mapping[str, Any],
-    confusion: metrics.Confusion,
 ) -> None:
     """Draw those pictures that have a file name.
 
     Args:
-        pictures: files by kind: confusion, ribbons, bars, calibration, mistakes.
+        pictures: files by kind: confusion, confusion_without_background (where the set shows no
+            background the same), ribbons, bars, calibration, mistakes.
         test: the frames that were recognised.
         probabilities: shape (frames, classes).
         classes: labels by index.
         figures: what `clapboard.learning.reporting.report` gave.
-        confusion: counts, shape (classes, classes).
     """
     true = test["class_index"].to_numpy()
     if "confusion" in pictures:
-        plots.confusion_matrix(confusion, classes, pictures["confusion"])
+        draw_confusion(figures, pictures["confusion"])
+    if WITHOUT in pictures:
+        draw_confusion(figures.get("without_background", figures), pictures[WITHOUT])
     if "ribbons" in pictures:
         draw_ribbons(ribbons(test, probabilities.argmax(axis=1)), classes, pictures["ribbons"])
     if "bars" in pictures:
@@ -52,6 +54,12 @@ def draw(
         plots.calibration_curve(sums, error, pictures["calibration"])
     if "mistakes" in pictures:
         draw_contact_sheet(mistakes(test, probabilities, classes), pictures["mistakes"])
+
+
+def draw_confusion(figures: Mapping[str, Any], picture: str | Path) -> None:
+    """Draw the confusion matrix of figures, see `clapboard.learning.reporting.confusion`."""
+    found = figures["confusion"]
+    plots.confusion_matrix(np.array(found["counts"], np.float64), found["labels"], picture)
 
 
 def draw_bars(

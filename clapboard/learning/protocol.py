@@ -31,8 +31,8 @@ class Tally:
     Attributes:
         confusion: shape (classes, classes), see `clapboard.evaluation.metrics`.
         calibration: shape (3, bins); zeros where there are no probabilities.
-        edits: sum of the edit scores of the timelines.
-        timelines: their number.
+        edits: sum of the edit scores of the timelines that have one.
+        timelines: number of these, all but those without a true or a predicted segment.
         matches: segments found at each of `OVERLAPS`.
     """
 
@@ -105,12 +105,13 @@ def tally(answers: Answers, background: int | None = None) -> Tally:
         background: leave out frames that truly are of this class, and its segments.
     """
     matches = [Matches(0, 0, 0)] * len(OVERLAPS)
-    edits, timelines = 0.0, stretches(answers.frames, GAP)
-    for rows in timelines:
+    edits, timelines = 0.0, 0
+    for rows in stretches(answers.frames, GAP):
         part = slice(rows.start, rows.stop)
         true = segments(answers.true[part], background)
         found = segments(answers.predicted[part], background)
-        edits += edit_score(true, found)
+        if true or found:
+            edits, timelines = edits + edit_score(true, found), timelines + 1
         matches = [
             before + match_segments(true, found, overlap)
             for before, overlap in zip(matches, OVERLAPS, strict=True)
@@ -122,7 +123,7 @@ def tally(answers: Answers, background: int | None = None) -> Tally:
     if counted.probabilities.size:
         calibration = metrics.calibration(counted.true, counted.probabilities)
     confusion = metrics.confusion_matrix(counted.true, counted.predicted, answers.classes)
-    return Tally(confusion, calibration, edits, len(timelines), tuple(matches))
+    return Tally(confusion, calibration, edits, timelines, tuple(matches))
 
 
 def tallies(
@@ -167,17 +168,23 @@ def per_class(total: Tally, labels: Sequence[str]) -> dict[str, Figures]:
     }
 
 
-def chance(parts: Mapping[str, Tally]) -> dict[str, Tally]:
+def chance(parts: Mapping[str, Tally], left_out: int | None = None) -> dict[str, Tally]:
     """Expected frames of drawing every class with the same probability; no timelines.
 
     Args:
         parts: tallies of any answers for the same frames.
+        left_out: a class that is never drawn, the background where the tallies are without it.
     """
-    return {unit: _chance(metrics.support(part.confusion)) for unit, part in parts.items()}
+    return {
+        unit: _chance(metrics.support(part.confusion), left_out) for unit, part in parts.items()
+    }
 
 
-def _chance(counts: NDArray[np.float64]) -> Tally:
-    guesses = metrics.constant_confusion(counts, np.full(len(counts), 1 / len(counts)))
+def _chance(counts: NDArray[np.float64], left_out: int | None) -> Tally:
+    drawn = np.ones(len(counts))
+    if left_out is not None:
+        drawn[left_out] = 0
+    guesses = metrics.constant_confusion(counts, drawn / drawn.sum())
     return replace(_nothing(len(counts)), confusion=guesses)
 
 

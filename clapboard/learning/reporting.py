@@ -21,10 +21,8 @@ Side = int | None
 Part = TypeVar("Part")
 
 
-def report(
-    judged: Judged, seed: int, background: str = ""
-) -> tuple[dict[str, Any], metrics.Confusion]:
-    """The content of ``metrics.json``, and the confusion matrix.
+def report(judged: Judged, seed: int, background: str = "") -> dict[str, Any]:
+    """The content of ``metrics.json``.
 
     Test frames of a class that no Training frame shows cannot be recognised by anything; they are
     left out of every figure, and ``untrainable`` says how many they are.
@@ -34,13 +32,10 @@ def report(
         seed: of intervals.
         background: label of the class for unlabelled frames; with it, the figures stand a second
             time without that class under ``without_background``.
-
-    Returns:
-        A mapping for JSON, and counts of shape (classes, classes).
     """
     counted = judged.learnable()
     test, unit = counted.model.frames, resampled(counted)
-    content = {
+    return {
         "split": "Test",
         "frames": len(test),
         "subjects": sorted(test["subject"].unique()),
@@ -57,7 +52,6 @@ def report(
             background,
         ),
     }
-    return content, protocol.tally(counted.model).confusion
 
 
 def resampled(judged: Judged) -> str:
@@ -107,22 +101,35 @@ def figures(judged: Judged, unit: str, seed: int, side: Side) -> dict[str, Any]:
         "accuracy_above": {
             name: protocol.compared(model, part, seed) for name, part in rivals.items()
         },
+        "confusion": confusion(total, judged.classes),
         "per_class": per_class(parts, precise, judged.classes, seed, side),
         "per_subject": each(tallies(judged, side)),
     }
 
 
 def tallies(judged: Judged, side: Side, unit: str = "subject") -> dict[str, dict[str, Tally]]:
-    """A tally per subject (or other `unit`) of ``model`` and of every baseline, chance included."""
+    """A tally per subject (or other `unit`) of ``model`` and of every baseline, chance included.
+
+    Where a class is left out, no baseline has learnt it or draws it.
+    """
     found = {
-        name: protocol.tallies(answers, side, unit) for name, answers in judged.everybody().items()
+        name: protocol.tallies(answers, side, unit)
+        for name, answers in judged.everybody(side).items()
     }
-    return found | {"chance": protocol.chance(found["model"])}
+    return found | {"chance": protocol.chance(found["model"], side)}
 
 
 def baselines_of(parts: Mapping[str, Part]) -> dict[str, Part]:
     """What `tallies` gives, but for the model."""
     return {name: part for name, part in parts.items() if name != "model"}
+
+
+def confusion(total: Tally, classes: Sequence[str]) -> dict[str, Any]:
+    """Frames of each true class (rows) that were taken for each class (columns), by index.
+
+    A class that is left out has no true frames, but others may have been taken for it.
+    """
+    return {"labels": list(classes), "counts": total.confusion.astype(np.int64).tolist()}
 
 
 def per_class(

@@ -45,6 +45,12 @@ def answers(frames, true, predicted, classes=3):
     return Answers(frames, np.array(true), np.array(predicted), np.empty((len(true), 0)), classes)
 
 
+def time_prior(training, test):
+    """What the time prior says of two classes."""
+    parts, asked = (baselines.part_of_recording(frames) for frames in (training, test))
+    return baselines.time_prior(parts, training["class_index"].to_numpy(), asked, 2).tolist()
+
+
 def timeline(subject, count):
     return pd.DataFrame(
         {
@@ -68,7 +74,8 @@ def test_tallies_of_subjects_add_up_to_the_tally_of_all(data):
 
 def test_report_stands_beside_its_baselines(data):
     test, training = read(data, "Test"), read(data, "Training")
-    figures, counts = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
+    figures = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
+    counts = np.array(figures["confusion"]["counts"])
     assert counts.sum() == figures["frames"] == len(test)
     assert figures["model"]["accuracy"] == metrics.accuracy(counts)
     low, high = figures["intervals"]["accuracy"]
@@ -96,7 +103,7 @@ def test_draws_that_do_not_show_a_class_say_nothing_of_its_f1():
     probabilities = np.eye(2)[predicted]
     model = Answers(frames, true, predicted, probabilities, 2)
     judged = Judged(model, {}, np.ones(len(true), bool), ("A", "B"))
-    row = report(judged, seed=1)[0]["per_class"]["B"]
+    row = report(judged, seed=1)["per_class"]["B"]
     assert row["f1"] == pytest.approx(200 / 201)
     # No draw that shows B has more wrong than S1 once beside three times S2.
     assert 200 / 203 <= row["f1_low"] < row["f1"]
@@ -106,15 +113,16 @@ def test_draws_that_do_not_show_a_class_say_nothing_of_its_f1():
 def test_class_that_training_never_shows_is_counted_apart(data):
     test, training = read(data, "Test"), read(data, "Training")
     training = training[training["label"] != "SWAB"]
-    figures, counts = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
+    figures = report(judge(test, training, guesses(test), LABELS, 1), seed=1)
     assert figures["untrainable"] == {"SWAB": 16}
+    counts = np.array(figures["confusion"]["counts"])
     assert counts[2].sum() == 0 and figures["frames"] == 32
 
 
 def test_one_subject_gives_intervals_over_recordings_or_none(data):
     test, training = read(data, "Test"), read(data, "Training")
     one = test[test["subject"] == "S3"].reset_index(drop=True)
-    figures, _ = report(judge(one, training, guesses(one), LABELS, 1), seed=1)
+    figures = report(judge(one, training, guesses(one), LABELS, 1), seed=1)
     assert figures["interval_over"] == "recording"
     for measure in ("accuracy", "mean_average_precision"):
         assert figures["intervals"][measure] == [None, None]
@@ -122,13 +130,39 @@ def test_one_subject_gives_intervals_over_recordings_or_none(data):
 
 def test_background_is_counted_with_and_without(data):
     test, training = read(data, "Test"), read(data, "Training")
-    figures, _ = report(judge(test, training, guesses(test), LABELS, 1), seed=1, background="SWAB")
+    judged = judge(test, training, guesses(test), LABELS, 1, background="SWAB")
+    figures = report(judged, seed=1, background="SWAB")
     without = figures["without_background"]
     assert without["model"]["accuracy"] != figures["model"]["accuracy"]
     assert without["baselines"]["majority"]["accuracy"] == pytest.approx(0.5)
     assert set(without["per_class"]) == set(LABELS) - {"SWAB"}
     assert without["per_subject"]["S3"]["frames"] == 16
     assert without["per_recording"]["S3C1"]["frames"] == 16
+
+
+def test_confusion_is_counted_with_and_without_background(data, tmp_path):
+    """Rows are true, columns predicted; what is taken for background is wrong without it."""
+    test, training = read(data, "Test"), read(data, "Training")
+    said = (test["class_index"].to_numpy() + (test["frame"] % 4 == 0)) % 3
+    judged = judge(test, training, np.eye(3)[said], LABELS, 1, background="SWAB")
+    figures = report(judged, seed=1, background="SWAB")
+    without = figures["without_background"]
+    assert figures["confusion"] == {
+        "labels": list(LABELS),
+        "counts": [[12, 4, 0], [0, 12, 4], [4, 0, 12]],
+    }
+    assert without["confusion"] == {
+        "labels": list(LABELS),
+        "counts": [[12, 4, 0], [0, 12, 4], [0, 0, 0]],
+    }
+    for found in (figures, without):
+        counts = np.array(found["confusion"]["counts"], np.float64)
+        for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+            assert found["model"][name] == pytest.approx(getattr(metrics, name)(counts))
+    kinds = ("confusion", "confusion_without_background")
+    files = {kind: tmp_path / f"{kind}.png" for kind in kinds}
+    draw(files, test, np.eye(3)[said], LABELS, figures)
+    assert len({file.read_bytes() for file in files.values()}) == 2
 
 
 def test_empty_background_changes_nothing():
@@ -140,7 +174,40 @@ def test_empty_background_changes_nothing():
 def test_only_background_is_undefined_not_perfect():
     model = answers(timeline("S1", 4), [0] * 4, [0] * 4)
     found = protocol.measures(protocol.tally(model, background=0))
-    assert found["accuracy"] is None and found["f1@50"] is None
+    assert {found[name] for name in ("accuracy", "edit", "f1@10", "f1@50")} == {None}
+
+
+def test_timelines_without_a_segment_raise_no_edit_score():
+    """S2 shows only background, and nothing else is said; of S3 something is."""
+    frames = pd.concat([timeline(name, 4) for name in ("S1", "S2", "S3")], ignore_index=True)
+    true = [1, 1, 2, 2] + [0] * 8
+    model = answers(frames, true, [1, 1, 1, 1] + [0] * 4 + [0, 0, 1, 1])
+    parts = protocol.tallies(model, background=0)
+    edits = {name: protocol.measures(part)["edit"] for name, part in parts.items()}
+    assert edits == {"S1": 0.5, "S2": None, "S3": 0}
+    assert protocol.measures(protocol.tally(model, background=0))["edit"] == 0.25
+    assert protocol.measures(protocol.summed(parts.values(), 3))["edit"] == 0.25
+    assert protocol.measures(protocol.tally(model))["edit"] == pytest.approx((0.5 + 1 + 0.5) / 3)
+    low, high = protocol.intervals(list(parts.values()), seed=1, classes=3)["edit"]
+    assert 0 <= low <= 0.25 <= high <= 0.5
+
+
+def test_who_has_no_segment_does_not_raise_the_mean_over_subjects(tmp_path):
+    """Without background nobody's edit score but S1's counts."""
+    files = {}
+    for subject, said in (("S1", [0, 1, 1, 1]), ("S2", [0, 0, 0, 0])):
+        frames = timeline(subject, 4).assign(camera="C1", frame=[1, 2, 3, 4])
+        true = np.array([0, 1, 1, 2]) if subject == "S1" else np.zeros(4, np.int64)
+        model = Answers(frames, true, np.array(said), np.eye(3)[said], 3)
+        rivals = dict.fromkeys(baselines.NAMES, model)
+        judged = Judged(model, rivals, np.ones(4, bool), LABELS, rivals)
+        files[subject] = tmp_path / f"{subject}.parquet"
+        artifacts.write_parquet(files[subject], answer_table(judged), {"classes": LABELS})
+    summarise_folds(files, tmp_path / "s.json", tmp_path / "s.csv", 1, background=LABELS[0])
+    without = artifacts.read_json(tmp_path / "s.json")["without_background"]
+    assert without["subjects"]["S2"]["frames"] == 0
+    assert without["subjects"]["S2"]["edit"] is None
+    assert without["mean"]["edit"] == without["pooled"]["edit"] == 0.5
 
 
 def test_gap_in_time_divides_timelines():
@@ -157,13 +224,74 @@ def test_majority_is_the_majority_of_training():
 def test_time_prior_knows_when_but_not_what():
     training = timeline("S1", 100).assign(class_index=[0] * 50 + [1] * 50)
     test = timeline("S2", 10)
-    assert baselines.time_prior(training, test, 2).tolist() == [0] * 5 + [1] * 5
+    assert time_prior(training, test) == [0] * 5 + [1] * 5
 
 
 def test_time_prior_answers_with_the_majority_where_training_shows_nothing():
     training = timeline("S1", 2).assign(class_index=[0, 1])
     training = pd.concat([training, training.assign(recording="S3C1", class_index=1)])
-    assert baselines.time_prior(training, timeline("S2", 5), 2)[1:].tolist() == [1] * 4
+    assert time_prior(training, timeline("S2", 5))[1:] == [1] * 4
+
+
+def test_where_the_background_is_the_majority_it_is_nobodys_answer_without_it(data):
+    """Of eleven training frames eight are background, two BAGGING and one CPR (BREATH)."""
+    test, training = read(data, "Test"), read(data, "Training")
+    training = training[(training["label"] == "SWAB") | (training["frame"] % 4 == 0)]
+    training = training[(training["label"] != "CPR (BREATH)") | (training["frame"] % 8 == 0)]
+    counts = training["label"].value_counts()
+    assert counts.idxmax() == "SWAB" and counts["BAGGING"] > counts["CPR (BREATH)"]
+    judged = judge(test, training, guesses(test), LABELS, 1, background="SWAB")
+    figures = report(judged, seed=1, background="SWAB")
+    without = figures["without_background"]
+    majority = figures["baselines"]["majority"], without["baselines"]["majority"]
+    assert majority[0]["accuracy"] == pytest.approx(1 / 3)  # SWAB
+    assert majority[1]["accuracy"] == pytest.approx(1 / 2)  # BAGGING
+    chance = figures["baselines"]["chance"], without["baselines"]["chance"]
+    assert chance[0]["accuracy"] == pytest.approx(1 / 3)
+    assert chance[1]["accuracy"] == pytest.approx(1 / 2)
+    background = LABELS.index("SWAB")
+    for name in baselines.NAMES:
+        assert background not in judged.without[name].predicted
+        assert (judged.without[name].true == judged.baselines[name].true).all()
+    above = without["model"]["accuracy"] - 1 / 2
+    for name in ("majority", "chance"):
+        assert without["accuracy_above"][name]["difference"] == pytest.approx(above)
+        for part in ("S3", "S4"):
+            assert without["per_subject"][part]["baselines"][name]["accuracy"] == 1 / 2
+            assert without["per_recording"][f"{part}C1"]["baselines"][name]["accuracy"] == 1 / 2
+        recall = [row["baselines"][name]["recall"] for row in without["per_class"].values()]
+        assert sum(recall) == pytest.approx(1)
+
+
+def test_the_nearest_neighbour_is_looked_for_among_what_is_not_background(data):
+    """Of every test frame the nearest one shows the same class, but it counts for none."""
+    test, training = read(data, "Test"), read(data, "Training")
+    swab = LABELS.index("SWAB")
+    seen = baselines.thumbnails(test["file"])
+    for left_out in (None, swab):
+        said = dict(baselines.said(training, test, seen, 3, 1, left_out))["nearest_neighbour"]
+        right = said == test["class_index"]
+        assert right[test["class_index"] != swab].all()
+        assert (right[test["class_index"] == swab] == (left_out is None)).all()
+
+
+def test_recordings_last_as_long_without_the_background(data):
+    """The second half is one class and then the other, as it is with the background before."""
+    pictures = {"file": read(data, "Test")["file"].iloc[0]}
+    training = timeline("S1", 100).assign(class_index=[0] * 50 + [1] * 26 + [2] * 24, **pictures)
+    test = timeline("S2", 100).assign(**pictures)
+    seen = baselines.thumbnails(test["file"])
+    said = dict(baselines.said(training, test, seen, 3, 1, left_out=0))["time_prior"]
+    assert said.tolist() == [1] * 76 + [2] * 24
+
+
+def test_where_training_shows_background_only_the_baselines_know_nothing_else(data):
+    test, training = read(data, "Test"), read(data, "Training")
+    training = training[training["label"] == "SWAB"]
+    judged = judge(test, training, guesses(test), LABELS, 1, background="SWAB")
+    without = report(judged, seed=1, background="SWAB")["without_background"]
+    assert without["baselines"]["majority"]["accuracy"] is None
+    assert without["baselines"]["majority"]["f1@50"] is None
 
 
 def test_paired_comparison_needs_the_same_frames():
@@ -206,17 +334,19 @@ def test_label_without_a_class_is_refused(tmp_path):
 def folds(tmp_path, data):
     """Predictions of a good and a bad model for two subjects, a file each, by model and subject.
 
-    S4 alone shows SWAB, which nobody could have learnt.
+    The background is BAGGING, of which Training has most. S4 alone shows SWAB, which nobody could
+    have learnt.
     """
     test, training = read(data, "Test"), read(data, "Training")
     training = training[training["label"] != "SWAB"]
+    training = training[(training["label"] == "BAGGING") | (training["frame"] % 2 == 0)]
     test = test[(test["label"] != "SWAB") | (test["subject"] == "S4")]
     files = {}
     for name, share in (("good", 0.95), ("bad", 0.3)):
         for subject in ("S3", "S4"):
             fold = test[test["subject"] == subject].reset_index(drop=True)
             probabilities = guesses(fold, share, seed=int(subject[1]))
-            judged = judge(fold, training, probabilities, LABELS, 1)
+            judged = judge(fold, training, probabilities, LABELS, 1, background="BAGGING")
             file = tmp_path / f"{name}-{subject}.parquet"
             artifacts.write_parquet(file, answer_table(judged), {"classes": LABELS})
             files.setdefault(name, {})[subject] = file
@@ -229,7 +359,8 @@ BASELINES = ("majority", "time_prior", "nearest_neighbour", "chance")
 def test_folds_are_summed_up_with_and_without_background(tmp_path, folds):
     written = [tmp_path / name for name in ("s.json", "s.csv")]
     bars = tmp_path / "bars.png"
-    summarise_folds(folds["good"], *written, seed=1, background="BAGGING", bars=bars)
+    drawn = {name: tmp_path / f"{name}.png" for name in ("confusion", "confusion_without")}
+    summarise_folds(folds["good"], *written, seed=1, background="BAGGING", bars=bars, **drawn)
     summary = artifacts.read_json(written[0])
     assert summary["untrainable"] == {"S3": {}, "S4": {"SWAB": 8}}
     for found, frames in ((summary, 32), (summary["without_background"], 16)):
@@ -239,12 +370,20 @@ def test_folds_are_summed_up_with_and_without_background(tmp_path, folds):
         assert found["spread"]["accuracy"] == pytest.approx(np.std(each, ddof=1))
         assert set(found["baselines"]) == set(found["accuracy_above"]) == set(BASELINES)
         assert found["baselines"]["nearest_neighbour"]["accuracy"] == 1
+        majority = found["baselines"]["majority"]["accuracy"]
+        assert majority == (0.5 if found is summary else 1)  # CPR (BREATH) is all that remains
         breath = found["per_class"]["CPR (BREATH)"]
         assert breath["support"] == 16
         ends = breath["average_precision_low"], breath["average_precision_high"]
         assert ends[0] <= breath["average_precision"] <= ends[1]
         shown = [row["average_precision"] for row in found["per_class"].values() if row["support"]]
         assert found["pooled"]["mean_average_precision"] == pytest.approx(np.mean(shown))
+        counts = np.array(found["confusion"]["counts"])
+        assert found["confusion"]["labels"] == list(LABELS)
+        assert counts.sum() == frames
+        assert found["pooled"]["accuracy"] == pytest.approx(np.trace(counts) / frames)
+    assert np.array(summary["without_background"]["confusion"]["counts"])[0].sum() == 0
+    assert len({file.read_bytes() for file in drawn.values()}) == 2
     assert summary["mean"] != summary["without_background"]["mean"]
     assert "BAGGING" not in summary["without_background"]["per_class"]
     table = pd.read_csv(written[1]).set_index(["background", "answers", "subject"])
@@ -324,6 +463,8 @@ def test_models_are_compared_with_each_other_and_their_baselines(tmp_path, folds
         row = found.loc["good", "bad"]
         assert 0 < row["low"] <= row["difference"] <= row["high"]
         assert found.loc[("good", "nearest_neighbour (baseline)"), "difference"] <= 0
+        above = found.loc[("good", "majority (baseline)"), "difference"]
+        assert above > 0 if side == "with" else above <= 0  # all that remains is CPR (BREATH)
     assert (tmp_path / "boxes.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -408,10 +549,10 @@ def test_cameras_are_fused_on_the_common_clock():
 def test_every_picture_is_drawn(tmp_path, data):
     test, training = read(data, "Test"), read(data, "Training")
     probabilities = guesses(test)
-    figures, counts = report(judge(test, training, probabilities, LABELS, 1), seed=1)
+    figures = report(judge(test, training, probabilities, LABELS, 1), seed=1)
     kinds = ("confusion", "ribbons", "bars", "calibration", "mistakes")
     files = {kind: tmp_path / f"{kind}.png" for kind in kinds}
-    draw(files, test, probabilities, LABELS, figures, counts)
+    draw(files, test, probabilities, LABELS, figures)
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files.values())
 
 

@@ -159,6 +159,28 @@ def test_everybody_is_left_out_once_on_the_same_frames(project):
 
 
 @pytest.mark.slow
+def test_confusion_is_drawn_without_background_too(project):
+    """Of every fold and over all; the counts are beside the figures."""
+    project.configure(evaluation="loso", annotations={"background": "NOTHING"})
+    project.run()
+    model = project.results / "models" / "cnn"
+    figures = artifacts.read_json(model / "loso.json")
+    labels = figures["confusion"]["labels"]
+    assert "NOTHING" in labels
+    row = figures["without_background"]["confusion"]["counts"][labels.index("NOTHING")]
+    assert row == [0] * len(labels)
+    names = [f"without/{subject}/confusion" for subject in SPLITS]
+    for name in (*names, "loso"):
+        with Image.open(model / f"{name}-without-background.png") as picture:
+            picture.verify()
+    assert project.pending() == {}
+    project.run("--report", "report.html")
+    page = (project.folder / "report.html").read_text(encoding="utf-8")
+    for name in (*names, "loso"):
+        assert f"models/cnn/{name}-without-background.png" in page
+
+
+@pytest.mark.slow
 def test_model_for_new_recordings_where_everybody_trains_and_is_left_out_once(asked):
     trained = [{**row, "split": "Training"} for row in table()]
     asked.write_table([NEW[0], *trained])

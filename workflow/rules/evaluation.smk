@@ -38,14 +38,10 @@ rule summarise_folds:
     input:
         predictions=fold_predictions,
     output:
+        **matrices_over_all(),
         summary="<results>/models/{model}/loso.json",
         table=report(
             "<results>/models/{model}/loso.csv",
-            caption="../report/loso.rst",
-            category="{model}",
-        ),
-        confusion=report(
-            "<results>/models/{model}/loso.png",
             caption="../report/loso.rst",
             category="{model}",
         ),

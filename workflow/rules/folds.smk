@@ -14,6 +14,22 @@ def fold_pictures(*kinds):
     return pictures(*kinds, folder=folder, subcategory="without {subject}")
 
 
+def matrices_over_all():
+    """The confusion matrices over all subjects left out, without background too if there is one."""
+    names = {
+        "confusion": "loso",
+        "confusion_without_background": "loso_without_background",
+    }
+    return {
+        kind: report(
+            f"<results>/models/{{model}}/{names[kind].replace('_', '-')}.png",
+            caption=f"../report/{names[kind]}.rst",
+            category="{model}",
+        )
+        for kind in MATRICES
+    }
+
+
 def fold_files(model, name):
     """A file of every fold of a model."""
     return expand(

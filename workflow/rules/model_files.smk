@@ -59,14 +59,17 @@ def starting_model(wildcards):
     return [f"<results>/models/{start}/model.keras"]
 
 
-EVALUATED = ("confusion", "ribbons", "bars", "calibration", "mistakes")
+MATRICES = ["confusion"]
+if settings.annotations.background:
+    MATRICES.append("confusion_without_background")
+EVALUATED = (*MATRICES, "ribbons", "bars", "calibration", "mistakes")
 
 
 def pictures(*kinds, folder="<results>/models/{model}", **place):
     """The pictures of a model, which go into Snakemake's report with a caption each."""
     return {
         kind: report(
-            f"{folder}/{kind}.png",
+            f"{folder}/{kind.replace('_', '-')}.png",
             caption=f"../report/{kind}.rst",
             category="{model}",
             **place,

@@ -28,7 +28,8 @@ if __name__ == "__main__":
             test_subject=snakemake.wildcards.get("subject"),
             background=snakemake.params.annotations["background"],
             pictures={
-                kind: snakemake.output[kind]
-                for kind in ("ribbons", "bars", "calibration", "mistakes")
+                kind: file
+                for kind, file in snakemake.output.items()
+                if kind not in ("predictions", "metrics", "confusion")
             },
         )

@@ -14,4 +14,5 @@ if __name__ == "__main__":
             background=snakemake.params.annotations["background"],
             confusion=snakemake.output.confusion,
             bars=snakemake.output.bars,
+            confusion_without=snakemake.output.get("confusion_without_background"),
         )
