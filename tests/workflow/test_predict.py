@@ -124,9 +124,11 @@ def test_timeline_asks_for_the_other_cameras_of_the_session_only_where_they_coun
 
 @pytest.mark.slow
 def test_everybody_is_left_out_once_on_the_same_frames(project):
+    """With a background, so that all figures stand twice."""
     cnn = CONFIG["models"]["cnn"]
     lstm = {"architecture": "lstm", "input": "frames", "start_from": "cnn", "units": 4, "epochs": 1}
-    project.configure(evaluation="loso", models={"cnn": cnn, "lstm": lstm})
+    both = {"evaluation": "loso", "models": {"cnn": cnn, "lstm": lstm}}
+    project.configure(**both)
     models = ("cnn", "lstm")
     folds = {
         f"{job} {model} {subject}"
@@ -138,11 +140,14 @@ def test_everybody_is_left_out_once_on_the_same_frames(project):
     once |= {"compare_models", "check_leakage", "check_inputs"}
     assert set(project.pending()) == folds | once
 
+    project.configure(**both, annotations={"background": "nothing"})
     project.run()
     for model in models:
         figures = artifacts.read_json(project.results / "models" / model / "loso.json")
         assert set(figures["subjects"]) == set(SPLITS)
         assert {"majority", "chance"} < set(figures["baselines"])
+        found = figures["without_background"]["confusion"]
+        assert found["counts"][found["labels"].index("NOTHING")] == [0] * len(found["labels"])
     rows = artifacts.read_csv(project.results / "comparison" / "models.csv")
     assert ("cnn", "lstm") in {(row["model"], row["against"]) for row in rows}
     with Image.open(project.results / "comparison" / "subjects.png") as boxes:
@@ -152,32 +157,12 @@ def test_everybody_is_left_out_once_on_the_same_frames(project):
     project.run("--report", "report.html")
     page = (project.folder / "report.html").read_text(encoding="utf-8")
     for subject in SPLITS:
-        for kind in ("curves", "confusion", "ribbons", "bars", "calibration", "mistakes"):
+        kinds = ("curves", "confusion", "confusion-without-background", "ribbons", "bars")
+        for kind in (*kinds, "calibration", "mistakes"):
             assert f"models/lstm/without/{subject}/{kind}.png" in page
         assert f"without {subject}" in page
-    assert "models/lstm/loso-bars.png" in page
-
-
-@pytest.mark.slow
-def test_confusion_is_drawn_without_background_too(project):
-    """Of every fold and over all; the counts are beside the figures."""
-    project.configure(evaluation="loso", annotations={"background": "NOTHING"})
-    project.run()
-    model = project.results / "models" / "cnn"
-    figures = artifacts.read_json(model / "loso.json")
-    labels = figures["confusion"]["labels"]
-    assert "NOTHING" in labels
-    row = figures["without_background"]["confusion"]["counts"][labels.index("NOTHING")]
-    assert row == [0] * len(labels)
-    names = [f"without/{subject}/confusion" for subject in SPLITS]
-    for name in (*names, "loso"):
-        with Image.open(model / f"{name}-without-background.png") as picture:
-            picture.verify()
-    assert project.pending() == {}
-    project.run("--report", "report.html")
-    page = (project.folder / "report.html").read_text(encoding="utf-8")
-    for name in (*names, "loso"):
-        assert f"models/cnn/{name}-without-background.png" in page
+    for name in ("loso-bars", "loso-without-background"):
+        assert f"models/lstm/{name}.png" in page
 
 
 @pytest.mark.slow
