@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -105,21 +106,19 @@ def _limit(config: Config, program: str, say: Callable[[str], None]) -> None:
     """After a launch that failed: have the machine end, if there is one, and say what to look at.
 
     SkyPilot sets its limit only when the folder is uploaded and the setup is over. The machine that
-    watches over spot machines takes none from outside.
+    watches over spot machines takes none from outside; of another SkyPilot may refuse it with
+    status 0, as long as the machine is not up.
     """
     cloud = config.cloud
     if not cloud.spot:
         words = ["autostop", NAME, "--idle-minutes", str(cloud.idle_minutes), "--yes"]
         words += [] if cloud.keep_disk else ["--down"]
-        try:
-            failed = subprocess.run(
-                [program, *words], check=False, timeout=LIMIT_SECONDS
-            ).returncode
-        except subprocess.TimeoutExpired:
-            failed = 1
-        if failed:
-            say("A machine that was started has no limit, and costs until you end it.")
-    say(f"The launch or the run has failed. {LOOK}")
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run([program, *words], check=False, timeout=LIMIT_SECONDS)
+    say(
+        "The launch was not made, or it or the run has failed. A machine that was started may be "
+        f"without limit, and costs until you end it. {LOOK}"
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -164,7 +163,7 @@ def count_needs(
     predicted = predicted if "predict" in targets else 0
     joined = size if "videos" in targets else predicted * (config.prediction.overlay != "off")
     if config.prediction.overlay == "full":
-        joined += predicted
+        joined += predicted * len(config.prediction.models or config.models)
     if not here:
         room = "the disk has room for pictures as large as the videos; cloud.disk sets another"
         taken = "cores are for decoding all of it" if config.cloud.disk else room
@@ -172,7 +171,8 @@ def count_needs(
         return needs_of(config, price_of_bytes(size, config.frames.size), size, joined)
     plan = make_plan(config, recordings, len(os.sched_getaffinity(0)))
     price = plan.price + price_of_bytes(predicted, config.frames.size)
-    return needs_of(config, None if plan.table.empty else price, size, joined)
+    nothing = plan.table.empty and not predicted
+    return needs_of(config, None if nothing else price, size, joined)
 
 
 def task_text(
