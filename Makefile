@@ -35,8 +35,8 @@ cloud: env  ## rent a GPU machine on EC2, run there, show the log, give it back 
 test: env  ## the whole test suite
 	$(BIN)/pytest -n 2
 
-test-slurm: env  ## the demo through a real Slurm in which a job is cancelled and a node dies equals the demo without (root, slurm-wlm, munge; else says why not)
-	$(BIN)/pytest -rs tests/infra/test_demo.py -k test_through_slurm
+test-slurm: env  ## a run through a real Slurm in which a job is cancelled and a node dies equals one without (root, slurm-wlm, munge; else says why not)
+	$(BIN)/pytest -rs tests/infra/test_slurm.py -k test_a_cancelled_job_and_a_dead_node
 
 test-infra: env  ## the tests against real servers: S3, Slurm, ssh, an empty machine (most of an hour, not in `make test`)
 	@envs/sync.sh infra

@@ -364,3 +364,32 @@ def wait_until(condition, seconds=120):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.5)
+
+
+def run_in_spite_of_accidents(cluster, folder):
+    """Make everything, while a running job is cancelled and a node dies with a job on it."""
+    # As many threads as on one machine: sums of another number of parts differ in the last digit.
+    process = begin(folder, "--cores", "2")
+    try:
+        cancelled, _ = wait_for_job("recording")
+        ask("scancel", cancelled)
+        wait_until(lambda: facts(cancelled)["JobState"] != "COMPLETING")
+        hit = facts(cancelled)
+        assert hit["JobState"] == "CANCELLED", "it was running, and did not come to its end"
+        assert hit["StartTime"] != "Unknown"
+
+        lost, node = wait_for_job("extract_frames")
+        cluster.kill_node(node)
+        wait_until(lambda: facts(lost)["JobState"] not in ("RUNNING", "COMPLETING"))
+        after = facts(lost)
+        assert (after["JobState"], after["Restarts"]) == ("PENDING", "1"), "Slurm queues it again"
+        assert node_state(node).startswith("DOWN")
+        cluster.start(node, "slurmd", "-D", "-N", node)
+        wait_until(lambda: facts(lost)["JobState"] not in ("PENDING", "RUNNING", "COMPLETING"), 900)
+        again = facts(lost)
+        assert (again["JobState"], again["Restarts"]) == ("COMPLETED", "1"), "the second attempt"
+        screen = finish(process, folder)
+    finally:
+        process.kill()
+        process.wait()
+    assert "Trying to restart job" in screen, "Snakemake has sent the cancelled one again"

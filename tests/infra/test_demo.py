@@ -1,9 +1,7 @@
 """The demo on one machine, through a Slurm that loses jobs, and from a bucket: the same tables."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import slurm
@@ -11,7 +9,7 @@ import yaml
 from comparing import tables
 from lab import connect
 from project import REPOSITORY, Project
-from slurm import ask, begin, facts, finish, node_state, wait_for_job, wait_until
+from slurm import run_in_spite_of_accidents
 from travelling import Machine, in_bucket
 
 DEMO = REPOSITORY / "examples" / "demo"
@@ -28,9 +26,8 @@ def film(folder):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """The demo, made by one machine on its own disk; MADE_DEMO names one made with two cores."""
-    made = os.environ.get("MADE_DEMO")
-    demo = film(Path(made).absolute() if made else tmp_path_factory.mktemp("alone") / "demo")
+    """The demo, made by one machine on its own disk."""
+    demo = film(tmp_path_factory.mktemp("alone") / "demo")
     demo.run()
     made = tables(demo.results)
     procedures = [name for name in made if name.startswith("procedures/")]
@@ -43,31 +40,7 @@ def alone(tmp_path_factory):
 @pytest.mark.skipif(bool(slurm.missing()), reason=slurm.missing())
 def test_through_slurm_a_cancelled_job_and_a_dead_node_cost_only_time(cluster, alone, tmp_path):
     demo = film(tmp_path / "demo")
-    # As many threads as there: sums of another number of parts differ in the last digit.
-    process = begin(demo.folder, "--cores", "2")
-    try:
-        cancelled, _ = wait_for_job("recording")
-        ask("scancel", cancelled)
-        wait_until(lambda: facts(cancelled)["JobState"] != "COMPLETING")
-        hit = facts(cancelled)
-        assert hit["JobState"] == "CANCELLED", "it was running, and did not come to its end"
-        assert hit["StartTime"] != "Unknown"
-
-        lost, node = wait_for_job("extract_frames")
-        cluster.kill_node(node)
-        wait_until(lambda: facts(lost)["JobState"] not in ("RUNNING", "COMPLETING"))
-        after = facts(lost)
-        assert (after["JobState"], after["Restarts"]) == ("PENDING", "1"), "Slurm queues it again"
-        assert node_state(node).startswith("DOWN")
-        cluster.start(node, "slurmd", "-D", "-N", node)
-        wait_until(lambda: facts(lost)["JobState"] not in ("PENDING", "RUNNING", "COMPLETING"), 900)
-        again = facts(lost)
-        assert (again["JobState"], again["Restarts"]) == ("COMPLETED", "1"), "the second attempt"
-        screen = finish(process, demo.folder)
-    finally:
-        process.kill()
-        process.wait()
-    assert "Trying to restart job" in screen, "Snakemake has sent the cancelled one again"
+    run_in_spite_of_accidents(cluster, demo.folder)
     assert tables(demo.results) == tables(alone.results)
     said = (demo.results / "logs" / "train_model" / "cnn.log").read_text()
     assert "Slurm gave GPU" in said, "which is none here, and is to be told"

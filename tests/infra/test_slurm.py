@@ -13,8 +13,17 @@ import pytest
 import seaweed
 import slurm
 from comparing import tables
-from project import REPOSITORY, make_project
-from slurm import SUBMITTED, ask, begin, facts, finish, wait_for_job, wait_until
+from project import REPOSITORY, make_project, table
+from slurm import (
+    SUBMITTED,
+    ask,
+    begin,
+    facts,
+    finish,
+    run_in_spite_of_accidents,
+    wait_for_job,
+    wait_until,
+)
 from travelling import jobs
 
 # As a mark, since it is looked at before the results of one machine are made to compare with.
@@ -205,3 +214,13 @@ def test_a_run_whose_time_is_over_hands_over_what_it_has(cluster, site):
     assert jobs(screens[1]) == {"train_model": 1, "evaluate_model": 1}, "what was finished stays so"
     said = (two.results / "logs" / "train_model" / "cnn.log").read_text()
     assert re.findall(r"^Epoch (\d+)/", said, re.MULTILINE)[0] == str(done + 1)
+
+
+def test_a_cancelled_job_and_a_dead_node_cost_only_time(cluster, tmp_path):
+    """In CI; the demo, which takes three times as long, in `make test-infra`."""
+    here = make_project(tmp_path / "here")
+    here.write_table([row for row in table() if row["camera"] == "C1"])
+    project = here.copy(tmp_path / "project")
+    here.run()
+    run_in_spite_of_accidents(cluster, project.folder)
+    assert tables(project.results) == tables(here.results)
