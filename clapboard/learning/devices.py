@@ -33,9 +33,9 @@ def prepare(seed: int, threads: int = 0) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
     if not gpus:
         tf.config.experimental.enable_op_determinism()
-        if granted := os.environ.get("SLURM_JOB_GPUS"):
+        if granted := os.environ.get("SLURM_GPUS_ON_NODE"):
             log.warning(
-                "Slurm gave GPU %s to this job, and TensorFlow sees none: it works on the CPU. "
+                "Slurm gave this job %s GPU(s), and TensorFlow sees none: it works on the CPU. "
                 "Is the environment that of `make env GPU=1`?",
                 granted,
             )

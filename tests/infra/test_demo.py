@@ -43,7 +43,7 @@ def test_through_slurm_a_cancelled_job_and_a_dead_node_cost_only_time(cluster, a
     run_in_spite_of_accidents(cluster, demo.folder)
     assert tables(demo.results) == tables(alone.results)
     said = (demo.results / "logs" / "train_model" / "cnn.log").read_text()
-    assert "Slurm gave GPU" in said, "which is none here, and is to be told"
+    assert "Slurm gave this job 1 GPU" in said, "which is none here, and is to be told"
 
 
 def test_with_everything_in_a_bucket(

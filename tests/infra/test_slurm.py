@@ -224,3 +224,5 @@ def test_a_cancelled_job_and_a_dead_node_cost_only_time(cluster, tmp_path):
     here.run()
     run_in_spite_of_accidents(cluster, project.folder)
     assert tables(project.results) == tables(here.results)
+    said = (project.results / "logs" / "train_model" / "cnn.log").read_text()
+    assert "Slurm gave this job 1 GPU" in said, "which is none here, and is to be told"
