@@ -9,39 +9,25 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from clapboard import artifacts
+from clapboard.cloud.launching import NAME, launch, launch_words
 from clapboard.cloud.needs import Needs, needs_of, price_of_bytes
 from clapboard.cloud.node import node_words
 from clapboard.cloud.unsent import tell_unsent
 from clapboard.planning.plan import make_plan
-from clapboard.problems import InputError, Problem, refuse
+from clapboard.problems import Problem, refuse
 from clapboard.sessions.project import add_config_argument, read_project
 from clapboard.sessions.recordings import Recording
 from clapboard.settings.config import CONFIG_FILE, Config
 
 TASK_FILE = "train.sky.yaml"
-SKY = Path(".sky/bin/sky")
-NAME = "clapboard"
 MEMORY_GB = 16
-WATCHED_DAYS = 30
-"""So long does a launch show the log; the end of the watching is not that of the run."""
-
-LIMIT_SECONDS = 600
-LOOK = (
-    "Look whether a machine is running: `.sky/bin/sky status`; `.sky/bin/sky down NAME` ends it "
-    "(docs/ec2.md)."
-)
-
 LAST_MINUTES = 24 * 60
 """So long does a machine that goes with its disk try to hand over what it has made."""
 
@@ -74,51 +60,10 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
             "A machine that was kept has its first disk and cores, whatever is asked for now; "
             f"`.sky/bin/sky down {NAME}` before the launch gives another."
         )
-    words = launch_words(project.config, arguments.output)
     if not arguments.launch:
-        say(f"launch {shlex.join(words)}")
+        say(f"launch {shlex.join(launch_words(project.config, arguments.output))}")
         return 0
-    program = _program()
-    try:
-        status = subprocess.run(
-            [program, *words[1:]],
-            check=False,
-            timeout=timedelta(days=WATCHED_DAYS).total_seconds(),
-        ).returncode
-    except subprocess.TimeoutExpired:
-        say(
-            f"watched for {WATCHED_DAYS} days; the run goes on: docs/ec2.md says how to watch again"
-        )
-        return 1
-    except KeyboardInterrupt:
-        # SkyPilot's server goes on with the launch. A limit set now might end a machine that waits
-        # for its upload.
-        say(
-            f"\nWhat was begun goes on, and nothing ends a machine before its setup is over. {LOOK}"
-        )
-        return 130
-    if status:
-        _limit(project.config, program, say)
-    return status
-
-
-def _limit(config: Config, program: str, say: Callable[[str], None]) -> None:
-    """After a launch that failed: have the machine end, if there is one, and say what to look at.
-
-    SkyPilot sets its limit only when the folder is uploaded and the setup is over. The machine that
-    watches over spot machines takes none from outside; of another SkyPilot may refuse it with
-    status 0, as long as the machine is not up.
-    """
-    cloud = config.cloud
-    if not cloud.spot:
-        words = ["autostop", NAME, "--idle-minutes", str(cloud.idle_minutes), "--yes"]
-        words += [] if cloud.keep_disk else ["--down"]
-        with suppress(subprocess.TimeoutExpired):
-            subprocess.run([program, *words], check=False, timeout=LIMIT_SECONDS)
-    say(
-        "The launch was not made, or it or the run has failed. A machine that was started may be "
-        f"without limit, and costs until you end it. {LOOK}"
-    )
+    return launch(project.config, arguments.output, say)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -210,30 +155,6 @@ def _command(config: Config, targets: Sequence[str], config_file: str) -> list[s
     if config.cloud.keep_disk:
         return node_words(config_file, targets)
     return node_words(config_file, targets, LAST_MINUTES)
-
-
-def launch_words(config: Config, path: str) -> list[str]:
-    """The command that rents the machine, runs, shows the log and gives the machine back.
-
-    A managed job goes on on another machine when a spot machine is taken away; it needs a small
-    machine that watches over it. Without spot that would be money for nothing.
-    """
-    if config.cloud.spot:
-        return ["sky", "jobs", "launch", "--name", NAME, path]
-    return ["sky", "launch", "--cluster", NAME, path]
-
-
-def _program() -> str:
-    """SkyPilot of `make cloud`, or one on the PATH.
-
-    Raises:
-        InputError: there is none.
-    """
-    found = str(SKY.absolute()) if SKY.exists() else shutil.which("sky")
-    if found is None:
-        message = "SkyPilot is not installed"
-        raise InputError([Problem("no-skypilot", message, "Run `make cloud`.")])
-    return found
 
 
 def task(config: Config, needs: Needs, command: Sequence[str]) -> dict[str, Any]:
