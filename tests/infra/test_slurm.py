@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import loopback
 import pytest
@@ -93,6 +94,22 @@ def burdened(project, folder, monkeypatch, *burden):
     return begin(project.folder, "--cores", "2", "--", "results/framecsv/S1C1.csv")
 
 
+@contextmanager
+def blocked(project, folder, monkeypatch):
+    """Begin a job that runs as long as a file is there: Snakemake, the Slurm id, the file."""
+    block = folder / "block"
+    block.touch()
+    slow = [f"while pathlib.Path({str(block)!r}).exists():", "    time.sleep(0.1)"]
+    process = burdened(project, folder / "slow", monkeypatch, *slow)
+    try:
+        number, _ = wait_for_job(BURDENED)
+        yield process, number, block
+    finally:
+        block.unlink(missing_ok=True)
+        process.kill()
+        process.wait()
+
+
 def twice_as_much(screen):
     """The first attempt, where it was the second that came to its end, with twice of all."""
     first, second = (facts(number) for number in SUBMITTED.findall(screen))
@@ -117,41 +134,23 @@ def test_a_job_that_is_killed_for_memory_comes_back_with_more(
 
 def test_a_job_that_is_killed_for_time_comes_back_with_more(cluster, local, tmp_path, monkeypatch):
     project = local.copy(tmp_path / "project")
-    block = tmp_path / "block"
-    block.touch()
-    slow = [f"while pathlib.Path({str(block)!r}).exists():", "    time.sleep(0.1)"]
-    process = burdened(project, tmp_path / "slow", monkeypatch, *slow)
-    try:
-        number, _ = wait_for_job(BURDENED)
+    with blocked(project, tmp_path, monkeypatch) as (process, number, block):
         assert facts(number)["TimeLimit"] == "00:10:00"
         # The least there is: the ten minutes would be waited for.
         ask("scontrol", "update", f"JobId={number}", "TimeLimit=1")
         wait_until(lambda: facts(number)["JobState"] == "TIMEOUT", seconds=240)
         block.unlink()
         first = twice_as_much(finish(process, project.folder))
-    finally:
-        block.unlink(missing_ok=True)
-        process.kill()
-        process.wait()
     assert first["JobState"] == "TIMEOUT"
     assert tables(project.results) == tables(local.results)
 
 
 def test_ctrl_c_cancels_the_jobs_and_a_new_run_goes_on(cluster, local, tmp_path, monkeypatch):
     project = local.copy(tmp_path / "project")
-    block = tmp_path / "block"
-    block.touch()
-    slow = [f"while pathlib.Path({str(block)!r}).exists():", "    time.sleep(0.1)"]
-    process = burdened(project, tmp_path / "slow", monkeypatch, *slow)
-    try:
-        number, _ = wait_for_job(BURDENED)
+    with blocked(project, tmp_path, monkeypatch) as (process, number, _):
         process.send_signal(signal.SIGINT)
         process.wait(timeout=120)
         wait_until(lambda: facts(number)["JobState"] == "CANCELLED")
-    finally:
-        block.unlink(missing_ok=True)
-        process.kill()
-        process.wait()
     assert not (project.results / "framecsv" / "S1C1.csv").exists()
     finish(begin(project.folder, "--cores", "2"), project.folder)
     assert tables(project.results) == tables(local.results)
