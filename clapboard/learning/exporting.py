@@ -31,8 +31,8 @@ CONTRASTS = (1.0, 0.3, 0.1, 0.03)
 FRAMES = 32
 """Frames in a sequence of the forms that need to know their number beforehand."""
 
-ANOTHER_BATCH, OTHER_FRAMES = 2, 7
-"""The other forms are run on so many items of so many frames, too."""
+OTHER_FRAMES = 7
+"""The other forms are run on all contrasts together in sequences of so many frames, too."""
 
 OF_KNOWN_SIZE = ("litert",)
 
@@ -75,9 +75,10 @@ def _write(model: str | Path, labels: str | Path, root: Path, seed: int) -> None
         shutil.copyfile(model, root / "model.keras")
     else:
         network.save(root / "model.keras")
-    shape = _sized(network.input_shape, 1, FRAMES)
-    items = _items(shape, seed)
-    free = _items(_sized(network.input_shape, ANOTHER_BATCH, OTHER_FRAMES), seed)
+    shape = _sized(network.input_shape, FRAMES)
+    single = _items(shape, seed)
+    together = np.concatenate(_items(_sized(network.input_shape, OTHER_FRAMES), seed))
+    asked = [(item, network(item, training=False).numpy()) for item in (*single, together)]
 
     forms: dict[str, Any] = {}
     for name, make in FORMS.items():
@@ -86,8 +87,8 @@ def _write(model: str | Path, labels: str | Path, root: Path, seed: int) -> None
             forms[name] = {"missing": answer}
             continue
         difference = max(
-            float(np.abs(answer(item) - network(item, training=False).numpy()).max())
-            for item in (items if name in OF_KNOWN_SIZE else items + free)
+            float(np.abs(answer(item) - expected).max())
+            for item, expected in (asked[: len(single)] if name in OF_KNOWN_SIZE else asked)
         )
         forms[name] = {"largest_difference": difference}
         if not difference <= TOLERANCE:
@@ -110,9 +111,9 @@ def _items(shape: tuple[int, ...], seed: int) -> list[Array]:
     return [((1 + one) / 2 * largest).astype(np.float32) for one in noise]
 
 
-def _sized(shape: tuple[int | None, ...], batch: int, frames: int) -> tuple[int, ...]:
-    """So many items, of so many frames where their number is free."""
-    return (batch, *(frames if side is None else side for side in shape[1:]))
+def _sized(shape: tuple[int | None, ...], frames: int) -> tuple[int, ...]:
+    """One item, of so many frames where their number is free."""
+    return (1, *(frames if side is None else side for side in shape[1:]))
 
 
 def _keras(network: keras.Model, root: Path, shape: tuple[int, ...]) -> Answer:

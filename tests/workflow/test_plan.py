@@ -22,7 +22,7 @@ from project import (
     write_sheet,
 )
 
-from tests.faults.demo import differences
+from tests.faults.demo import digests
 
 CHECKS = {"check_inputs"}
 MODELS = {"train_model cnn", "evaluate_model cnn"}
@@ -251,9 +251,10 @@ def test_what_is_made_in_batches_is_what_one_run_makes(finished, project):
         made.append(len(list(project.results.glob("resized/*/*/manifest.parquet"))))
     whole = len(table()) * len(CHAPTERS)
     assert 0 < made[0] < made[1] < whole
-    project.run()
-    assert differences(project.folder, finished.folder) == []
-    assert project.pending() == {}
+    project.run("dataset")
+    made, wanted = digests(project.folder), digests(finished.folder)
+    assert made.items() <= wanted.items()
+    assert {name for name in wanted if name.startswith("Data/")} <= set(made)
 
 
 def test_single_file_can_be_asked_for(finished):
