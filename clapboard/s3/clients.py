@@ -22,6 +22,7 @@ from obstore.store import S3Store
 from clapboard.problems import InputError, Problem
 from clapboard.s3.failures import explained
 from clapboard.s3.session import open_session
+from clapboard.s3.settings import names_user
 
 # Connecting may take this long; then the server may be silent for so long between two bytes. How
 # long a whole answer takes is not limited: a slow line is not a broken one.
@@ -166,7 +167,7 @@ def _for_control(
     Both times are in seconds.
 
     Raises:
-        InputError: the endpoint in the environment is no address.
+        InputError: the endpoint in the environment is no address, or names a user.
     """
     limits = Config(
         connect_timeout=connecting,
@@ -176,10 +177,22 @@ def _for_control(
     )
     endpoint = settings["endpoint"] or None
     try:
-        return session.client("s3", endpoint_url=endpoint, region_name=region, config=limits)
+        client = session.client("s3", endpoint_url=endpoint, region_name=region, config=limits)
     except ValueError as error:
-        remedy = "Correct AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL: http://server:port."
-        raise InputError([Problem("bad-endpoint", str(error), remedy)]) from error
+        raise InputError([_bad_endpoint(str(error))]) from error
+    if names_user(client.meta.endpoint_url):  # which would stand in messages
+        raise InputError(
+            [_bad_endpoint("The address of the S3 server has a user or password in it")]
+        )
+    return client
+
+
+def _bad_endpoint(message: str) -> Problem:
+    remedy = (
+        "Correct AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or endpoint_url in ~/.aws/config: "
+        "http://server:port."
+    )
+    return Problem("bad-endpoint", message, remedy)
 
 
 def _region(control: Any, name: str) -> str | None:

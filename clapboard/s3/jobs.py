@@ -123,6 +123,7 @@ class SyncFrames:
             chapter = Path(manifest).parent
             store = chapter.parents[1].name
             folders.setdefault(chapter.parent.name, []).append(chapter)
+        self.originals = store == "frames"
         self.place = _place(settings, store)
         self.bucket = Bucket(self.place.bucket, settings)
         self.files = local_frames(folders)
@@ -131,7 +132,7 @@ class SyncFrames:
         """What there is to do."""
         if self.up:
             remove_stale = self.settings["remove_stale"]
-            return plan_upload(self.bucket, self.files, self.place, remove_stale)
+            return plan_upload(self.bucket, self.files, self.place, remove_stale, self.originals)
         return plan_download(self.bucket, self.place, self.recordings, self.folder, self.others)
 
     def run(self, plan: Plan) -> Receipt:

@@ -24,7 +24,7 @@ from clapboard.problems import Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, Object
 from clapboard.s3.failures import explained
-from clapboard.s3.location import Location, misplaced
+from clapboard.s3.location import Location, in_other_bucket
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import Made, Receipt, begin, settle, unfinished
 from clapboard.sessions.suffixes import is_jpeg
@@ -70,18 +70,18 @@ def find_labelled(
     Args:
         bucket: that holds both locations.
         frames: ``{frames}/{recording}/...{number}.jpg``; the name ends in the frame number.
-        data: of the copies; may not overlap with `frames`.
+        data: of the copies, in the same bucket.
         recordings: ``id`` and ``split`` of each; those in none of the three splits are left out.
         labels_files: ``labels/{id}.parquet`` by recording id.
         indexes: ``index/{id}.parquet`` by recording id.
         unseen: what becomes of a label that Training does not have: ``refuse`` or ``drop``.
 
     Raises:
-        InputError: a labelled frame is not in the bucket, the locations overlap, a label cannot be
-            trained.
+        InputError: a labelled frame is not in the bucket, the locations are in two buckets, a label
+            cannot be trained.
     """
     before = bucket.listings
-    refuse(misplaced(frames, data, "s3.data") or unfinished(bucket, frames))
+    refuse(in_other_bucket(frames, data, "s3.data") or unfinished(bucket, frames))
     members = [recording for recording in recordings if recording["split"] in SPLITS]
     classes = find_classes(members, labels_files, unseen)
     problems, tables = list[Problem](), list[pa.Table]()

@@ -77,21 +77,13 @@ class Location:
         )
 
 
-def misplaced(frames: Location, made: Location, column: str) -> list[Problem]:
-    """What is wrong with putting things made from `frames` at `made` (config key `column`).
-
-    One run could take or remove what another needs if the two were not apart.
-    """
-    problems = list[Problem]()
-    if frames.bucket != made.bucket:
-        message = f"this is another bucket than the frames are in ({frames.bucket})"
-        remedy = "Use one bucket: the server copies only within it."
-        problems.append(Problem("other-bucket", message, remedy, column=column, value=made.url))
-    if frames.overlaps(made) or not made.prefix:
-        message = f"this is not apart from the frames at {frames.url}"
-        remedy = "Choose a folder of its own, such as s3://bucket/Data."
-        problems.append(Problem("overlap", message, remedy, column=column, value=made.url))
-    return problems
+def in_other_bucket(frames: Location, made: Location, column: str) -> list[Problem]:
+    """What is wrong with putting things made from `frames` at `made` (config key `column`)."""
+    if frames.bucket == made.bucket:
+        return []
+    message = f"this is another bucket than the frames are in ({frames.bucket})"
+    remedy = "Use one bucket: the server copies only within it."
+    return [Problem("other-bucket", message, remedy, column=column, value=made.url)]
 
 
 def frameless(frames: Location, recordings: Collection[str]) -> list[Problem]:

@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
 from clapboard.s3.failures import explained
-from clapboard.s3.location import Location, frameless, misplaced
+from clapboard.s3.location import Location, frameless, in_other_bucket
 from clapboard.s3.plan import Plan, Transfer
 from clapboard.s3.receipt import BEGUN, NAME, Receipt, read_receipt, settle, unfinished
 from clapboard.sessions.suffixes import is_jpeg
@@ -67,15 +67,15 @@ def find_frames(
     Args:
         bucket: that holds both locations.
         frames: ``{frames}/{recording}/*.jpg``.
-        resized: of the small frames, the same names; may not overlap with `frames`.
+        resized: of the small frames, the same names in the same bucket.
         recordings: their ids.
         settings: section `frames` of the configuration.
 
     Raises:
-        InputError: the locations overlap, or a recording has no frames there.
+        InputError: the locations are in two buckets, or a recording has no frames there.
     """
     before = bucket.listings
-    refuse(misplaced(frames, resized, "s3.resized") or unfinished(bucket, frames))
+    refuse(in_other_bucket(frames, resized, "s3.resized") or unfinished(bucket, frames))
     sources, missing = list[Object](), list[str]()
     for recording in recordings:
         prefix = frames.folder(recording).prefix
@@ -112,7 +112,8 @@ def plan_resizing(bucket: Bucket, resizing: Resizing, remove_stale: bool) -> Pla
         if not (known or (receipt is None and later)):
             target = resizing.resized.key(path)
             todo.append(Transfer(source.key, target, source.bytes, source.etag))
-    stale = [path for path in there if path not in wanted and _is_frame(path)]
+    folders = {path.partition("/")[0] for path in wanted}
+    stale = [path for path in there if path not in wanted and _is_frame(path, folders)]
     return Plan(
         action="resize",
         source=resizing.frames.url,
@@ -197,6 +198,7 @@ def _begun(bucket: Bucket, resizing: Resizing, receipt: Receipt | None) -> datet
     return next(one.modified for one in bucket.objects(key) if one.key == key)
 
 
-def _is_frame(path: str) -> bool:
-    """Whether a name below the location is where resized frames are put."""
-    return len(path.split("/")) == 2 and is_jpeg(path)
+def _is_frame(path: str, folders: Collection[str]) -> bool:
+    """Whether a name below the location is where resized frames of these recordings are put."""
+    folder, _, name = path.partition("/")
+    return folder in folders and "/" not in name and is_jpeg(name)

@@ -23,7 +23,7 @@ def _check_endpoint(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+        good = parts.scheme in ("http", "https") and parts.hostname and not names_user(url)
         good = good and parts.port != 0 and not parts.query and not parts.fragment
     except ValueError:
         good = False
@@ -32,7 +32,13 @@ def _check_endpoint(url: str) -> str:
     return url
 
 
+def names_user(endpoint: str) -> bool:
+    """Whether an address of a server has a user or a password in it."""
+    return "@" in urlsplit(endpoint).netloc
+
+
 Folder = Annotated[AnyText, AfterValidator(_check_url)]
+PLACES = ("results", "frames", "data", "resized")
 
 
 class S3(Section):
@@ -56,9 +62,10 @@ class S3(Section):
     resized: Folder = Field(default="", description="Where `resize_on_s3` puts the small frames.")
     remove_stale: Flag = Field(
         default=False,
-        description="Consent to remove from these folders pictures that do not belong there any "
-        "more. They are known by the form of their names, whoever put them there: "
-        "`{split}/{label}/*.jpg` in `data`, `{recording}/*.jpg` elsewhere.",
+        description="Consent to remove from `data` and `resized` pictures that do not belong there "
+        "any more. They are known by the form of their names, whoever put them there: "
+        "`{split}/{label}/*.jpg` in `data`, `{recording}/*.jpg` of recordings in the table in "
+        "`resized`. Nothing is ever removed from `frames`.",
     )
     endpoint: Annotated[AnyText, AfterValidator(_check_endpoint)] = Field(
         default="",
@@ -86,6 +93,16 @@ class S3(Section):
         description="Further attempts at a request that the server throttles or drops, with "
         "growing pauses.",
     )
+
+    @field_validator(*PLACES)
+    @classmethod
+    def _is_apart(cls, url: str, known: ValidationInfo) -> str:
+        """Refuse a folder in another: one job would take, replace or remove what another keeps."""
+        for name in PLACES:
+            other = known.data.get(name)
+            if url and other and Location.parse(url).overlaps(Location.parse(other)):
+                raise ValueError(f"should be a folder apart from s3.{name} ({other})")
+        return url
 
     @field_validator("kms_key")
     @classmethod

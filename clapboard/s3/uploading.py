@@ -47,12 +47,23 @@ def local_frames(folders: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
 
 
 def plan_upload(
-    bucket: Bucket, files: Mapping[str, Path], target: Location, remove_stale: bool
+    bucket: Bucket,
+    files: Mapping[str, Path],
+    target: Location,
+    remove_stale: bool,
+    originals: bool = False,
 ) -> Plan:
     """What has to be uploaded: pictures that are not there with this size and content.
 
     The content is compared by MD5 with the entity tag. Where the tag is not an MD5 (KMS), earlier
     runs have noted which content has which tag.
+
+    Args:
+        bucket: of the target.
+        files: what shall be there, by name below the target.
+        target: where to.
+        remove_stale: consent to remove other pictures of these recordings.
+        originals: the target also holds pictures that are nobody's copies; none of them is stale.
     """
     before = bucket.listings
     made = Made(bucket, target)
@@ -67,7 +78,7 @@ def plan_upload(
                 continue
         replaced = found.etag if found else ""
         todo.append(Transfer(str(path), target.key(name), size, replaced=replaced))
-    stale = sorted(target.key(name) for name in there if name not in files)
+    stale = [] if originals else sorted(target.key(name) for name in there if name not in files)
     source = "local frames"
     kept = len(files) - len(todo)
     return Plan(

@@ -9,7 +9,6 @@ from lab import Lab, become, connect, encryption
 from clapboard.problems import InputError
 from clapboard.s3 import concurrency
 from clapboard.s3.labelling import find_labelled, label, plan_labels
-from clapboard.s3.location import Location
 from clapboard.s3.receipt import NAME, read_receipt
 
 SPLITS = {"S1": "Training", "S6": "Validation", "S7": "Test"}
@@ -134,13 +133,6 @@ def test_a_label_unseen_in_training_is_refused_or_dropped(lab):
         find(lab)
     run(lab, unseen="drop")
     assert sum(name.startswith("Test/") for name in copies(lab)) == 1
-
-
-@pytest.mark.parametrize("data", ["framedata/", "", "framedata/S1C2/Data/"])
-def test_copies_may_not_go_among_the_frames(lab, data):
-    prefix = lab.frames.prefix.removesuffix("framedata/") + data if data else ""
-    with pytest.raises(InputError, match="overlap"):
-        find(lab, data=Location(lab.data.bucket, prefix))
 
 
 def test_an_interrupted_run_has_no_receipt_and_goes_on_where_it_stopped(lab, server):

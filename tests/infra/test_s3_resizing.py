@@ -94,6 +94,18 @@ def test_a_second_run_does_nothing_and_other_settings_do_everything(store):
         assert image.size == (16, 16)
 
 
+def test_stale_frames_go_only_with_consent_and_only_of_these_recordings(store):
+    others = [store.resized.key(f"{name}/{name}000099.jpg") for name in ("S1C2", "S9C9")]
+    for key in others:
+        store.bucket.write(key, b"made of nothing that is there")
+    assert store.run()[0].stale == (others[0],)
+    assert {store.resized.name(key) for key in others} < set(store.made())
+    store.run(remove_stale=True)
+    left = set(store.made())
+    assert store.resized.name(others[0]) not in left
+    assert store.resized.name(others[1]) in left
+
+
 def test_a_changed_and_a_new_source_are_resized(store):
     store.run()
     before = store.made()

@@ -95,6 +95,15 @@ def test_stale_frames_go_only_with_consent_and_only_of_these_recordings(bucket, 
     assert "S9C9/S9C9000001.jpg" in names(bucket, target)
 
 
+def test_nobodys_copies_are_never_stale(bucket, folders, target):
+    """A lab's frames in full size: those without a label are here and nowhere else."""
+    bucket.write(target.key("S1C1/S1C1000099.jpg"), b"not labelled")
+    files = local_frames(folders)
+    plan = plan_upload(bucket, files, target, remove_stale=True, originals=True)
+    upload(bucket, files, target, plan)
+    assert {"S1C1/S1C1000099.jpg", "S1C1/S1C1000003.jpg"} <= set(names(bucket, target))
+
+
 def test_a_server_killed_in_mid_upload_and_back(folders, mortal, tmp_path):
     server, bucket = mortal
     target = Location(bucket.name, "framedata/")

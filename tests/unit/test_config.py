@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from copy import deepcopy
+from itertools import permutations
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clapboard.problems import InputError
+from clapboard.s3.settings import PLACES
 from clapboard.settings.config import Config, load
 from clapboard.settings.config_errors import variants
 from clapboard.settings.config_reference import README, SCHEMA, schema, with_tables
@@ -330,8 +332,20 @@ def test_a_key_of_kms_is_taken_where_it_encrypts():
     assert load({"s3": {"encryption": "aws:kms", "kms_key": key}}).s3.kms_key == key
 
 
-def test_a_password_in_an_address_is_refused_and_not_repeated():
-    (problem,) = problems({"s3": {"endpoint": "https://lab:secret@server:8333"}})
+@pytest.mark.parametrize(("first", "second"), permutations(PLACES, 2))
+@pytest.mark.parametrize("inner", ["", "/Data"])
+def test_a_folder_in_s3_is_for_one_purpose(first, second, inner):
+    apart = {first: "s3://lab/one", second: f"s3://lab/other{inner}"}
+    shards = {"dataset": {"storage": "shards"}}
+    load(shards | {"s3": apart})
+    (problem,) = problems(shards | {"s3": apart | {second: f"s3://lab/one{inner}"}})
+    assert problem.column in (f"s3.{first}", f"s3.{second}")
+    assert "apart from s3." in str(problem)
+
+
+@pytest.mark.parametrize("user", ["lab:secret", ":secret", "secret"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(user):
+    (problem,) = problems({"s3": {"endpoint": f"https://{user}@server:8333"}})
     assert (problem.column, "secret" in str(problem)) == ("s3.endpoint", False)
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import (
 )
 
 from clapboard.problems import InputError
+from clapboard.s3.clients import open_clients
 from clapboard.s3.failures import explained
 
 
@@ -34,3 +35,12 @@ def test_the_remedy_is_one(error, advice):
         raise error
     (problem,) = caught.value.problems
     assert ".." not in str(problem)
+
+
+def test_a_password_in_the_address_of_the_environment_is_refused_and_not_repeated(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://lab:secret@127.0.0.1:9")
+    with pytest.raises(InputError, match="AWS_ENDPOINT_URL_S3") as caught:
+        open_clients("lab", {"endpoint": "", "connections": 1, "tries": 0})
+    assert "secret" not in str(caught.value)
