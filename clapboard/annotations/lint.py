@@ -13,10 +13,11 @@ from clapboard.annotations.lint_durations import lint_durations
 from clapboard.annotations.lint_placing import lint_cameras, lint_clap, lint_sessions
 from clapboard.annotations.lint_rows import lint_rows
 from clapboard.annotations.lint_video import lint_video
-from clapboard.annotations.placing import of_recording
+from clapboard.annotations.placing import names_clips, of_recording
 from clapboard.annotations.sheet import Sheet
 from clapboard.problems import Problem
 from clapboard.sessions.cameras import of_several_cameras
+from clapboard.sessions.chapters import gopro_name
 from clapboard.sessions.clap import clap_offset
 from clapboard.sessions.recordings import Recording
 
@@ -56,7 +57,7 @@ def lint(
         part = rows_of(whole, recording.chapters, recording.subject)
         for entry in part.annotations:
             placed[Placed(recording.subject, recording.split, part.file, entry)] = None
-        found = _several_subjects(whole, recording)
+        found = _several_subjects(whole, recording) + _several_clips(part, recording)
         found += lint_clap(whole, part, recording, recording.id not in together)
         if whole.claps or whole.origin == "video":
             offset = offsets[recording.id] if offsets else clap_offset(recording.clap)
@@ -100,3 +101,34 @@ def _several_subjects(sheet: Sheet, recording: Recording) -> list[Problem]:
             severity="error" if apart else "warning",
         )
     ]
+
+
+def _several_clips(sheet: Sheet, recording: Recording) -> list[Problem]:
+    """A sheet of clips for a recording of several files that may not be one film.
+
+    Whatever looks at sequences would learn and judge the order of the files. An error where whole
+    clips have a label: nothing was filmed from one into the next. Times within files may also be
+    those of a film in chapters; chapters by their names (GoPro) are one.
+    """
+    files = recording.chapters
+    films = {name and name.recording for name in map(gopro_name, files)}
+    chain = len(films) == 1 and None not in films
+    if len(files) < 2 or chain or not names_clips(sheet):
+        return []
+    return [
+        Problem(
+            "several-clips",
+            f"{recording.id} is made of {len(files)} clips, and sequences, timelines and "
+            "the decoder would take each for what follows on the one before",
+            "Give each clip a row with a session of its own in the recordings table"
+            + ("." if _whole(sheet) else ", unless they are chapters of one film."),
+            sheet.file,
+            value=", ".join(files[:3]),
+            severity="error" if _whole(sheet) else "warning",
+        )
+    ]
+
+
+def _whole(sheet: Sheet) -> bool:
+    """Whether a sheet gives labels to whole clips."""
+    return any(entry.whole for entry in sheet.annotations)

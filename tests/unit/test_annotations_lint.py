@@ -101,12 +101,42 @@ def test_ignored_labels_may_overlap():
 
 
 def test_rows_of_different_clips_or_subjects_do_not_overlap():
-    clips = [entry("A", 0, 5, 2, clip="1.mp4"), entry("B", 0, 5, 3, clip="2.mp4")]
-    assert check(clips, chapters=["1.mp4", "2.mp4"]) == []
+    clips = [entry("A", 0, 5, 2, clip="GH010123.MP4"), entry("B", 0, 5, 3, clip="GH020123.MP4")]
+    assert check(clips, chapters=["GH010123.MP4", "GH020123.MP4"]) == []
     subjects = [entry("A", 0, 5, 2, subject="S1"), entry("B", 0, 5, 3, subject="S2")]
     sheets = {"s.csv": Sheet("s.csv", "clap", tuple(subjects), (CLAP,))}
     found = lint(sheets, [recording("S1"), recording("S2")], None, SETTINGS)
     assert {problem.check for problem in found} == {"one-subject-label"}
+
+
+@pytest.mark.parametrize(
+    ("whole", "files", "severity"),
+    [
+        (True, ("bend/ido.avi", "jack/ido.avi"), "error"),
+        (False, ("1.mp4", "2.mp4"), "warning"),
+        (False, ("GH010123.MP4", "GH010124.MP4"), "warning"),
+        (True, ("bend/ido.avi",), None),
+        (False, ("GH010123.MP4", "GH020123.MP4"), None),
+    ],
+)
+def test_clips_are_not_taken_for_one_film(whole, files, severity):
+    """Their order, which is that of their names, would be learnt and judged."""
+    stop = 0 if whole else 5
+    clips = [
+        replace(entry(f"L{row}", 0, stop, row, clip=file), whole=whole)
+        for row, file in enumerate(files, 2)
+    ]
+    found = [
+        (p.check, p.severity)
+        for p in lint(
+            {"s.csv": Sheet("s.csv", "video", tuple(clips))},
+            [replace(recording(), chapters=files)],
+            None,
+            SETTINGS,
+        )
+        if p.check == "several-clips"
+    ]
+    assert found == ([("several-clips", severity)] if severity else [])
 
 
 def test_rows_of_several_people_in_one_video_do_overlap():
