@@ -94,7 +94,7 @@ def test_a_second_run_does_nothing_and_other_settings_do_everything(store):
         assert image.size == (16, 16)
 
 
-def test_stale_frames_go_only_with_consent_and_only_of_these_recordings(store):
+def test_small_frames_of_nothing_go_only_with_consent_and_only_of_these_recordings(store):
     others = [store.resized.key(f"{name}/{name}000099.jpg") for name in ("S1C2", "S9C9")]
     for key in others:
         store.bucket.write(key, b"made of nothing that is there")
