@@ -13,6 +13,9 @@ from clapboard.parts import Rows, in_parts, joined, runs_of
 
 MINUTE = 60.0
 
+ROUNDING = 1e-9
+"""Seconds by which times and multiples of a broken length miss, as floats, what they stand for."""
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -54,7 +57,7 @@ def rank(
         length: seconds of a stretch.
     """
     found = []
-    stretches = joined(runs_of(part // length) for part in in_parts(seconds))
+    stretches = joined(runs_of((part + ROUNDING) // length) for part in in_parts(seconds))
     for number, start, stop in stretches.cut():
         sure = certainty(said, timeline, range(start, stop))
         order = np.argsort(-sure.frames, kind="stable")

@@ -311,6 +311,16 @@ def test_review_ranks_the_least_sure_stretch_first():
     assert doubts[0].labels == (0,)
 
 
+def test_a_frame_on_the_border_of_stretches_of_broken_length_belongs_to_the_later_one():
+    """3.3 is the third multiple of 1.1, but not of floats."""
+    seconds = np.array([0, 0.5, 1.1, 2.2, 3.0, 3.3])
+    probabilities = np.tile([0.98, 0.02], (6, 1))
+    probabilities[5] = [0.55, 0.45]
+    doubts = rank(seconds, Held(probabilities), np.zeros(6, np.int64), lambda _: Fraction(4), 1.1)
+    assert [doubt.start for doubt in doubts] == pytest.approx([3.3, 0, 1.1, 2.2])
+    assert doubts[0].doubt == pytest.approx(0.9928, abs=1e-4)
+
+
 def test_review_says_how_much_the_decoder_changed():
     timeline = np.array([0, 0, 0, 1])
     said = Held(np.tile([0.4, 0.6], (4, 1)))
