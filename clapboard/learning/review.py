@@ -24,15 +24,14 @@ class Doubt:
     Attributes:
         start: seconds.
         stop: seconds.
-        doubt: mean over its frames of the entropy of the probabilities, as a share of the highest
-            possible: 0 is sure, 1 is no idea.
+        entropy: of the probabilities, nats; the mean over its frames.
         changed: share of its frames whose label the decoder changed.
         labels: class indices of the timeline there, the most frequent first.
     """
 
     start: float
     stop: float
-    doubt: float
+    entropy: float
     changed: float
     labels: tuple[int, ...]
 
@@ -70,4 +69,4 @@ def rank(
                 tuple(int(label) for label in order if sure.frames[label]),
             )
         )
-    return sorted(found, key=lambda one: -one.doubt)
+    return sorted(found, key=lambda one: -one.entropy)

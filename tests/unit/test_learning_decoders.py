@@ -306,7 +306,7 @@ def test_review_ranks_the_least_sure_stretch_first():
     timeline = np.zeros(180, np.int64)
     doubts = rank(seconds, Held(probabilities), timeline, following, 60)
     assert [doubt.start for doubt in doubts] == [60, 0, 120]
-    assert doubts[0].doubt == pytest.approx(0.9928, abs=1e-4)
+    assert doubts[0].entropy == pytest.approx(0.6881, abs=1e-4)
     assert [doubt.stop for doubt in doubts] == [120, 60, 180]
     assert doubts[0].labels == (0,)
 
@@ -318,7 +318,7 @@ def test_a_frame_on_the_border_of_stretches_of_broken_length_belongs_to_the_late
     probabilities[5] = [0.55, 0.45]
     doubts = rank(seconds, Held(probabilities), np.zeros(6, np.int64), lambda _: Fraction(4), 1.1)
     assert [doubt.start for doubt in doubts] == pytest.approx([3.3, 0, 1.1, 2.2])
-    assert doubts[0].doubt == pytest.approx(0.9928, abs=1e-4)
+    assert doubts[0].entropy == pytest.approx(0.6881, abs=1e-4)
 
 
 def test_review_says_how_much_the_decoder_changed():
