@@ -204,9 +204,11 @@ def whole_median(probabilities, width):
 def whole_viterbi(probabilities, step, durations, taught):
     """All frames at once."""
     evidence = np.log(np.maximum(probabilities, 1e-6)) - np.log(taught)
-    evidence[:, probabilities.max(axis=0) == 0] = -np.inf
+    unknown = probabilities.max(axis=0) == 0
+    evidence[:, unknown] = -np.inf
     leave = np.clip(step / np.maximum(durations.seconds, 1e-6), 1e-6, 0.5)
-    moves = np.log(np.maximum(durations.follows * leave[:, None], 1e-12))
+    follows = _skipping(durations.follows, unknown)
+    moves = np.log(np.maximum(follows * leave[:, None], 1e-12))
     np.fill_diagonal(moves, np.log1p(-leave))
     best, came_from = np.log(durations.shares) + evidence[0], []
     for seen in evidence[1:]:
