@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from clapboard.learning.manifest import class_counts
 from clapboard.problems import Problem
+from clapboard.sessions.splits import ONE_TO_SPARE
 
 
 def taught(validation: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
@@ -129,9 +130,5 @@ def _untaught(
             f"of Training only {', '.join(needed)} shows this class, and has to validate, because "
             "nobody has the split Validation"
         )
-        remedy = (
-            "Give the split Training to another subject who shows it, or the split Validation to "
-            "one whom Training can do without; or let everybody teach: teach_validation: true and "
-            "keep: last of the model."
-        )
+        remedy = ONE_TO_SPARE
     return Problem("class-without-training-frame", message, remedy, manifest, None, "label", label)
