@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
     """Write the file and print what it could not hold.
 
     Raises:
-        InputError: the recording is unknown or not indexed yet, its sheet has errors, or nothing
-            says the time of the clap.
+        InputError: the recording is unknown or not indexed yet, its sheet has errors, the
+            predictions are about others, or nothing says the time of the clap.
     """
     project = read_project(arguments.configfile)
     settings = project.config.section("annotations")

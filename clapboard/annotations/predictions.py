@@ -14,8 +14,13 @@ from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.arrow import numbers
 from clapboard.artifacts import read_parquet
 from clapboard.parts import Rows, Runs, runs_of, steps
+from clapboard.problems import InputError, Problem
+from clapboard.sessions.chapters import natural_key
 from clapboard.timing.gaps import GAP, longest_step, unbroken, usual_step
 from clapboard.video.index import RecordingIndex, Times
+
+NAMED = 5
+"""Recordings that a message names at most."""
 
 
 def predicted_sheet(path: str | os.PathLike[str], index: RecordingIndex) -> Sheet:
@@ -27,16 +32,38 @@ def predicted_sheet(path: str | os.PathLike[str], index: RecordingIndex) -> Shee
 
     Returns:
         An annotation for each run of frames with one label; rows count the runs from 1.
+
+    Raises:
+        InputError: nothing in the file is about the recording.
     """
     texts = ["recording", "predicted"]
     table, _ = read_parquet(path, ["frame", *texts], texts)
     mine = table.filter(pc.equal(table["recording"], index.recording)).sort_by("frame")
+    if not len(mine):
+        raise InputError([_about_others(str(path), index.recording, table["recording"])])
     labels = mine["predicted"].unify_dictionaries().combine_chunks()
     names = labels.dictionary.to_pylist()
     indices = runs_of(numbers(pa.chunked_array([labels.indices])))
     frames = numbers(mine["frame"])
     seconds = index.pts[frames - 1] * float(index.time_base)
     return sheet_of(str(path), spans(indices, Sampled(frames, seconds, index)), names)
+
+
+def _about_others(file: str, recording: str, found: pa.ChunkedArray) -> Problem:
+    """Predictions for other recordings only, or for none."""
+    others = sorted(found.unique().to_pylist(), key=natural_key)
+    named = ", ".join(others[:NAMED]) or "no recording"
+    rest = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+    return Problem(
+        "no-predictions",
+        f"the file says nothing about this recording; it is about {named}{rest}",
+        "Export one that it is about, or give a file about this one: of a recording with the split "
+        "Predict predictions/{model}/{recording}/predictions.parquet, of a test subject models/"
+        "{model}/predictions.parquet (with evaluation: loso without/{subject}/ of that folder).",
+        file,
+        column="recording",
+        value=recording,
+    )
 
 
 class Sampled:

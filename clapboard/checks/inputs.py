@@ -23,7 +23,7 @@ from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.checks.claps import unknown_claps
-from clapboard.checks.labels import labels_by, too_few_labels, without_frames
+from clapboard.checks.labels import labels_by, nobody_to_spare, too_few_labels, without_frames
 from clapboard.clock import parse_rate
 from clapboard.problems import InputError, Problem, errors, report
 from clapboard.sessions.clap import clap_estimate, clap_offset
@@ -107,6 +107,11 @@ def check_inputs(
             learnt = [entry for entry in recordings if entry.split in SPLITS]
             by_subject = labels_by("subject", sheets, learnt, annotations)
             problems += without_frames(by_subject, by_split["Training"])
+        filled = {entry.split for entry in recordings}
+        lent = protocol == "loso" and "Predict" in filled and "Validation" not in filled
+        if lent and held_out and not unsure:
+            training = [entry for entry in recordings if entry.split == "Training"]
+            problems += nobody_to_spare(labels_by("subject", sheets, training, annotations))
     return problems
 
 

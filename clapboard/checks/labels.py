@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -10,8 +10,9 @@ from clapboard.annotations.clips import rows_of
 from clapboard.annotations.labels import normalise
 from clapboard.annotations.sheet import Sheet
 from clapboard.problems import Problem, Severity
+from clapboard.sessions.chapters import natural_key
 from clapboard.sessions.recordings import Recording
-from clapboard.sessions.splits import FEWEST_SUBJECTS
+from clapboard.sessions.splits import FEWEST_SUBJECTS, ONE_TO_SPARE
 
 
 def labels_by(
@@ -78,3 +79,28 @@ def without_frames(labels: Mapping[str, set[str]], learnt: set[str]) -> Iterator
             yield Problem(
                 "no-common-label", message, remedy, column=place, value=value, severity=severity
             )
+
+
+def nobody_to_spare(labels: Mapping[str, set[str]]) -> Iterator[Problem]:
+    """Where a Training subject has to validate, and each alone shows something: a warning.
+
+    It stops the training of a model for new recordings (`clapboard.learning.folds.lend_validation`,
+    `clapboard.learning.lessons.hindrances`), and no model that leaves somebody out.
+
+    Args:
+        labels: of Training, by subject; nobody has the split Validation.
+    """
+    shown_by = Counter(label for shown in labels.values() for label in shown)
+    alone = {who: {one for one in shown if shown_by[one] == 1} for who, shown in labels.items()}
+    if len(labels) > 1 and all(alone.values()):
+        last = max(labels, key=natural_key)
+        yield Problem(
+            "nobody-to-spare",
+            "nobody has the split Validation, and each Training subject alone shows something, so "
+            "that no model without teach_validation can be trained for the recordings with the "
+            f"split Predict: {last} would have to validate, who alone shows "
+            f"{', '.join(sorted(alone[last]))}",
+            ONE_TO_SPARE,
+            column="split",
+            severity="warning",
+        )

@@ -74,4 +74,6 @@ def measure_fusion(
 
 
 def _figures(judged: Judged, unit: str, side: reporting.Side, seed: int) -> dict[str, Any]:
-    return {"frames": len(judged.model.true), **reporting.figures(judged, unit, seed, side)}
+    found = reporting.figures(judged, unit, seed, side)
+    counted = sum(subject["frames"] for subject in found["per_subject"].values())
+    return {"frames": int(counted), **found}

@@ -21,6 +21,11 @@ Models = Mapping[str, Mapping[str, dict[str, Tally]]]
 
 COMPARED = ("accuracy", "f1@50")
 
+COLUMNS = (
+    *("background", "model", "against", "measure", "over"),
+    *("difference", "low", "high", "p_value"),
+)
+
 
 def compare_models(
     predictions: Mapping[str, Sequence[str | Path]],
@@ -36,11 +41,11 @@ def compare_models(
     Args:
         predictions: the ``predictions.parquet`` of every model (several where subjects are left
             out), by the model's name.
-        comparison: written; CSV, one row per pair: mean over subjects (recordings, where there is
-            one subject) of the difference in accuracy and in F1@50, with 95 % interval and p value
-            (see `protocol.compared`).
-        boxes: written; frame accuracy of each of these as a picture, one box per model and
-            baseline.
+        comparison: written; CSV, one row per pair and measure: mean over subjects (recordings,
+            where there is one subject; `over` says which) of the difference in accuracy and in
+            F1@50, with 95 % interval and p value (see `protocol.compared`).
+        boxes: written; frame accuracy of each of these subjects or recordings as a picture, one
+            box per model and baseline.
         seed: of intervals and tests.
         background: label of the class for unlabelled frames; with it, every row stands a second
             time without that class. The picture leaves it out, unless there is nothing else.
@@ -63,13 +68,12 @@ def compare_models(
         for name, side in reporting.sides(classes, background).items()
     }
     rows = [
-        [name, one, other, measure, *protocol.compared(mine, theirs, seed, measure).values()]
+        [name, one, other, measure, unit, *protocol.compared(mine, theirs, seed, measure).values()]
         for name, models in found.items()
         for one, other, mine, theirs in _pairs(models)
         for measure in COMPARED
     ]
-    columns = ["background", "model", "against", "measure", "difference", "low", "high", "p_value"]
-    artifacts.write_csv(comparison, columns, rows)
+    artifacts.write_csv(comparison, COLUMNS, rows)
     without = found.get("without")
     _draw_boxes(without if without and _measured(without) else found["with"], boxes)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from clapboard.learning.manifest import class_counts
 from clapboard.problems import Problem
+from clapboard.sessions.splits import ONE_TO_SPARE
 
 
 def taught(validation: pd.DataFrame, training: pd.DataFrame) -> pd.DataFrame:
@@ -67,6 +68,7 @@ def hindrances(
     manifest: str,
     test_subject: str | None,
     ignored: str,
+    lent: frozenset[str] = frozenset(),
 ) -> list[Problem]:
     """What makes training impossible; frames of the class that is ignored do not count.
 
@@ -80,17 +82,12 @@ def hindrances(
         manifest: the file that they are from.
         test_subject: who is left out; None: nobody.
         ignored: label whose frames teach nothing.
+        lent: who validates only because nobody else does, see
+            `clapboard.learning.folds.lend_validation`.
     """
     counts = class_counts(training, len(classes))
     problems = [
-        Problem(
-            "class-without-training-frame",
-            "no Training subject shows this class",
-            "Move a subject who shows it to Training, or drop it: annotations.unseen: drop.",
-            file=manifest,
-            column="label",
-            value=label,
-        )
+        _untaught(label, validation, manifest, lent)
         for label, count in zip(classes, counts, strict=True)
         if not count and test_subject is None
     ]
@@ -117,3 +114,21 @@ def hindrances(
             )
         )
     return problems
+
+
+def _untaught(
+    label: str, validation: pd.DataFrame | None, manifest: str, lent: frozenset[str]
+) -> Problem:
+    """A class that no Training frame shows, maybe since who shows it has to validate."""
+    message = "no Training subject shows this class"
+    remedy = "Move a subject who shows it to Training, or drop it: annotations.unseen: drop."
+    shown_by = (
+        set() if validation is None else set(validation["subject"][validation["label"] == label])
+    )
+    if needed := sorted(lent & shown_by):
+        message = (
+            f"of Training only {', '.join(needed)} shows this class, and has to validate, because "
+            "nobody has the split Validation"
+        )
+        remedy = ONE_TO_SPARE
+    return Problem("class-without-training-frame", message, remedy, manifest, None, "label", label)

@@ -95,8 +95,7 @@ class Certainty:
 
     Attributes:
         share: mean probability of the timeline's class.
-        entropy: of the probabilities, as a share of the highest possible: 0 is sure, 1 is no idea;
-            the mean.
+        entropy: of the probabilities, nats; the mean.
         changed: share of the frames of which another class is the most probable one.
         frames: how many have each class in the timeline, shape (classes,).
     """
@@ -120,7 +119,7 @@ def certainty(said: Said, timeline: Rows, rows: range) -> Certainty:
     for part in Part(said, rows):
         labels = timeline[start : start + len(part)]
         start += len(part)
-        entropy = -(part * np.log(np.maximum(part, 1e-12))).sum(axis=1) / np.log(part.shape[1])
+        entropy = -(part * np.log(np.maximum(part, 1e-12))).sum(axis=1)
         different = part.argmax(axis=1) != labels
         share = part[np.arange(len(part)), labels]
         means.append([float(values.mean()) for values in (share, entropy, different)])

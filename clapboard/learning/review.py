@@ -13,6 +13,9 @@ from clapboard.parts import Rows, in_parts, joined, runs_of
 
 MINUTE = 60.0
 
+ROUNDING = 1e-9
+"""Seconds by which times and multiples of a broken length miss, as floats, what they stand for."""
+
 
 @dataclass(frozen=True)
 class Doubt:
@@ -21,15 +24,14 @@ class Doubt:
     Attributes:
         start: seconds.
         stop: seconds.
-        doubt: mean over its frames of the entropy of the probabilities, as a share of the highest
-            possible: 0 is sure, 1 is no idea.
+        entropy: of the probabilities, nats; the mean over its frames.
         changed: share of its frames whose label the decoder changed.
         labels: class indices of the timeline there, the most frequent first.
     """
 
     start: float
     stop: float
-    doubt: float
+    entropy: float
     changed: float
     labels: tuple[int, ...]
 
@@ -54,7 +56,7 @@ def rank(
         length: seconds of a stretch.
     """
     found = []
-    stretches = joined(runs_of(part // length) for part in in_parts(seconds))
+    stretches = joined(runs_of((part + ROUNDING) // length) for part in in_parts(seconds))
     for number, start, stop in stretches.cut():
         sure = certainty(said, timeline, range(start, stop))
         order = np.argsort(-sure.frames, kind="stable")
@@ -67,4 +69,4 @@ def rank(
                 tuple(int(label) for label in order if sure.frames[label]),
             )
         )
-    return sorted(found, key=lambda one: -one.doubt)
+    return sorted(found, key=lambda one: -one.entropy)

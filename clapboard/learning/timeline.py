@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def write_timeline(
     sync: Mapping[str, Any],
     clap: str = "0",
     others: Sequence[Mapping[str, str]] = (),
+    ignored: str = "",
 ) -> None:
     """Steady the answers and write them in the forms that people and programs use.
 
@@ -78,6 +80,7 @@ def write_timeline(
         clap: where in the recording the sheet's time zero is, as in the table of recordings.
         others: `probabilities`, `index` and `clap` of the session's other cameras, to be averaged
             with this one's.
+        ignored: label that the model never says.
 
     Raises:
         InputError: with `others`, a clap that is to be found is not heard for sure.
@@ -112,6 +115,7 @@ def write_timeline(
     write_sheet(runs, subtitles, "srt", annotations)
     write_sheet(from_clap(runs, zero, UNKNOWN_DAY), sheet, "lab", annotations)
     doubts = rank(own.seconds, said, timeline, sampled.stop, settings["review_seconds"])
+    no_idea = log(len(set(classes) - {ignored}))
     artifacts.write_csv(
         review,
         REVIEW,
@@ -120,7 +124,7 @@ def write_timeline(
                 number,
                 f"{doubt.start:.3f}",
                 f"{doubt.stop:.3f}",
-                f"{doubt.doubt:.4f}",
+                f"{doubt.entropy / no_idea:.4f}",
                 f"{doubt.changed:.4f}",
                 " | ".join(classes[label] for label in doubt.labels),
             ]

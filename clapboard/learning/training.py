@@ -84,10 +84,14 @@ def train(
     examples = read_examples(
         manifest, labels, data_folder, test_subject=test_subject, shards=shards
     )
+    given = examples["split"]
     examples["split"] = as_trained(examples, settings["teach_validation"], lend)
+    lent = frozenset(
+        examples["subject"][(given == "Training") & (examples["split"] == "Validation")]
+    )
     training = of_split(examples, "Training")
     validation = None if settings["teach_validation"] else of_split(examples, "Validation")
-    refuse(hindrances(training, validation, classes, str(manifest), test_subject, ignored))
+    refuse(hindrances(training, validation, classes, str(manifest), test_subject, ignored, lent))
     print(_chosen_by(validation, settings["keep"]), flush=True)  # noqa: T201 - the job's log
 
     left_out = classes.index(ignored) if ignored in classes else None

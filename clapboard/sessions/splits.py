@@ -10,6 +10,13 @@ from clapboard.sessions.recordings import Recording
 FEWEST_SUBJECTS = 3
 """Leaving one subject out takes one to test, one to validate, one to learn from."""
 
+ONE_TO_SPARE = (
+    "Give the split Training to another subject who shows it, or the split Validation to one whom "
+    "Training can do without; or let everybody teach: teach_validation: true and keep: last of the "
+    "model."
+)
+"""The remedy where who has to validate is the only one to show something."""
+
 OUTCOMES = {
     "Training": "nothing can be learnt",
     "Validation": "nothing says when training has to stop",

@@ -45,8 +45,8 @@ class Video(Section):
     )
     concatenate: Flag = Field(
         default=True,
-        description="Also write `video/{recording}.mp4`, all chapters in one file. Nothing else "
-        "needs it.",
+        description="Also write `video/{recording}.mp4`, all chapters in one file. Only overlays "
+        "(`prediction.overlay`) need it; theirs are written all the same.",
     )
     damaged: Literal["refuse", "skip"] = Field(
         default="refuse",

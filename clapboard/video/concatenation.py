@@ -68,8 +68,9 @@ def _unjoinable(chapters: Sequence[str], error: Exception) -> Problem:
     return Problem(
         "unjoinable",
         f"The chapters cannot be joined with every frame at its time: {error}",
-        "If a chapter is damaged, copy it again from the camera; or set video.concatenate to "
-        "false, since nothing else needs the joined video.",
+        "If a chapter is damaged, copy it again from the camera; or do without the joined video: "
+        "set video.concatenate to false and, if the recording has the split Predict, "
+        "prediction.overlay to off, since overlays are drawn from it.",
         file=", ".join(chapters),
     )
 

@@ -288,8 +288,12 @@ def recording_index(frames=100, rate=Fraction(25)):
     return RecordingIndex("S1C1", 1 / rate, numbers, (chapter,), rate, ones, ones == 1, numbers)
 
 
-def predictions(path, frames, labels, recording="S1C1"):
-    columns = {"recording": [recording] * len(frames), "frame": frames, "predicted": labels}
+def predictions(path, frames, labels, recordings=None):
+    columns = {
+        "recording": pa.array(recordings or ["S1C1"] * len(frames), pa.string()),
+        "frame": pa.array(frames, pa.int64()),
+        "predicted": pa.array(labels, pa.string()),
+    }
     write_parquet(path, pa.table(columns))
     return path
 
@@ -380,8 +384,26 @@ def test_what_is_said_of_every_frame_stands_as_long_as_it_is_shown_without_gaps(
 
 
 def test_predictions_of_other_recordings_are_left_out(tmp_path):
-    path = predictions(tmp_path / "p.parquet", [1, 2], "AA", recording="S2C1")
-    assert predicted_sheet(path, recording_index()).annotations == ()
+    path = predictions(tmp_path / "p.parquet", [1, 2, 3], "AAB", recordings=["S2C1", *["S1C1"] * 2])
+    assert frames_of(predicted_sheet(path, recording_index())) == [("A", 1, 2), ("B", 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("others", "named"),
+    [
+        (["S10C1", "S2C1", "S2C1"], "about S2C1, S10C1 "),
+        ([f"S{n}C1" for n in range(2, 10)], "about S2C1, S3C1, S4C1, S5C1, S6C1 and 3 more"),
+        ([], "about no recording"),
+    ],
+)
+def test_a_file_that_says_nothing_about_the_recording_is_refused(tmp_path, others, named):
+    frames = list(range(1, len(others) + 1))
+    path = predictions(tmp_path / "p.parquet", frames, ["A"] * len(others), others)
+    with pytest.raises(InputError) as error:
+        predicted_sheet(path, recording_index())
+    (problem,) = error.value.problems
+    assert (problem.check, problem.file, problem.value) == ("no-predictions", str(path), "S1C1")
+    assert named in f"{problem.message} "
 
 
 @given(st.lists(st.sampled_from("AB"), min_size=1, max_size=60), st.data())

@@ -14,6 +14,7 @@ import ffmpeg
 import numpy as np
 import pytest
 
+from clapboard.problems import InputError
 from clapboard.video import ffmpeg_program
 from clapboard.video.concatenation import ConcatenationError, check_video, write_video
 from clapboard.video.ffmpeg_program import FfmpegError, local_input, run_ffmpeg
@@ -222,6 +223,20 @@ def test_a_replaced_chapter_is_noticed(tmp_path):
             [*map(str, take.chapters)], tmp_path / "S1C2.parquet", VIDEO, tmp_path / "v.mp4"
         )
     assert not (tmp_path / "v.mp4").exists()
+
+
+def test_where_damage_is_passed_over_the_remedy_holds_for_recognised_recordings_too(tmp_path):
+    """Their overlays are drawn from the joined video, whatever video.concatenate says."""
+    take = film_recording(tmp_path, Camera(), [10, 10])
+    join(tmp_path, take.chapters)
+    film(take.chapters[1], Camera(), 11)
+    index, output = tmp_path / "S1C2.parquet", tmp_path / "v.mp4"
+    with pytest.raises(InputError, match="unjoinable") as error:
+        write_video([*map(str, take.chapters)], index, VIDEO | {"damaged": "skip"}, output)
+    (problem,) = error.value.problems
+    assert "21 frames, the index 20" in problem.message
+    assert "video.concatenate to false" in problem.remedy
+    assert "prediction.overlay to off" in problem.remedy
 
 
 def test_a_shifted_frame_is_noticed(tmp_path):

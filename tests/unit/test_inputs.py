@@ -212,6 +212,30 @@ def test_who_is_left_out_and_has_no_frame_in_the_set_is_named(lab):
     assert errors(lab.check(models={}, unseen="drop", protocol="loso")) == []
 
 
+def test_it_is_said_where_nobody_can_be_spared_to_validate_for_new_recordings(lab):
+    """S1 alone shows SPLINT, S10 BANDAGE: S10 would validate, and nobody teach it."""
+
+    def found(**more):
+        checked = lab.check(models={}, **({"protocol": "loso"} | more))
+        assert errors(checked) == []
+        return [problem for problem in checked if problem.check == "nobody-to-spare"]
+
+    lab.recordings = []
+    lab.add("S10", "Training", [("CUFF", 0.5, 1.5), ("BANDAGE", 2, 3)])
+    lab.add("S1", "Training", [("CUFF", 0.5, 1.5), ("SPLINT", 2, 3)])
+    lab.add("S3", "Test", [("SPLINT", 0.5, 1.5)])
+    assert found() == []  # nothing is to be recognised
+    lab.add("S4", "Predict", [("CUFF", 0.5, 1.5)])
+    (problem,) = found()
+    assert "S10 would have to validate, who alone shows BANDAGE" in problem.message
+    assert found(held_out=False) == []
+    lab.add("S2", "Training", [("CUFF", 0.5, 1.5)])
+    assert found() == []  # S2 is lent
+    lab.recordings.pop()
+    lab.add("S2", "Validation", [("CUFF", 0.5, 1.5)])
+    assert found() == []
+
+
 def test_a_sheet_without_annotations_is_an_error(lab):
     lab.add("S4", "Training", [])
     lab.add("S5", "Training", [("CUFF", 0.5, 1)])

@@ -204,9 +204,11 @@ def whole_median(probabilities, width):
 def whole_viterbi(probabilities, step, durations, taught):
     """All frames at once."""
     evidence = np.log(np.maximum(probabilities, 1e-6)) - np.log(taught)
-    evidence[:, probabilities.max(axis=0) == 0] = -np.inf
+    unknown = probabilities.max(axis=0) == 0
+    evidence[:, unknown] = -np.inf
     leave = np.clip(step / np.maximum(durations.seconds, 1e-6), 1e-6, 0.5)
-    moves = np.log(np.maximum(durations.follows * leave[:, None], 1e-12))
+    follows = _skipping(durations.follows, unknown)
+    moves = np.log(np.maximum(follows * leave[:, None], 1e-12))
     np.fill_diagonal(moves, np.log1p(-leave))
     best, came_from = np.log(durations.shares) + evidence[0], []
     for seen in evidence[1:]:
@@ -306,9 +308,19 @@ def test_review_ranks_the_least_sure_stretch_first():
     timeline = np.zeros(180, np.int64)
     doubts = rank(seconds, Held(probabilities), timeline, following, 60)
     assert [doubt.start for doubt in doubts] == [60, 0, 120]
-    assert doubts[0].doubt == pytest.approx(0.9928, abs=1e-4)
+    assert doubts[0].entropy == pytest.approx(0.6881, abs=1e-4)
     assert [doubt.stop for doubt in doubts] == [120, 60, 180]
     assert doubts[0].labels == (0,)
+
+
+def test_a_frame_on_the_border_of_stretches_of_broken_length_belongs_to_the_later_one():
+    """3.3 is the third multiple of 1.1, but not of floats."""
+    seconds = np.array([0, 0.5, 1.1, 2.2, 3.0, 3.3])
+    probabilities = np.tile([0.98, 0.02], (6, 1))
+    probabilities[5] = [0.55, 0.45]
+    doubts = rank(seconds, Held(probabilities), np.zeros(6, np.int64), lambda _: Fraction(4), 1.1)
+    assert [doubt.start for doubt in doubts] == pytest.approx([3.3, 0, 1.1, 2.2])
+    assert doubts[0].entropy == pytest.approx(0.6881, abs=1e-4)
 
 
 def test_review_says_how_much_the_decoder_changed():

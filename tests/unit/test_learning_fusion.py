@@ -98,6 +98,8 @@ def test_cameras_make_up_for_each_other(session):
         assert set(found["cameras"]) == {"C1", "C2"}
         supports = [one["per_class"]["B"]["support"] for one in found["cameras"].values()]
         assert supports == [25, 25]
+        assert found["together"]["frames"] == found["apart"]["frames"] == 2 * frames
+        assert [one["frames"] for one in found["cameras"].values()] == [frames, frames]
         rivals = [one["baselines"] for one in (found["together"], *found["cameras"].values())]
         majority, chance = (frames - 25) / frames, 0.5
         if found is not figures:

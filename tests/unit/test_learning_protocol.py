@@ -465,6 +465,7 @@ def test_models_are_compared_with_each_other_and_their_baselines(tmp_path, folds
         assert found.loc[("good", "nearest_neighbour (baseline)"), "difference"] <= 0
         above = found.loc[("good", "majority (baseline)"), "difference"]
         assert above > 0 if side == "with" else above <= 0  # all that remains is CPR (BREATH)
+    assert set(rows["over"]) == {"subject"}
     assert (tmp_path / "boxes.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -508,6 +509,7 @@ def test_one_subject_is_compared_recording_by_recording(tmp_path):
     compare_models(files, tmp_path / "c.csv", tmp_path / "boxes.png", seed=1)
     rows = pd.read_csv(tmp_path / "c.csv").set_index(["measure", "model", "against"])
     row = rows.loc[("accuracy", "good", "bad")]
+    assert set(rows["over"]) == {"recording"}
     assert row["low"] == row["difference"] == row["high"] == 0.5
     assert row["p_value"] == 0.5  # of two recordings: two of four sign patterns are as far from 0
 

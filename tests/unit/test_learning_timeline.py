@@ -43,8 +43,8 @@ def write_set(folder, splits):
     artifacts.write_csv(folder / "procedures.csv", COLUMNS, lengths)
 
 
-def write_answers(folder, share):
-    """The same answer for every frame of a recording, `share` for B."""
+def write_answers(folder, *shares, classes=LABELS):
+    """The same answer for every frame of a recording, the shares of the classes."""
     make_index([1001 * number for number in range(FRAMES)]).write(folder / "index.parquet")
     table = pa.table(
         {
@@ -52,10 +52,28 @@ def write_answers(folder, share):
             "frame": np.arange(1, FRAMES + 1),
             "seconds": np.arange(FRAMES) * 1001 / 30000,
             "predicted": ["A"] * FRAMES,
-            "probabilities": lists(np.tile([1 - share, share], (FRAMES, 1)).astype(np.float32)),
+            "probabilities": lists(np.tile(shares, (FRAMES, 1)).astype(np.float32)),
         }
     )
-    artifacts.write_parquet(folder / "answers.parquet", table, {"classes": LABELS})
+    artifacts.write_parquet(folder / "answers.parquet", table, {"classes": classes})
+
+
+def timeline_of(folder, taught, **more):
+    """The predictions that are written, and the rows of the review list."""
+    config = load({})
+    write_timeline(
+        *(folder / f"{name}.parquet" for name in ("answers", "index", "manifest")),
+        folder / "labels.csv",
+        folder / "procedures.csv",
+        config.section("prediction"),
+        {"class_weights": "balanced", "teach_validation": False, "lend": False} | taught,
+        config.section("annotations"),
+        *(folder / name for name in ("out.parquet", "timeline.csv", "s.srt", "review.csv")),
+        sync=config.section("sync"),
+        **more,
+    )
+    predicted = artifacts.read_parquet(folder / "out.parquet")[0]["predicted"].to_pylist()
+    return predicted, artifacts.read_csv(folder / "review.csv")
 
 
 TRAINING = {"S1": "Training", "S2": "Training"}
@@ -78,17 +96,16 @@ def test_answers_are_read_by_the_shares_that_were_taught(
 ):
     """A tenth for B is little, or twice as much as one of twenty frames of Training suggests."""
     write_set(tmp_path, splits)
-    write_answers(tmp_path, 0.1)
-    config = load({})
-    write_timeline(
-        *(tmp_path / f"{name}.parquet" for name in ("answers", "index", "manifest")),
-        tmp_path / "labels.csv",
-        tmp_path / "procedures.csv",
-        config.section("prediction"),
-        {"class_weights": class_weights, "teach_validation": teach, "lend": lend},
-        config.section("annotations"),
-        *(tmp_path / name for name in ("out.parquet", "timeline.csv", "s.srt", "review.csv")),
-        sync=config.section("sync"),
-    )
-    predicted = artifacts.read_parquet(tmp_path / "out.parquet")[0]["predicted"].to_pylist()
+    write_answers(tmp_path, 0.9, 0.1)
+    taught = {"class_weights": class_weights, "teach_validation": teach, "lend": lend}
+    predicted, _ = timeline_of(tmp_path, taught)
     assert predicted == [found] * FRAMES
+
+
+@pytest.mark.parametrize(("ignored", "doubt"), [("N", "1.0000"), ("", "0.6309")])
+def test_doubt_is_highest_where_all_that_a_model_may_say_is_as_probable(tmp_path, ignored, doubt):
+    """log 2 / log 3 where N could have been said and was not."""
+    write_set(tmp_path, TRAINING)
+    write_answers(tmp_path, 0.5, 0.5, 0, classes=(*LABELS, "N"))
+    _, review = timeline_of(tmp_path, {}, ignored=ignored)
+    assert [row["doubt"] for row in review] == [doubt]

@@ -31,7 +31,7 @@ def data(tmp_path_factory):
     return make_labelled_set(tmp_path_factory.mktemp("set"))
 
 
-def train(data: Path, out: Path, test_subject: str | None = None, code="", **settings) -> Path:
+def train(data: Path, out: Path, test_subject: str | None = None, code="", lend=False, **settings):
     from clapboard.learning.training import train
 
     train(
@@ -46,6 +46,7 @@ def train(data: Path, out: Path, test_subject: str | None = None, code="", **set
         code,
         threads=1,
         test_subject=test_subject,
+        lend=lend,
     )
     return out
 
@@ -303,6 +304,20 @@ def test_all_that_makes_training_impossible_is_said_at_once(tmp_path):
         "no-validation-frame",
     }
     assert "SWAB" in str(error.value)
+
+
+def test_who_has_to_validate_and_alone_shows_a_class_is_named(tmp_path):
+    """SWAB is shown by S2 alone, the second class by S1 alone: neither can be spared."""
+    data = make_labelled_set(tmp_path, splits={"S1": "Training", "S2": "Training"})
+    without(without(data, "SWAB", "S1"), LABELS[1], "S2")
+    with pytest.raises(InputError) as error:
+        train(data, tmp_path / "model", lend=True)
+    (problem,) = error.value.problems
+    assert (problem.check, problem.value) == ("class-without-training-frame", "SWAB")
+    assert "only S2" in problem.message and "nobody has the split Validation" in problem.message
+    assert "teach_validation: true and keep: last" in problem.remedy
+    remedied = {"teach_validation": True, "keep": "last", "epochs": 1}
+    assert (train(data, tmp_path / "all", lend=True, **remedied) / "model.keras").is_file()
 
 
 def test_no_test_frame_is_refused(tmp_path, trained):

@@ -90,6 +90,7 @@ rule write_timeline:
     params:
         settings=section("prediction", "decoder", "median_seconds", "review_seconds"),
         taught=taught,
+        ignored=ignored,
         annotations=section("annotations"),
         recording=row("clap"),
         other_claps=other_claps,

@@ -32,4 +32,5 @@ if __name__ == "__main__":
                 )
             ],
             sync=snakemake.params.sync,
+            ignored=snakemake.params.ignored,
         )
