@@ -67,7 +67,7 @@ def nothing_stays_mounted(machine, request):
     for name in {"disk", "other"} & {*request.fixturenames}:
         request.getfixturevalue(name)
     yield
-    ssh(machine, "umount /data", "root")
+    ssh(machine, "umount /data; rm -rf --one-file-system /data", "root")
 
 
 @pytest.fixture
@@ -273,6 +273,46 @@ def test_of_several_blank_disks_none_is_taken_until_one_is_named(
     assert status == 0, screen
     assert ssh(machine, "sudo findmnt -no SOURCE /data")[1].split() == [other.device]
     assert digest(disk) == before[0]
+
+
+def set_up_without_disk(machine, *words):
+    """What setup.sh says where there is none to be used; results stay where they are."""
+    assert ssh(machine, "rm -rf project/results project/.snakemake")[0] == 0
+    status, screen = ssh(machine, f"project/cloud/setup.sh {' '.join(words)}")
+    assert status == 0, screen
+    assert ssh(machine, "ls -d project/results project/.snakemake")[0] != 0
+    return screen
+
+
+def test_a_folder_with_something_in_it_is_not_hidden_by_a_disk(machine, project, with_mkfs, disk):
+    film = "/data/videos/S1/1.mp4"
+    assert ssh(machine, f"install -D /etc/hostname {film}", "root")[0] == 0
+    fstab = ssh(machine, "cat /etc/fstab")
+    for labelled in (False, True):
+        if labelled:
+            subprocess.run(["mkfs.ext4", "-q", "-L", "clapboard", disk.path], check=True)
+        before = digest(disk)
+        status, screen = data_disk(machine, "/data")
+        assert status == 3
+        assert f"/data is not empty, and {disk.device} there would hide" in screen
+        assert data_disk(machine, "/data", disk.device) == (1, screen)
+        assert "/data is not empty" in set_up_without_disk(machine, "ls", film)
+        assert ssh(machine, "mountpoint -q /data")[0] != 0
+        assert digest(disk) == before
+    assert ssh(machine, "cat /etc/fstab") == fstab, "nor at the next start"
+
+
+def test_what_is_mounted_there_already_is_used_as_it_is(machine, project, with_mkfs, disk):
+    film = "/data/1.mp4"
+    theirs = f"mkdir -p /data && mount -t tmpfs tmpfs /data && touch {film}"
+    assert ssh(machine, theirs, "root")[0] == 0
+    before = digest(disk)
+    status, screen = data_disk(machine, "/data")
+    assert status == 3
+    assert "something else is mounted at /data" in screen
+    assert data_disk(machine, "/data", disk.device) == (1, screen)
+    assert "something else is mounted" in set_up_without_disk(machine, "ls", film)
+    assert digest(disk) == before
 
 
 def test_a_file_and_two_disks_with_the_label_are_refused(machine, project, disk, other):
