@@ -46,11 +46,11 @@ def disk_of(machine, path):
 
 
 def ssh(machine, command, user=empty_machine.USER):
-    """Run a line of shell there; (status, all that was said)."""
+    """Run a line of shell there; (status, all that was said, in the order in which it was said)."""
     words = ["ssh", "-T", "-p", str(machine.port), "-i", machine.identity]
     words += ["-o", "BatchMode=yes", "-o", f'UserKnownHostsFile="{machine.known_hosts}"']
     done = subprocess.run(
-        [*words, f"{user}@127.0.0.1", command],
+        [*words, f"{user}@127.0.0.1", f"exec 2>&1; {command}"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -166,6 +166,33 @@ def test_a_machine_that_was_stopped_and_has_lost_its_disk_begins_anew(
     assert ssh(machine, "rm project/results; ln -s /nowhere/results project/results")[0] == 0
     assert set_up("none")[0] != 0
     assert ssh(machine, "rm project/results; ls /nowhere")[0] != 0
+
+
+OTHER_PYTHON = """
+for name in python3 python3.11; do
+    printf '#!/bin/sh\\nexit 1\\n' >/usr/local/bin/$name
+    chmod +x /usr/local/bin/$name
+done
+: >/tmp/nothing
+echo 'Dir::State::status "/tmp/nothing";' >/etc/apt/apt.conf.d/99nothing
+rm -rf /var/lib/apt/lists/*
+"""
+
+
+def test_python_is_looked_for_in_lists_that_are_fetched_first(machine, project):
+    """As on Ubuntu 22.04, whose python3 is too old, with all packages and no list of any.
+
+    Of what is installed apt knows without a list, so that this too is hidden from it.
+    """
+    assert ssh(machine, "DATA_DISK=none project/cloud/setup.sh")[0] == 0
+    try:
+        assert ssh(machine, OTHER_PYTHON, "root")[0] == 0
+        assert ssh(machine, "apt-cache show python3.11")[0] != 0
+        status, screen = ssh(machine, "DATA_DISK=none project/cloud/setup.sh")
+    finally:
+        ssh(machine, "rm /usr/local/bin/python3* /etc/apt/apt.conf.d/99nothing", "root")
+    assert status == 0, screen
+    assert "environment GPU=0" in screen
 
 
 def test_the_real_environment_is_made_and_trains(machine, checkout):
