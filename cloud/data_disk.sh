@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Mount the data disk at FOLDER. Only a blank disk gets a file system; any other is left as it is.
-# usage: cloud/data_disk.sh FOLDER [DEVICE]     as root; status 3: there is none, or it is not clear
+# usage: cloud/data_disk.sh FOLDER [DEVICE]     as root
+# Status 3: there is none, or it is not clear, or FOLDER is in use; with DEVICE that is status 1.
 # A file system labelled clapboard is the data disk. Else it is the one blank disk of the machine, or
 # DEVICE. Blank: whole, with no partition, no mark of any file system, RAID, LVM, swap or encryption,
 # in use by nothing, and nothing but zeros at its beginning and end.
@@ -73,18 +74,32 @@ choose() {
             "None is used. Choose one: DATA_DISK=${found[0]} cloud/setup.sh"
         exit 3
     fi
-    say "making a file system on ${found[0]}, which is blank"
-    mkfs.ext4 -q -L "$LABEL" -m 0 "${found[0]}" >&2
     echo "${found[0]}"
+}
+
+# Go on without a data disk, if nobody has chosen one.
+leave() {
+    say "$@"
+    [[ -z $chosen ]] || exit 1
+    exit 3
 }
 
 [[ ${1-} =~ ^/[A-Za-z0-9._/-]+$ ]] || { say "usage: cloud/data_disk.sh FOLDER [DEVICE]"; exit 2; }
 folder=$1
+chosen=${2-}
 if mountpoint -q "$folder"; then
-    [[ $(findmnt -nro LABEL "$folder") == "$LABEL" ]] || { say "something else is mounted at $folder"; exit 1; }
-    exit 0
+    [[ $(findmnt -nro LABEL "$folder") != "$LABEL" ]] || exit 0
+    leave "something else is mounted at $folder, and stays there: no data disk is used"
 fi
-device=$(choose "${2-}")
+device=$(choose "$chosen")
+if [[ -e $folder && -n $(ls -A "$folder") ]]; then
+    leave "$folder is not empty, and $device there would hide what is in it: no data disk is used" \
+        "To use it, move what is in $folder elsewhere."
+fi
+if [[ -z $(unfit "$device") ]]; then
+    say "making a file system on $device, which is blank"
+    mkfs.ext4 -q -L "$LABEL" -m 0 "$device" >&2
+fi
 mkdir -p "$folder"
 line="LABEL=$LABEL $folder ext4 defaults,nofail,x-systemd.device-timeout=10s 0 2"
 # nofail: a machine whose data disk is gone still starts.

@@ -9,6 +9,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 DATA=/data
 PACKAGES=(ca-certificates e2fsprogs git make python3 python3-venv rsync)
+# A machine that has just started may be at its own updates.
+APT=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+UPDATED=
 
 say() {
     printf 'clapboard: %s\n' "$@" >&2
@@ -22,6 +25,13 @@ installed() {
     [[ $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) == "install ok installed" ]]
 }
 
+# Fetch the lists of packages, once.
+update() {
+    [[ -z $UPDATED ]] || return 0
+    as_root "${APT[@]}" update
+    UPDATED=1
+}
+
 need() {
     local package missing=()
     for package in "$@"; do
@@ -29,10 +39,8 @@ need() {
     done
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
-    # A machine that has just started may be at its own updates.
-    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
-    as_root "${apt[@]}" update
-    as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
+    update
+    as_root "${APT[@]}" install -y --no-install-recommends "${missing[@]}"
 }
 
 in_range() {
@@ -45,6 +53,7 @@ install_python() {
     for version in "" 3.13 3.12 3.11; do
         if in_range "python3${version#3}"; then return; fi
     done
+    update
     for version in 3.12 3.11 3.13; do
         if apt-cache show "python$version" >/dev/null 2>&1; then
             need "python$version" "python$version-venv"

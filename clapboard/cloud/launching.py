@@ -14,6 +14,9 @@ from clapboard.settings.config import Config
 
 SKY = Path(".sky/bin/sky")
 NAME = "clapboard"
+WAIT_FOR = "jobs"
+"""What keeps a machine; SkyPilot's own choice is also whatever terminal somebody has open on it."""
+
 WATCHED_DAYS = 30
 """So long does a launch show the log; the end of the watching is not that of the run."""
 
@@ -66,12 +69,10 @@ def _limit(config: Config, program: str, say: Callable[[str], None]) -> None:
     watches over spot machines takes none from outside; of another SkyPilot may refuse it with
     status 0, as long as the machine is not up.
     """
-    cloud = config.cloud
-    if not cloud.spot:
-        words = ["autostop", NAME, "--idle-minutes", str(cloud.idle_minutes), "--yes"]
-        words += [] if cloud.keep_disk else ["--down"]
+    if not config.cloud.spot:
+        words = [program, *limit_words(config)[1:]]
         with suppress(subprocess.TimeoutExpired):
-            subprocess.run([program, *words], check=False, timeout=LIMIT_SECONDS)
+            subprocess.run(words, check=False, timeout=LIMIT_SECONDS)
     say(
         "The launch was not made, or it or the run has failed. A machine that was started may be "
         f"without limit, and costs until you end it. {LOOK}"
@@ -87,6 +88,13 @@ def launch_words(config: Config, path: str) -> list[str]:
     if config.cloud.spot:
         return ["sky", "jobs", "launch", "--name", NAME, path]
     return ["sky", "launch", "--cluster", NAME, path]
+
+
+def limit_words(config: Config) -> list[str]:
+    """The command that has a machine without work end, as the task file does after the setup."""
+    words = ["sky", "autostop", NAME, "--idle-minutes", str(config.cloud.idle_minutes)]
+    words += ["--wait-for", WAIT_FOR, "--yes"]
+    return words if config.cloud.keep_disk else [*words, "--down"]
 
 
 def _program() -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from clapboard import artifacts
-from clapboard.cloud.launching import NAME, launch, launch_words
+from clapboard.cloud.launching import NAME, WAIT_FOR, launch, launch_words
 from clapboard.cloud.needs import Needs, needs_of, price_of_bytes
 from clapboard.cloud.node import node_words
 from clapboard.cloud.unsent import tell_unsent
@@ -168,7 +168,11 @@ def task(config: Config, needs: Needs, command: Sequence[str]) -> dict[str, Any]
         "disk_size": needs.disk,
         "disk_tier": "medium",
         "use_spot": cloud.spot,
-        "autostop": {"idle_minutes": cloud.idle_minutes, "down": not cloud.keep_disk},
+        "autostop": {
+            "idle_minutes": cloud.idle_minutes,
+            "down": not cloud.keep_disk,
+            "wait_for": WAIT_FOR,
+        },
     }
     if cloud.image:
         resources["image_id"] = cloud.image

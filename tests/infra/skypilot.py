@@ -37,6 +37,28 @@ print("enabled", *enabled["default"])
 execution.launch(task, cluster_name="clapboard", dryrun=True)
 """
 
+# What the command line makes of commands, before it does anything.
+READ = """
+import json
+import shlex
+import sys
+from sky.client.cli.command import cli
+
+for line in sys.argv[1:]:
+    _, command, *words = shlex.split(line)
+    print(json.dumps(cli.commands[command].make_context(command, words).params))
+"""
+
+# When the machines of tasks end.
+LIMITS = """
+import sys
+import sky
+
+for path in sys.argv[1:]:
+    for resources in sky.Task.from_yaml(path).resources:
+        print(path, resources.autostop_config.to_yaml_config())
+"""
+
 # What a machine calls when it has been idle for long enough, with the rights of its role. The
 # security group is that of the laptop, whose name depends on user and host.
 END = """

@@ -46,11 +46,11 @@ def disk_of(machine, path):
 
 
 def ssh(machine, command, user=empty_machine.USER):
-    """Run a line of shell there; (status, all that was said)."""
+    """Run a line of shell there; (status, all that was said, in the order in which it was said)."""
     words = ["ssh", "-T", "-p", str(machine.port), "-i", machine.identity]
     words += ["-o", "BatchMode=yes", "-o", f'UserKnownHostsFile="{machine.known_hosts}"']
     done = subprocess.run(
-        [*words, f"{user}@127.0.0.1", command],
+        [*words, f"{user}@127.0.0.1", f"exec 2>&1; {command}"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -67,7 +67,7 @@ def nothing_stays_mounted(machine, request):
     for name in {"disk", "other"} & {*request.fixturenames}:
         request.getfixturevalue(name)
     yield
-    ssh(machine, "umount /data", "root")
+    ssh(machine, "umount /data; rm -rf --one-file-system /data", "root")
 
 
 @pytest.fixture
@@ -166,6 +166,33 @@ def test_a_machine_that_was_stopped_and_has_lost_its_disk_begins_anew(
     assert ssh(machine, "rm project/results; ln -s /nowhere/results project/results")[0] == 0
     assert set_up("none")[0] != 0
     assert ssh(machine, "rm project/results; ls /nowhere")[0] != 0
+
+
+OTHER_PYTHON = """
+for name in python3 python3.11; do
+    printf '#!/bin/sh\\nexit 1\\n' >/usr/local/bin/$name
+    chmod +x /usr/local/bin/$name
+done
+: >/tmp/nothing
+echo 'Dir::State::status "/tmp/nothing";' >/etc/apt/apt.conf.d/99nothing
+rm -rf /var/lib/apt/lists/*
+"""
+
+
+def test_python_is_looked_for_in_lists_that_are_fetched_first(machine, project):
+    """As on Ubuntu 22.04, whose python3 is too old, with all packages and no list of any.
+
+    Of what is installed apt knows without a list, so that this too is hidden from it.
+    """
+    assert ssh(machine, "DATA_DISK=none project/cloud/setup.sh")[0] == 0
+    try:
+        assert ssh(machine, OTHER_PYTHON, "root")[0] == 0
+        assert ssh(machine, "apt-cache show python3.11")[0] != 0
+        status, screen = ssh(machine, "DATA_DISK=none project/cloud/setup.sh")
+    finally:
+        ssh(machine, "rm /usr/local/bin/python3* /etc/apt/apt.conf.d/99nothing", "root")
+    assert status == 0, screen
+    assert "environment GPU=0" in screen
 
 
 def test_the_real_environment_is_made_and_trains(machine, checkout):
@@ -273,6 +300,46 @@ def test_of_several_blank_disks_none_is_taken_until_one_is_named(
     assert status == 0, screen
     assert ssh(machine, "sudo findmnt -no SOURCE /data")[1].split() == [other.device]
     assert digest(disk) == before[0]
+
+
+def set_up_without_disk(machine, *words):
+    """What setup.sh says where there is none to be used; results stay where they are."""
+    assert ssh(machine, "rm -rf project/results project/.snakemake")[0] == 0
+    status, screen = ssh(machine, f"project/cloud/setup.sh {' '.join(words)}")
+    assert status == 0, screen
+    assert ssh(machine, "ls -d project/results project/.snakemake")[0] != 0
+    return screen
+
+
+def test_a_folder_with_something_in_it_is_not_hidden_by_a_disk(machine, project, with_mkfs, disk):
+    film = "/data/videos/S1/1.mp4"
+    assert ssh(machine, f"install -D /etc/hostname {film}", "root")[0] == 0
+    fstab = ssh(machine, "cat /etc/fstab")
+    for labelled in (False, True):
+        if labelled:
+            subprocess.run(["mkfs.ext4", "-q", "-L", "clapboard", disk.path], check=True)
+        before = digest(disk)
+        status, screen = data_disk(machine, "/data")
+        assert status == 3
+        assert f"/data is not empty, and {disk.device} there would hide" in screen
+        assert data_disk(machine, "/data", disk.device) == (1, screen)
+        assert "/data is not empty" in set_up_without_disk(machine, "ls", film)
+        assert ssh(machine, "mountpoint -q /data")[0] != 0
+        assert digest(disk) == before
+    assert ssh(machine, "cat /etc/fstab") == fstab, "nor at the next start"
+
+
+def test_what_is_mounted_there_already_is_used_as_it_is(machine, project, with_mkfs, disk):
+    film = "/data/1.mp4"
+    theirs = f"mkdir -p /data && mount -t tmpfs tmpfs /data && touch {film}"
+    assert ssh(machine, theirs, "root")[0] == 0
+    before = digest(disk)
+    status, screen = data_disk(machine, "/data")
+    assert status == 3
+    assert "something else is mounted at /data" in screen
+    assert data_disk(machine, "/data", disk.device) == (1, screen)
+    assert "something else is mounted" in set_up_without_disk(machine, "ls", film)
+    assert digest(disk) == before
 
 
 def test_a_file_and_two_disks_with_the_label_are_refused(machine, project, disk, other):

@@ -1,5 +1,6 @@
 """The task file, read by SkyPilot itself, up to the choice of a machine."""
 
+import json
 import re
 import shlex
 import shutil
@@ -9,6 +10,7 @@ import boto3
 import skypilot
 import yaml
 
+from clapboard.cloud.launching import limit_words
 from clapboard.cloud.needs import GPUS, needs_of
 from clapboard.cloud.task import task_text
 from clapboard.planning.price import Price
@@ -45,6 +47,30 @@ def test_a_model_that_needs_more_memory_gets_a_larger_gpu(sky, tmp_path):
     assert len(chosen) == 1, answer.stdout
     assert "g6e.xlarge" in chosen[0]
     assert "Spot" not in chosen[0]
+
+
+def test_a_terminal_that_somebody_has_open_does_not_keep_a_machine(sky, tmp_path):
+    """SkyPilot waits for one, if it is not told what to wait for."""
+    gone = {"s3": {"results": "s3://lab/results"}, "dataset": {"storage": "shards"}}
+    kept = gone | {"cloud": {"keep_disk": True, "idle_minutes": 7}}
+    paths = [written(tmp_path / name, config) for name, config in (("1", gone), ("2", kept))]
+    limits = [
+        {"idle_minutes": 10, "down": True, "wait_for": "jobs"},
+        {"idle_minutes": 7, "down": False, "wait_for": "jobs"},
+    ]
+    answer = sky.ask(skypilot.LIMITS, *paths)
+    told = {f"{path} {limit}" for path, limit in zip(paths, limits, strict=True)}
+    assert {*answer.stdout.splitlines()} == told, answer.stderr[-3000:]
+
+    # As `clapboard cloud` asks for it itself, and as the documents say it of a start by hand.
+    asking = [shlex.join(limit_words(load(config))) for config in (gone, kept)]
+    documents = (skypilot.ROOT / "docs" / "ec2.md").read_text()
+    starting = re.findall(r"\.sky/bin/(sky start [^`\n]*)", documents)
+    answer = sky.ask(skypilot.READ, *asking, *starting)
+    read = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [{key: one[key] for key in limits[0]} for one in read[:2]] == limits
+    assert len(read) == 2 + len(starting) == 4, answer.stderr[-3000:]
+    assert all((one["clusters"], one["wait_for"]) == (["clapboard"], "jobs") for one in read)
 
 
 def test_each_gpu_is_one_that_aws_rents_alone(sky):

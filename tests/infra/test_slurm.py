@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
 
 import loopback
 import pytest
@@ -171,11 +173,22 @@ def end_soon(number):
     ask("scontrol", "update", f"JobId={number}", f"TimeLimit={limit}")
 
 
-def test_a_run_whose_time_is_over_hands_over_what_it_has(cluster, site):
+def has_more_epochs(machine, than):
+    return machine.epochs("cnn") > than
+
+
+def end_now(number):
+    """As the documents say it."""
+    text = (REPOSITORY / "docs" / "cluster.md").read_text()
+    ask(*re.search(r"`(scancel --batch [^`]*) JOB`", text)[1].split(), number)
+
+
+def test_a_run_whose_time_is_over_or_that_is_ended_hands_over_what_it_has(cluster, site):
     """As the documents say it, but for numbers that this little cluster has.
 
     The time of the first job is shortened once an epoch is done, whatever the speed of the machine:
-    Slurm, which looks every half a minute, then warns at once, and minutes are left.
+    Slurm, which looks every half a minute, then warns at once, and minutes are left. The second is
+    ended after an epoch of its own, and the third comes to its end.
     """
     *submit, command = documented("sbatch")
     assert submit[-1] == "--wrap"
@@ -184,35 +197,39 @@ def test_a_run_whose_time_is_over_hands_over_what_it_has(cluster, site):
     place = site.elsewhere()
     site.bucket.delete([place.key("check/leakage.csv")])
     slow = {"architecture": "cnn", "epochs": EPOCHS, "patience": EPOCHS, "batch_size": 1}
-    screens, machines = [], []
-    for name in ("one", "two"):
+    screens, machines, done = [], [], [0]
+    for name, end in (("one", end_soon), ("two", end_now), ("three", None)):
         machine = site.machine(name, place, models={"cnn": slow})
         machine.check_out()
         words = [*submit, command + TARGET, *little, "--output=screen"]
         environment = os.environ | seaweed.WRITER
         running = subprocess.Popen(words, cwd=machine.folder, env=environment)
         try:
-            if name == "one":
+            if end:
                 number, _ = wait_for_job("wrap")
-                wait_until(lambda here=machine: here.epochs("cnn"), seconds=900)
-                end_soon(number)
+                wait_until(partial(has_more_epochs, machine, done[-1]), seconds=900)
+                end(number)
             status = running.wait(timeout=1500)
         finally:
             running.kill()
             running.wait()
         screens.append((machine.folder / "screen").read_text())
-        assert name == "one" or status == 0, screens[-1][-3000:]
+        assert end or status == 0, screens[-1][-3000:]
         machines.append(machine)
-    one, two = machines
-    done = one.epochs("cnn")
-    assert 0 < done < EPOCHS, screens[0][-3000:]
-    assert "stopping: SIGINT" in screens[0]
-    assert f"kept in {place.url}" in screens[0]
-    assert jobs(screens[0]) == {"check_leakage": 1, "train_model": 1}
-    assert "going on with models/cnn/training" in screens[1]
-    assert jobs(screens[1]) == {"train_model": 1, "evaluate_model": 1}, "what was finished stays so"
-    said = (two.results / "logs" / "train_model" / "cnn.log").read_text()
-    assert re.findall(r"^Epoch (\d+)/", said, re.MULTILINE)[0] == str(done + 1)
+        done.append(machine.epochs("cnn"))
+    for screen, (before, after) in zip(screens[:2], pairwise(done[:3]), strict=True):
+        assert before < after < EPOCHS, screen[-3000:]
+        assert "stopping: SIGINT" in screen
+        assert f"kept in {place.url}" in screen
+    assert [jobs(screen) for screen in screens] == [
+        {"check_leakage": 1, "train_model": 1},
+        {"train_model": 1},
+        {"train_model": 1, "evaluate_model": 1},
+    ], "what was finished stays so"
+    for machine, screen, before in zip(machines[1:], screens[1:], done[1:3], strict=True):
+        assert "going on with models/cnn/training" in screen
+        said = (machine.results / "logs" / "train_model" / "cnn.log").read_text()
+        assert re.findall(r"^Epoch (\d+)/", said, re.MULTILINE)[0] == str(before + 1)
 
 
 def test_a_cancelled_job_and_a_dead_node_cost_only_time(cluster, tmp_path):

@@ -227,7 +227,8 @@ def test_without_spot_the_disk_can_be_kept_and_nothing_watches_over_the_run():
     config = load({**IN_BUCKET, "cloud": kept})
     text = task_text(config, Needs({"T4": 1}, 100, 4))
     resources = yaml.safe_load(text)["resources"]
-    assert resources["autostop"] == {"idle_minutes": 5, "down": False}
+    # A terminal that somebody has left open does not count.
+    assert resources["autostop"] == {"idle_minutes": 5, "down": False, "wait_for": "jobs"}
     assert resources["use_spot"] is False
     assert re.search("sky launch ", text)
     assert "sky jobs launch" in task_text(EXAMPLE, EXAMPLE_NEEDS)
@@ -261,7 +262,7 @@ def launch(tmp_path, monkeypatch):
 def test_a_launch_that_fails_leaves_no_machine_without_a_limit(launch, capsys):
     """SkyPilot sets its own only after upload and setup."""
     alone = {"spot": False, "idle_minutes": 7}
-    limit = "autostop clapboard --idle-minutes 7 --yes"
+    limit = "autostop clapboard --idle-minutes 7 --wait-for jobs --yes"
     assert launch("exit 3", **alone) == (3, [f"{limit} --down"])
     said = capsys.readouterr().out
     assert "sky status" in said
