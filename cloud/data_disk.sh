@@ -92,7 +92,8 @@ if mountpoint -q "$folder"; then
     leave "something else is mounted at $folder, and stays there: no data disk is used"
 fi
 device=$(choose "$chosen")
-if [[ -e $folder && -n $(ls -A "$folder") ]]; then
+# Empty folders are what setup.sh makes there without a disk.
+if [[ -e $folder && -n $(find "$folder" -mindepth 1 ! -type d -print -quit) ]]; then
     leave "$folder is not empty, and $device there would hide what is in it: no data disk is used" \
         "To use it, move what is in $folder elsewhere."
 fi

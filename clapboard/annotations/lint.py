@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from pathlib import PurePath
 from typing import Any
 
 from clapboard.annotations.clips import rows_of
@@ -29,6 +30,7 @@ def lint(
     settings: Mapping[str, Any],
     offsets: Mapping[str, Fraction | None] | None = None,
     unsure: Collection[str] = (),
+    learnt: bool = True,
 ) -> list[Problem]:
     """Everything wrong or doubtful in sheets that could be read; errors stop the run.
 
@@ -43,6 +45,7 @@ def lint(
             yet. Without it the table of recordings is asked.
         unsure: splits in which labels may be missing for reasons told elsewhere; nothing is said
             about what they lack.
+        learnt: whether there is a model.
 
     Returns:
         Problems by sheet and row.
@@ -57,7 +60,7 @@ def lint(
         part = rows_of(whole, recording.chapters, recording.subject)
         for entry in part.annotations:
             placed[Placed(recording.subject, recording.split, part.file, entry)] = None
-        found = _several_subjects(whole, recording) + _several_clips(part, recording)
+        found = _several_subjects(whole, recording) + _several_clips(part, recording, learnt)
         found += lint_clap(whole, part, recording, recording.id not in together)
         if whole.claps or whole.origin == "video":
             offset = offsets[recording.id] if offsets else clap_offset(recording.clap)
@@ -103,32 +106,31 @@ def _several_subjects(sheet: Sheet, recording: Recording) -> list[Problem]:
     ]
 
 
-def _several_clips(sheet: Sheet, recording: Recording) -> list[Problem]:
+def _several_clips(sheet: Sheet, recording: Recording, learnt: bool) -> list[Problem]:
     """A sheet of clips for a recording of several files that may not be one film.
 
-    Whatever looks at sequences would learn and judge the order of the files. An error where whole
-    clips have a label: nothing was filmed from one into the next. Times within files may also be
-    those of a film in chapters; chapters by their names (GoPro) are one.
+    Whatever looks at sequences would learn and judge the order of the files. An error where they
+    are classes with a folder each, of which none is filmed into the next, and something is learnt;
+    other files may be the chapters of a film, and by their names (GoPro) they are.
     """
     files = recording.chapters
     films = {name and name.recording for name in map(gopro_name, files)}
     chain = len(films) == 1 and None not in films
     if len(files) < 2 or chain or not names_clips(sheet):
         return []
+    apart = (
+        any(entry.whole for entry in sheet.annotations)
+        and len({PurePath(file).parent for file in files}) > 1
+    )
     return [
         Problem(
             "several-clips",
-            f"{recording.id} is made of {len(files)} clips, and sequences, timelines and "
-            "the decoder would take each for what follows on the one before",
+            f"{recording.id} has {len(files)} files, and sequences, timelines and the decoder take "
+            "each for what follows on the one before",
             "Give each clip a row with a session of its own in the recordings table"
-            + ("." if _whole(sheet) else ", unless they are chapters of one film."),
+            + ("." if apart else ", unless they are chapters of one film."),
             sheet.file,
             value=", ".join(files[:3]),
-            severity="error" if _whole(sheet) else "warning",
+            severity="error" if apart and learnt else "warning",
         )
     ]
-
-
-def _whole(sheet: Sheet) -> bool:
-    """Whether a sheet gives labels to whole clips."""
-    return any(entry.whole for entry in sheet.annotations)

@@ -95,7 +95,9 @@ def check_inputs(
     unsure |= set(SPLITS if incomplete else ())
     durations = {file: info.duration for file, info in infos.items() if info.duration > 0}
     offsets = {entry.id: _clap_offset(entry, infos) for entry in recordings}
-    problems += lint(sheets, recordings, durations, annotations, offsets, unsure)
+    problems += lint(
+        sheets, recordings, durations, annotations, offsets, unsure, models is not None
+    )
     sound = {path: sheet for path, sheet in sheets.items() if path not in faulty}
     problems += _empty_sheets(sound, recordings, bool(annotations["background"]))
     if models is not None:

@@ -84,8 +84,8 @@ def open_clients(name: str, settings: Mapping[str, Any]) -> Clients:
         settings: section `s3` of the configuration.
 
     Raises:
-        InputError: there are no credentials, AWS cannot be reached, or the endpoint in the
-            environment is no address.
+        InputError: there are no credentials, AWS cannot be reached, or the endpoint is no address
+            or names a user.
     """
     session = open_session()
     control = _for_control(session, settings, session.region_name or "us-east-1")
@@ -167,7 +167,7 @@ def _for_control(
     Both times are in seconds.
 
     Raises:
-        InputError: the endpoint in the environment is no address, or names a user.
+        InputError: the endpoint is no address, or names a user.
     """
     limits = Config(
         connect_timeout=connecting,
@@ -178,21 +178,18 @@ def _for_control(
     endpoint = settings["endpoint"] or None
     try:
         client = session.client("s3", endpoint_url=endpoint, region_name=region, config=limits)
-    except ValueError as error:
-        raise InputError([_bad_endpoint(str(error))]) from error
-    if names_user(client.meta.endpoint_url):  # which would stand in messages
-        raise InputError(
-            [_bad_endpoint("The address of the S3 server has a user or password in it")]
-        )
+    except ValueError:  # which repeats the address, with a password that is in it
+        raise InputError([_bad_endpoint("is none", endpoint)]) from None
+    if names_user(client.meta.endpoint_url):
+        raise InputError([_bad_endpoint("has a user or password in it", endpoint)])
     return client
 
 
-def _bad_endpoint(message: str) -> Problem:
-    remedy = (
-        "Correct AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or endpoint_url in ~/.aws/config: "
-        "http://server:port."
-    )
-    return Problem("bad-endpoint", message, remedy)
+def _bad_endpoint(what: str, configured: str | None) -> Problem:
+    """An address that cannot be used, from the configuration or from around it."""
+    places = "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or endpoint_url in ~/.aws/config"
+    remedy = f"Correct {'s3.endpoint' if configured else places}: http://server:port."
+    return Problem("bad-endpoint", f"The address of the S3 server {what}", remedy)
 
 
 def _region(control: Any, name: str) -> str | None:

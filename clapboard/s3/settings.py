@@ -33,8 +33,8 @@ def _check_endpoint(url: str) -> str:
 
 
 def names_user(endpoint: str) -> bool:
-    """Whether an address of a server has a user or a password in it."""
-    return "@" in urlsplit(endpoint).netloc
+    """Whether an address of a server has a user or a password in it, however it is cut."""
+    return "@" in endpoint
 
 
 Folder = Annotated[AnyText, AfterValidator(_check_url)]
@@ -64,8 +64,8 @@ class S3(Section):
         default=False,
         description="Consent to remove from `data` and `resized` pictures that do not belong there "
         "any more. They are known by the form of their names, whoever put them there: "
-        "`{split}/{label}/*.jpg` in `data`, `{recording}/*.jpg` of recordings in the table in "
-        "`resized`. Nothing is ever removed from `frames`.",
+        "`{split}/{label}/*.jpg` in `data`, `{recording}/*.jpg` of recordings in the dataset "
+        "in `resized`. Nothing is ever removed from `frames`.",
     )
     endpoint: Annotated[AnyText, AfterValidator(_check_endpoint)] = Field(
         default="",

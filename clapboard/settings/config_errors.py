@@ -126,5 +126,5 @@ def _problem(finding: Any, place: Place, file: str) -> Problem:
 def _shown(value: Any) -> str:
     """A value as one would write it in YAML, without a password in an address, cut when long."""
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    text = re.sub(r"//[^/@\s]*@", "//...@", text)
+    text = re.sub(r"//[^\s]*@", "//...@", text)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

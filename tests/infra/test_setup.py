@@ -329,6 +329,18 @@ def test_a_folder_with_something_in_it_is_not_hidden_by_a_disk(machine, project,
     assert ssh(machine, "cat /etc/fstab") == fstab, "nor at the next start"
 
 
+def test_folders_of_a_start_without_the_disk_do_not_keep_it_away(machine, with_mkfs, disk):
+    """Such as `cloud/setup.sh` makes; there is nothing in them that the disk could hide."""
+    assert (
+        ssh(machine, "install -d /data/clapboard/results /data/clapboard/.snakemake", "root")[0]
+        == 0
+    )
+    status, screen = data_disk(machine, "/data", disk.device)
+    assert status == 0, screen
+    assert ssh(machine, "findmnt -no LABEL /data", "root") == (0, "clapboard\n")
+    assert ssh(machine, "umount /data", "root")[0] == 0
+
+
 def test_what_is_mounted_there_already_is_used_as_it_is(machine, project, with_mkfs, disk):
     film = "/data/1.mp4"
     theirs = f"mkdir -p /data && mount -t tmpfs tmpfs /data && touch {film}"

@@ -332,7 +332,7 @@ def test_a_key_of_kms_is_taken_where_it_encrypts():
     assert load({"s3": {"encryption": "aws:kms", "kms_key": key}}).s3.kms_key == key
 
 
-@pytest.mark.parametrize(("first", "second"), permutations(PLACES, 2))
+@pytest.mark.parametrize(("first", "second"), list(permutations(PLACES, 2)))
 @pytest.mark.parametrize("inner", ["", "/Data"])
 def test_a_folder_in_s3_is_for_one_purpose(first, second, inner):
     apart = {first: "s3://lab/one", second: f"s3://lab/other{inner}"}
@@ -343,7 +343,7 @@ def test_a_folder_in_s3_is_for_one_purpose(first, second, inner):
     assert "apart from s3." in str(problem)
 
 
-@pytest.mark.parametrize("user", ["lab:secret", ":secret", "secret"])
+@pytest.mark.parametrize("user", ["lab:secret", ":secret", "secret", "lab:x/secret"])
 def test_a_password_in_an_address_is_refused_and_not_repeated(user):
     (problem,) = problems({"s3": {"endpoint": f"https://{user}@server:8333"}})
     assert (problem.column, "secret" in str(problem)) == ("s3.endpoint", False)

@@ -1,5 +1,7 @@
 """What both clients of a bucket raise, said in words that help."""
 
+import traceback
+
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -37,10 +39,28 @@ def test_the_remedy_is_one(error, advice):
     assert ".." not in str(problem)
 
 
-def test_a_password_in_the_address_of_the_environment_is_refused_and_not_repeated(monkeypatch):
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://lab:secret@127.0.0.1:9",
+        "http://:secret@127.0.0.1:9",
+        "http://lab:x/secret@127.0.0.1:9",
+        "http://lab:secret@minio_1:9000",  # no name of a host to botocore
+    ],
+)
+def test_a_password_in_the_address_of_the_environment_is_refused_and_not_repeated(
+    monkeypatch, address
+):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://lab:secret@127.0.0.1:9")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
     with pytest.raises(InputError, match="AWS_ENDPOINT_URL_S3") as caught:
         open_clients("lab", {"endpoint": "", "connections": 1, "tries": 0})
-    assert "secret" not in str(caught.value)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_an_address_in_the_configuration_that_is_none_is_to_be_corrected_there(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    with pytest.raises(InputError, match=r"Correct s3\.endpoint"):
+        open_clients("lab", {"endpoint": "http://minio_1:9000", "connections": 1, "tries": 0})
