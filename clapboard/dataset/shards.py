@@ -28,6 +28,7 @@ from clapboard.dataset.classes import CLASS_COLUMNS, class_rows, find_classes, l
 from clapboard.dataset.leakage import find_divided
 from clapboard.dataset.listing import listing
 from clapboard.dataset.rows import EMPTY, SCHEMA, SPLITS, find_rows, lost
+from clapboard.dataset.tree import take_down
 from clapboard.problems import InputError, refuse
 
 NOT_IN_JSON = ("path", "digest", "class_index")
@@ -43,7 +44,7 @@ def number_classes(
     unseen: str,
     labels: str | os.PathLike[str],
 ) -> None:
-    """Write ``labels.csv`` without a look at any picture.
+    """Write ``labels.csv`` without a look at any picture; folders of before are taken down.
 
     Args:
         recordings: ``id, subject, split`` of each; those of other splits are left out.
@@ -57,6 +58,7 @@ def number_classes(
     members = [recording for recording in recordings if recording["split"] in SPLITS]
     refuse(find_divided(members))
     classes = find_classes(members, labels_files, unseen)
+    take_down(Path(labels).parent)
     artifacts.write_csv(labels, CLASS_COLUMNS, class_rows(classes))
 
 

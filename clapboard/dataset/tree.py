@@ -89,3 +89,28 @@ def _link(
     tqdm.write(f"{root}: {done}", file=sys.stderr)
     for name in done.foreign:
         tqdm.write(f"left alone, since it is none of ours: {name}", file=sys.stderr)
+
+
+def take_down(folder: str | os.PathLike[str]) -> None:
+    """Remove the links that `write_dataset` has made, where pictures are kept in another way now.
+
+    They would stay with labels and splits that no manifest tells of any more. What Clapboard did
+    not put there is left alone.
+
+    Args:
+        folder: the tree.
+    """
+    root, done = Path(folder), linking.Changes()
+    ledger = root / LEDGER
+    if not ledger.exists():
+        return
+    owners = set(artifacts.read_json(ledger))
+    for split in SPLITS:
+        if (root / split).is_dir():
+            for place in sorted(path for path in (root / split).iterdir() if path.is_dir()):
+                linking.clear(place, owners, done)
+    if not done.foreign:
+        ledger.unlink()
+    tqdm.write(f"{root}: {done}", file=sys.stderr)
+    for name in done.foreign:
+        tqdm.write(f"left alone, since it is none of ours: {name}", file=sys.stderr)

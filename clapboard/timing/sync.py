@@ -18,6 +18,14 @@ from clapboard.problems import Problem
 from clapboard.timing.sound import Sound, Transient, find_transients, read_sound
 from clapboard.video.index import RecordingIndex
 
+LARGEST_DRIFT = Fraction(2, 1000)
+"""Clocks of cameras and computers keep a tenth of a thousandth; a sheet that was counted at 30 for
+29.97 frames a second is off by one."""
+
+SAME = Fraction(1)
+"""Seconds by which two claps in a sheet may be farther apart than in the sound: a sheet may count
+whole seconds."""
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -147,6 +155,40 @@ def _unheard(recording: str, clap: str, heard: Heard, least: float) -> list[Prob
     return [Problem(check, message, remedy, column="clap", value=clap)]
 
 
+def taken_for_first(
+    index: RecordingIndex, asked: str, clap: Clap, claps: Sequence[Annotation]
+) -> list[Problem]:
+    """Why the one sound that was heard anywhere (``auto``) may be a later clap of the sheet.
+
+    Args:
+        index: the recording.
+        asked: for the clap, in the table of recordings.
+        clap: as it was heard.
+        claps: claps of the sheet, the first one at zero.
+    """
+    if asked != "auto":
+        return []
+    reasons = []
+    for mark in claps:
+        if not mark.start:
+            continue
+        where = f"that of row {mark.row}, {seconds_text(_milliseconds(mark.start))} s later,"
+        earlier = clap.time - mark.start
+        if any(abs(other.time - earlier) <= SAME for other in clap.heard.candidates):
+            reasons.append(f"{where} since there is another sound so long before it")
+        elif clap.time + mark.start > index.duration:
+            reasons.append(f"a later one, since {where} would be after the end")
+    if not reasons:
+        return []
+    heard = f"the clap heard in {index.recording} at {seconds_text(_milliseconds(clap.time))} s"
+    remedy = (
+        "Write about where the first clap is into the column clap of the recordings table: "
+        "`auto 12.5`."
+    )
+    message = f"{heard} may be {reasons[0]}"
+    return [Problem("unsure-clap", message, remedy, column="clap", value=asked)]
+
+
 def check_claps(
     index: RecordingIndex, clap: Clap, claps: Sequence[Annotation], settings: Mapping[str, Any]
 ) -> list[Check]:
@@ -186,6 +228,35 @@ def drift(checks: Sequence[Check]) -> Fraction | None:
         sheet * sheet for sheet, _ in later
     )
     return Fraction(slope).limit_denominator(10**12)
+
+
+def implausible(
+    checks: Sequence[Check], slope: Fraction, limit: float | None, sheet_file: str
+) -> list[Problem]:
+    """A drift that is none: something else was heard, or the sheet has the clap elsewhere.
+
+    One later clap fits any drift, so that no residual is left to be judged by `beyond_limit`.
+
+    Args:
+        checks: the claps.
+        slope: see `drift`.
+        limit: as for `beyond_limit`; None allows everything.
+        sheet_file: the sheet, for messages.
+    """
+    if limit is None or abs(slope) <= LARGEST_DRIFT:
+        return []
+    last = max((check for check in checks if check.residual is not None), key=lambda one: one.sheet)
+    return [
+        Problem(
+            "drift",
+            f"By the claps the clocks of sheet and camera drift apart by {float(slope) * 1e6:+.0f} "
+            f"ppm, more than any do ({float(LARGEST_DRIFT) * 1e6:.0f})",
+            "Correct the clap in the sheet or in the recordings table, or set sync.drift to "
+            "measure; sync.limit: null takes it as it is.",
+            file=sheet_file,
+            row=last.row,
+        )
+    ]
 
 
 def beyond_limit(

@@ -27,8 +27,10 @@ from clapboard.timing.sync import (
     check_claps,
     drift,
     find_clap,
+    implausible,
     listen,
     remaining,
+    taken_for_first,
 )
 from clapboard.timing.waveform import draw_claps
 from clapboard.video.index import RecordingIndex
@@ -73,8 +75,8 @@ def write_sync(
         subject: whose rows to take from a sheet of several subjects.
 
     Raises:
-        InputError: the sheet has errors, no clap is heard where it must be, or a later clap is
-            beyond the limit.
+        InputError: the sheet has errors, no clap is heard where it must be, it may be a later one,
+            or a later clap is beyond the limit.
     """
     index = RecordingIndex.read(index_file)
     chapters = [chapter.file for chapter in index.chapters]
@@ -86,11 +88,13 @@ def write_sync(
         found, checks = _seen_in_video(sheet, index, clap, settings)
     else:
         found, problems = find_clap(index, clap, settings)
-        refuse(problems)
-        checks = check_claps(index, found, sheet.claps, settings)
+        refuse(problems or taken_for_first(index, clap, found, sheet.claps))
+        checks, limit = check_claps(index, found, sheet.claps, settings), settings["limit"]
         if settings["drift"] == "correct":
-            scale += drift(checks) or 0
-        refuse(beyond_limit(checks, scale, settings["limit"], sheet_file))
+            slope = drift(checks) or Fraction(0)
+            refuse(implausible(checks, slope, limit, sheet_file))
+            scale += slope
+        refuse(beyond_limit(checks, scale, limit, sheet_file))
     draw_claps(recording, found, checks, plot)
     facts = _facts(recording, found, checks, scale)
     print(sync_table(facts), flush=True)  # noqa: T201 - the job's log

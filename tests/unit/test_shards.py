@@ -54,6 +54,19 @@ def members(tar):
         return {member.name: (member, file.extractfile(member).read()) for member in file}
 
 
+def test_folders_of_before_do_not_stay_with_labels_of_before(results):
+    """A loader of folders would train on whoever has been moved to Test since."""
+    results.write()
+    theirs = results.data / "Training" / "CUFF" / "notes.txt"
+    theirs.write_text("somebody else's")
+    results.recordings["S1C1"]["split"] = "Test"
+    results.recordings["S3C1"]["split"] = "Training"
+    recordings = list(results.recordings.values())
+    number_classes(recordings, results.labels, "refuse", results.data / "labels.csv")
+    assert list(results.data.rglob("*.jpg")) == []
+    assert theirs.read_text() == "somebody else's"
+
+
 def test_a_sample_holds_picture_label_and_all_that_is_known(results):
     results.pack()
     found = members(results.root / "shards" / "S1C1.tar")

@@ -133,11 +133,11 @@ def test_later_claps_measure_the_drift(tmp_path, capfd):
 
 def test_drift_is_corrected_when_asked(tmp_path):
     facts, (place, scale) = synchronise(
-        tmp_path, [0, 8, 16], [2, 10.04, 18.08], "auto 2", drift="correct"
+        tmp_path, [0, 8, 16], [2, 10.014, 18.028], "auto 2", drift="correct"
     )
     assert facts["corrected"]
-    assert float(scale) == pytest.approx(1.005, abs=2e-4)
-    assert float(place + 8 * scale) == pytest.approx(10.04, abs=MILLISECONDS)
+    assert float(scale) == pytest.approx(1.00175, abs=2e-4)
+    assert float(place + 8 * scale) == pytest.approx(10.014, abs=MILLISECONDS)
     assert [clap["remaining_ms"] for clap in facts["claps"]] == pytest.approx([0, 0, 0], abs=3)
 
 
@@ -151,12 +151,39 @@ def test_a_first_clap_given_by_hand_does_not_count_as_drift(tmp_path):
 def test_a_residual_beyond_the_limit_is_an_error(tmp_path):
     synchronise(tmp_path / "a", [0, 8], [2, 10.3], "auto 2", limit=400)
     synchronise(tmp_path / "b", [0, 8], [2, 10.3], "auto 2", limit=None)
-    synchronise(tmp_path / "c", [0, 8], [2, 10.3], "auto 2", limit=200, drift="correct")
+    synchronise(tmp_path / "c", [0, 8], [2, 10.014], "auto 2", limit=10, drift="correct")
     with pytest.raises(InputError) as caught:
         synchronise(tmp_path / "d", [0, 8], [2, 10.3], "auto 2", limit=200)
     (problem,) = caught.value.problems
     assert (problem.check, problem.row) == ("drift", 4)
     assert "+300 ms" in problem.message
+
+
+def test_a_drift_that_no_clock_has_is_not_corrected(tmp_path):
+    """One later clap fits any drift: what was heard for it may be a slammed door."""
+    given = [0, 8], [2, 10.3], "auto 2"
+    with pytest.raises(InputError, match=r"37\d\d\d ppm") as caught:
+        synchronise(tmp_path / "a", *given, drift="correct", limit=500)
+    (problem,) = caught.value.problems
+    assert (problem.check, problem.row) == ("drift", 4)
+    facts, _ = synchronise(tmp_path / "b", *given, drift="correct", limit=None)
+    assert facts["corrected"]
+
+
+def test_a_later_clap_is_not_taken_for_the_first(tmp_path):
+    """The second of two is the loudest sound; where it was the first, the sheet would end late."""
+    beeps = [2, *[8] * 8]
+    for name, claps, message in (
+        ("heard", [0, 6], "row 4, 6 s later, since there is another sound"),
+        ("beyond", [0, 13], "row 4, 13 s later, would be after the end"),
+    ):
+        with pytest.raises(InputError, match=message) as caught:
+            synchronise(tmp_path / name, claps, beeps)
+        assert [problem.check for problem in caught.value.problems] == ["unsure-clap"]
+    _, (place, _) = synchronise(tmp_path / "about", [0, 6], beeps, "auto 2")
+    assert float(place) == pytest.approx(2, abs=MILLISECONDS)
+    _, (place, _) = synchronise(tmp_path / "no other", [0, 9], beeps)
+    assert float(place) == pytest.approx(8, abs=MILLISECONDS)
 
 
 def test_a_later_clap_that_nobody_hears_is_not_measured(tmp_path):
