@@ -8,11 +8,11 @@ from pathlib import PurePath
 from typing import Any
 
 from clapboard.annotations.clips import rows_of
-from clapboard.annotations.labels import normalise
 from clapboard.annotations.lint_classes import Placed, lint_classes
 from clapboard.annotations.lint_durations import lint_durations
 from clapboard.annotations.lint_placing import lint_cameras, lint_clap, lint_sessions
 from clapboard.annotations.lint_rows import lint_rows
+from clapboard.annotations.lint_subjects import lint_subjects
 from clapboard.annotations.lint_video import lint_video
 from clapboard.annotations.placing import names_clips, of_recording
 from clapboard.annotations.sheet import Sheet
@@ -60,7 +60,7 @@ def lint(
         part = rows_of(whole, recording.chapters, recording.subject)
         for entry in part.annotations:
             placed[Placed(recording.subject, recording.split, part.file, entry)] = None
-        found = _several_subjects(whole, recording) + _several_clips(part, recording, learnt)
+        found = _several_clips(part, recording, learnt)
         found += lint_clap(whole, part, recording, recording.id not in together)
         if whole.claps or whole.origin == "video":
             offset = offsets[recording.id] if offsets else clap_offset(recording.clap)
@@ -72,38 +72,13 @@ def lint(
             own = {file: durations[file] for file in recording.chapters}
             found += lint_video(seen, recording.id, own, offset)
         problems |= dict.fromkeys(found)
+    problems |= dict.fromkeys(lint_subjects(sheets, recordings))
     problems |= dict.fromkeys(lint_cameras(sheets, recordings))
     problems |= dict.fromkeys(lint_sessions(sheets, recordings))
     problems |= dict.fromkeys(lint_classes(list(placed), settings, unsure))
     problems |= dict.fromkeys(lint_durations(list(placed)))
     order = {file: number for number, file in enumerate(sheets)}
     return sorted(problems, key=lambda problem: (order.get(problem.file, -1), problem.row or 0))
-
-
-def _several_subjects(sheet: Sheet, recording: Recording) -> list[Problem]:
-    """A sheet about several people of whom none is the recording's.
-
-    A warning, since they may all be seen in one video; an error when they have claps of their own,
-    since nobody's rows may be counted from another's clap.
-    """
-    names = {
-        normalise(entry.subject): entry.subject for entry in sheet.annotations if entry.subject
-    }
-    if len(names) < 2 or normalise(recording.subject) in names:
-        return []
-    apart = len(set(sheet.subject_zeros.values())) > 1
-    outcome = "no row, since each has a clap of its own" if apart else "the rows of all of them"
-    return [
-        Problem(
-            "several-subjects",
-            f"the sheet names several subjects and none is {recording.subject}, so {recording.id} "
-            f"gets {outcome}",
-            "Write the subject as in the recordings table, unless they are all seen in one video.",
-            sheet.file,
-            value=", ".join(sorted(names.values())),
-            severity="error" if apart else "warning",
-        )
-    ]
 
 
 def _several_clips(sheet: Sheet, recording: Recording, learnt: bool) -> list[Problem]:

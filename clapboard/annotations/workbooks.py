@@ -17,7 +17,7 @@ import openpyxl
 from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.styles.numbers import is_date_format, is_timedelta_format
 from openpyxl.utils.exceptions import InvalidFileException
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from clapboard.annotations.tables import Row, Table, make_row
 from clapboard.annotations.unpacking import MOST_BYTES, MOST_CELLS, bomb, outsized
@@ -61,7 +61,7 @@ def read_workbook(path: str | os.PathLike[str]) -> tuple[list[Table], list[Probl
             reason = reason or outsized(file)
         if reason:
             return [], [_too_large(reason, file)]
-        sheets = [Table(file, tuple(rows)) for rows in read(file)]
+        sheets = list(read(file))
     except _TooLargeError as error:
         return [], [_too_large(str(error), file)]
     except OSError as error:
@@ -82,8 +82,8 @@ class _TooLargeError(Exception):
     """What is read piece by piece has become more than a sheet can be."""
 
 
-def _excel_sheets(file: str) -> Iterator[list[Row]]:
-    """The rows of each sheet of an Excel workbook.
+def _excel_sheets(file: str) -> Iterator[Table]:
+    """Each sheet of an Excel workbook.
 
     Excel counts days in a float. openpyxl would round it to milliseconds, so it is told of no date
     formats and hands the float over.
@@ -104,7 +104,12 @@ def _excel_sheets(file: str) -> Iterator[list[Row]]:
                     raise _TooLargeError(f"it has more than {MOST_CELLS:,} cells, or endless texts")
                 if any(texts):
                     rows.append(make_row(number, texts))
-            yield rows
+            yield Table(
+                file,
+                tuple(rows),
+                tab=sheet.title,
+                hidden=sheet.sheet_state != "visible",
+            )
     finally:
         workbook.close()
 
@@ -134,15 +139,17 @@ def _whole_microseconds(days: float) -> int:
     return millis if abs(micros - millis) <= 1 else micros
 
 
-def _other_sheets(file: str) -> Iterator[list[Row]]:
-    """The rows of each sheet of an OpenDocument or old Excel workbook."""
+def _other_sheets(file: str) -> Iterator[Table]:
+    """Each sheet of an OpenDocument or old Excel workbook."""
     workbook = CalamineWorkbook.from_path(file)
-    for name in workbook.sheet_names:
-        rows: Sequence[Sequence[Any]] = workbook.get_sheet_by_name(name).to_python(
+    for sheet in workbook.sheets_metadata:
+        rows: Sequence[Sequence[Any]] = workbook.get_sheet_by_name(sheet.name).to_python(
             skip_empty_area=False
         )
         texts = ((number, [text_of(value) for value in row]) for number, row in enumerate(rows, 1))
-        yield [make_row(number, cells) for number, cells in texts if any(cells)]
+        found = tuple(make_row(number, cells) for number, cells in texts if any(cells))
+        hidden = sheet.visible != SheetVisibleEnum.Visible
+        yield Table(file, found, tab=sheet.name, hidden=hidden)
 
 
 def text_of(value: Any) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from odf.opendocument import OpenDocumentSpreadsheet
+from odf.style import Style, TableProperties
 from odf.table import Table, TableCell, TableRow
 from odf.text import P
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
@@ -178,6 +179,71 @@ def test_text_and_time_cells_of_excel(tmp_path):
     assert read(excel(tmp_path, rows)) == ([("A", Fraction(3, 2), 90_000, 2)], [])
     rows = [["label", "start (s)", "stop (s)"], ["A", 1.1, 2]]
     assert read(excel(tmp_path, rows)) == ([("A", Fraction("1.1"), 2, 2)], [])
+
+
+def tabs(folder, suffix, *contents):
+    """A workbook of (name, hidden, rows), kept as Excel or OpenDocument."""
+    path = folder / f"tabs{suffix}"
+    if suffix == ".xlsx":
+        workbook = openpyxl.Workbook()
+        workbook.remove(workbook.active)
+        for place, (name, hidden, rows) in enumerate(contents):
+            sheet = workbook.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
+            if hidden:
+                sheet.sheet_state = "hidden"
+            else:
+                workbook.active = place
+        workbook.save(path)
+        return path
+    document = OpenDocumentSpreadsheet()
+    for name, hidden, rows in contents:
+        style = Style(name=f"of {name}", family="table")
+        style.addElement(TableProperties(display="false" if hidden else "true"))
+        document.automaticstyles.addElement(style)
+        table = Table(name=name, stylename=style)
+        for row in rows:
+            cells = TableRow()
+            for value in row:
+                kind = "string" if isinstance(value, str) else "float"
+                cell = TableCell(valuetype=kind, **({} if kind == "string" else {"value": value}))
+                cell.addElement(P(text=str(value)))
+                cells.addElement(cell)
+            table.addElement(cells)
+        document.spreadsheet.addElement(table)
+    document.save(path)
+    return path
+
+
+TIMES = ["label", "start (s)", "stop (s)"]
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+def test_a_hidden_tab_gives_way_to_a_visible_one(tmp_path, suffix):
+    old, new = ("old", True, [TIMES, ["A", 1, 2]]), ("new", False, [TIMES, ["B", 3, 4]])
+    for contents in ((old, new), (new, old)):
+        path = tabs(tmp_path, suffix, *contents)
+        sheet, problems = read_sheet(path, SETTINGS)
+        assert [entry.label for entry in sheet.annotations] == ["B"]
+        assert (problems, sheet.tab, sheet.tabs_left) == ([], "new", ())
+    misspelt = ("new", False, [["label", "strat", "stop"], ["B", 3, 4]])
+    assert read(tabs(tmp_path, suffix, old, misspelt))[1] == [("hidden-tab", None)]
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+def test_tabs_with_annotations_that_are_not_read_are_known(tmp_path, suffix):
+    path = tabs(
+        tmp_path,
+        suffix,
+        ("Legend", False, [["code", "meaning"], ["A", "a cut"]]),
+        ("S1", False, [TIMES, ["A", 1, 2]]),
+        ("S2", False, [TIMES, ["A", 5, 6]]),
+        ("form", False, [TIMES]),
+    )
+    sheet, problems = read_sheet(path, SETTINGS)
+    assert [entry.start for entry in sheet.annotations] == [1]
+    assert (problems, sheet.tab, sheet.tabs_left) == ([], "S1", ("S2",))
 
 
 def test_broken_formula_in_excel_is_told(tmp_path):
