@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Any
 
-from clapboard.annotations.clips import rows_of
+from clapboard.annotations.clips import Chapters, rows_of
 from clapboard.annotations.lint_classes import Placed, lint_classes
 from clapboard.annotations.lint_durations import lint_durations
 from clapboard.annotations.lint_placing import lint_cameras, lint_clap, lint_sessions
@@ -73,12 +74,43 @@ def lint(
             found += lint_video(seen, recording.id, own, offset)
         problems |= dict.fromkeys(found)
     problems |= dict.fromkeys(lint_subjects(sheets, recordings))
+    problems |= dict.fromkeys(_lost_clips(sheets, recordings))
     problems |= dict.fromkeys(lint_cameras(sheets, recordings))
     problems |= dict.fromkeys(lint_sessions(sheets, recordings))
     problems |= dict.fromkeys(lint_classes(list(placed), settings, unsure))
     problems |= dict.fromkeys(lint_durations(list(placed)))
     order = {file: number for number, file in enumerate(sheets)}
     return sorted(problems, key=lambda problem: (order.get(problem.file, -1), problem.row or 0))
+
+
+def _lost_clips(sheets: Mapping[str, Sheet], recordings: Sequence[Recording]) -> list[Problem]:
+    """Rows left out because the name of their clip is not quite that of the chapter they mean.
+
+    The frames of those rows would be without a label, or be taught as background.
+    """
+    chapters = defaultdict[str, dict[str, None]](dict)
+    for recording in recordings:
+        if recording.annotations in sheets:
+            chapters[recording.annotations] |= dict.fromkeys(recording.chapters)
+    problems = list[Problem]()
+    for path, files in chapters.items():
+        known = Chapters(files)
+        for clip, row in sheets[path].strangers.items():
+            meant = known.nearly_called(clip)
+            if not meant:
+                continue
+            problems.append(
+                Problem(
+                    "near-clip",
+                    f"this is no chapter, but {' and '.join(meant)} is, with other upper and lower "
+                    "case, accents or suffix",
+                    "Write the name as the file has it, or leave the row out if it is another.",
+                    sheets[path].file,
+                    row,
+                    value=clip,
+                )
+            )
+    return problems
 
 
 def _several_clips(sheet: Sheet, recording: Recording, learnt: bool) -> list[Problem]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clapboard.annotations.boris import find_boris, read_boris
-from clapboard.annotations.clips import by_chapters, clip_problems, rows_of
+from clapboard.annotations.clips import by_chapters, clip_problems, rows_of, strange_clips
 from clapboard.annotations.columns import Columns
 from clapboard.annotations.elan import read_elan
 from clapboard.annotations.folders import read_folders
@@ -67,7 +67,8 @@ def read_sheet(
         sheet = split_claps(sheet, normalise(settings["clap"]))
     if chapters is not None:
         problems += clip_problems(sheet, chapters)
-        sheet = rows_of(sheet, chapters)
+        strangers = {**sheet.strangers, **strange_clips(sheet, chapters)}
+        sheet = replace(rows_of(sheet, chapters), strangers=strangers)
     return sheet, problems
 
 
@@ -102,15 +103,15 @@ def _read_table(
     table: Table, name: str, settings: Mapping[str, Any], chapters: Sequence[str] | None
 ) -> tuple[Sheet, list[Problem]]:
     """A table in a known format; `chapters` as in `read_sheet`."""
-    problems = list[Problem]()
-    if chapters is not None:
-        columns = _clip_columns(table, name, settings)
-        table, others, found = by_chapters(table, columns, chapters)
-        if found:
-            return Sheet(table.file, "video"), found
-        problems += _faults_elsewhere(others, name, settings)
+    if chapters is None:
+        return TABLE_FORMATS[name](table, settings)
+    columns = _clip_columns(table, name, settings)
+    table, others, strangers, problems = by_chapters(table, columns, chapters)
+    if problems:
+        return Sheet(table.file, "video"), problems
+    problems = _faults_elsewhere(others, name, settings)
     sheet, found = TABLE_FORMATS[name](table, settings)
-    return sheet, problems + found
+    return replace(sheet, strangers=strangers), problems + found
 
 
 def _faults_elsewhere(table: Table, name: str, settings: Mapping[str, Any]) -> list[Problem]:

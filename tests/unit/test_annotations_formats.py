@@ -21,6 +21,7 @@ from odf.text import P
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 from pympi.Elan import Eaf
 
+from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import FORMATS, read_sheet
 from clapboard.checks.inputs import check_inputs
 from clapboard.sessions.recordings import Recording
@@ -746,6 +747,47 @@ def test_a_clip_name_that_two_chapters_have(tmp_path):
     assert ("ambiguous-clip", None) in read(path, files)[1]
     path = write(tmp_path, "File Name,Classes\ntwo/1.mp4,A[1 to 2]\n")
     assert read(path, files) == ([("A", 1, 2, 2)], [])
+
+
+@pytest.mark.parametrize(
+    ("chapter", "clip", "told"),
+    [
+        ("A02.MP4", "a02.mp4", True),
+        ("A02.MP4", "A02", True),
+        ("A02.MP4", "A02.avi", True),
+        ("day/A02.MP4", "Day\\a02.MP4", True),
+        ("Für.mp4", "Fu\u0308r.mp4", True),
+        ("night/A02.MP4", "day/a02.mp4", False),
+        ("A02.MP4", "A020.MP4", False),
+        ("take.2.mp4", "take.2", True),
+        ("take.2.mp4", "take.3", False),
+    ],
+)
+@pytest.mark.parametrize("header", ["file,label", "file,label,start_s,stop_s"])
+def test_rows_are_not_lost_for_a_name_that_is_nearly_a_chapter(
+    tmp_path, chapter, clip, told, header
+):
+    files = clips(tmp_path / "videos", "A01.MP4", chapter)
+    times = ",1,2" if "start" in header else ""
+    path = write(tmp_path, f"{header}\nA01.MP4,A{times}\n{clip},A{times}\n{clip},A{times}\n")
+
+    def check(*chapters):
+        sheet, problems = read_sheet(path, SETTINGS, files)
+        assert problems == []
+        recordings = [
+            Recording(
+                f"S{n}C1", f"S{n}", "", "C1", "Training", str(path), (file,), "video", "0", "", n
+            )
+            for n, file in enumerate(chapters, 2)
+        ]
+        found = lint({str(path): sheet}, recordings, None, SETTINGS)
+        return [(p.severity, p.row, p.value) for p in found if p.check == "near-clip"]
+
+    assert check(*files) == [("error", 3, clip)] * told
+    # Another video of that name is there: it is meant, and no recording uses it.
+    clips(tmp_path, clip.replace("\\", "/"))
+    if "\\" not in clip:
+        assert check(*files) == []
 
 
 def test_folders_of_clips(tmp_path):
