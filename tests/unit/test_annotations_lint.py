@@ -10,9 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clapboard.annotations.labels import resolve
 from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
@@ -313,6 +315,30 @@ def test_label_of_one_subject():
     problems = lint(sheets, recordings, None, SETTINGS)
     assert [(p.check, p.file, p.value) for p in problems] == [("one-subject-label", "S1.csv", "B")]
     assert lint(sheets, recordings, None, {**SETTINGS, "ignore": ["b"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "escaped"),
+    [
+        ("CHEST-TUBE", "CHEST\N{EN DASH}TUBE", "CHEST\\u2013TUBE"),
+        ("CHEST-TUBE", "CHEST\N{MINUS SIGN}TUBE", "CHEST\\u2212TUBE"),
+        ("CUT", "CUT\N{ZERO WIDTH SPACE}", "CUT\\u200b"),
+        ("CUT", "\N{FULLWIDTH LATIN CAPITAL LETTER C}UT", "\\uff23UT"),
+        ("IV LINE", "IO LINE", None),
+        ("CHEST-TUBE", "CHEST TUBE", None),
+    ],
+)
+def test_labels_that_look_the_same_are_told_however_common_they_are(usual, odd, escaped):
+    names = {"S1": usual, "S2": odd, "S3": usual, "S4": odd}
+    splits = dict.fromkeys(("S1", "S2"), "Training") | {"S3": "Test", "S4": "Test"}
+    sheets, recordings = sheets_of(**{name: (splits[name], [names[name]]) for name in names})
+    problems = lint(sheets, recordings, None, SETTINGS)
+    assert [p.check for p in problems] == ["similar-label"] * bool(escaped)
+    for problem in problems:
+        (alias,) = re.findall(r"the alias (.*) to", problem.remedy)
+        assert escaped in alias
+        aliases = yaml.safe_load("{" + alias + "}")
+        assert {key: resolve(key, aliases) for key in aliases} in ({odd: usual}, {usual: odd})
 
 
 def test_label_that_cannot_be_judged():
