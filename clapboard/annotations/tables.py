@@ -45,6 +45,7 @@ class Table:
         decimal_comma: whether its numbers use a decimal comma.
         tab: the name of the tab; empty when the file is one table.
         hidden: whether the workbook hides the tab.
+        no_seconds: (row, column from 0) of times that the workbook shows in hours and minutes only.
     """
 
     file: str
@@ -52,6 +53,7 @@ class Table:
     decimal_comma: bool = False
     tab: str = ""
     hidden: bool = False
+    no_seconds: frozenset[tuple[int, int]] = frozenset()
 
 
 def make_row(number: int, cells: Sequence[str]) -> Row:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -43,6 +44,9 @@ BROKEN = (
 
 MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROSECONDS = 86_400_000_000
+
+# What stands in a number format and is no code for a part of the time, but for hours since zero.
+_LITERALS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\])[^\]]*\]|am/pm', re.IGNORECASE)
 _ISO_DURATION = re.compile(r"(-?)PT(\d+)H(\d+)M(\d+(?:[.,]\d+)?)S")
 
 
@@ -94,7 +98,7 @@ def _excel_sheets(file: str) -> Iterator[Table]:
         cells = letters = 0
         for sheet in workbook.worksheets:
             sheet.reset_dimensions()
-            rows = list[Row]()
+            rows, no_seconds = list[Row](), set[tuple[int, int]]()
             for number, row in enumerate(sheet.iter_rows(), start=1):
                 texts = [_excel_text(cell, workbook.epoch) for cell in row]
                 # A single cell far to the right or below brings all that are before it.
@@ -102,6 +106,9 @@ def _excel_sheets(file: str) -> Iterator[Table]:
                 letters += sum(map(len, texts))
                 if cells > MOST_CELLS or letters > MOST_BYTES:
                     raise _TooLargeError(f"it has more than {MOST_CELLS:,} cells, or endless texts")
+                no_seconds.update(
+                    (number, column) for column, cell in enumerate(row) if _hides_seconds(cell)
+                )
                 if any(texts):
                     rows.append(make_row(number, texts))
             yield Table(
@@ -109,9 +116,22 @@ def _excel_sheets(file: str) -> Iterator[Table]:
                 tuple(rows),
                 tab=sheet.title,
                 hidden=sheet.sheet_state != "visible",
+                no_seconds=frozenset(no_seconds),
             )
     finally:
         workbook.close()
+
+
+def _hides_seconds(cell: Cell | MergedCell) -> bool:
+    """Whether an Excel cell has a time that is shown as hours and minutes: 300 s as 0:05."""
+    return isinstance(cell.value, int | float) and _no_seconds(cell.number_format)
+
+
+@cache
+def _no_seconds(number_format: str) -> bool:
+    """Whether a number format shows hours and no seconds."""
+    codes = _LITERALS.sub("", number_format.partition(";")[0]).casefold()
+    return is_date_format(number_format) and "h" in codes and "s" not in codes
 
 
 def _excel_text(cell: Cell | MergedCell, epoch: datetime) -> str:

@@ -217,6 +217,34 @@ def tabs(folder, suffix, *contents):
     return path
 
 
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        ("h:mm", True),
+        ("[h]:mm", True),
+        ("h:mm AM/PM", True),
+        ('[$-409]hh:mm" hours"', True),
+        ("h:mm:ss", False),
+        ("mm:ss", False),
+        ("[mm]:ss.000", False),
+    ],
+)
+def test_times_that_a_sheet_shows_without_seconds_are_told(tmp_path, shown, told):
+    """Who types 0:05 and 0:12 gets minutes from Excel, and has seconds in CSV."""
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["label", "start", "stop"])
+    workbook.active.append(["A", 300 / 86_400, 720 / 86_400])
+    for cell in workbook.active[2][1:]:
+        cell.number_format = shown
+    workbook.save(tmp_path / "sheet.xlsx")
+    sheet, problems = read_sheet(tmp_path / "sheet.xlsx", SETTINGS)
+    assert [(entry.start, entry.stop) for entry in sheet.annotations] == [(300, 720)]
+    assert [(p.check, p.severity, p.row, p.column, p.value) for p in problems] == [
+        ("hours-shown", "warning", 2, "start", "00:05:00.000000")
+    ] * told
+    assert read(write(tmp_path, "label,start,stop\nA,0:05,0:12\n")) == ([("A", 5, 12, 2)], [])
+
+
 TIMES = ["label", "start (s)", "stop (s)"]
 
 
