@@ -29,8 +29,8 @@ def lint_subjects(sheets: Mapping[str, Sheet], recordings: Sequence[Recording]) 
             users[recording.annotations][recording.subject] = None
             problems += _of_others(sheet, recording, table)
     for file, subjects in users.items():
-        problems += _other_tabs(sheets[file], len(subjects) > 1)
-        problems += _shared(sheets[file], list(subjects))
+        tabs = _other_tabs(sheets[file], len(subjects) > 1)
+        problems += tabs or _shared(sheets[file], list(subjects))
     return problems
 
 
