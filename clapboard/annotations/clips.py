@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path, PurePath
 from urllib.parse import unquote, urlsplit
 
@@ -26,15 +28,14 @@ class Chapters:
 
     def __init__(self, files: Iterable[str]) -> None:
         self._by_name: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
-        for file in dict.fromkeys(files):
+        self._files = list(dict.fromkeys(files))
+        for file in self._files:
             for path in dict.fromkeys((Path(file).absolute(), Path(file).resolve())):
                 self._by_name[path.name].append((file, path.parts))
 
     def called(self, clip: str) -> list[str]:
         """The chapters that a clip can mean: the name and all folders given agree."""
-        wanted = tuple(
-            part for part in PurePath(clip.replace("\\", "/")).parts if part not in ("/", ".")
-        )
+        wanted = _parts(clip)
         if not wanted:
             return []
         fitting = (
@@ -43,6 +44,34 @@ class Chapters:
             if parts[-len(wanted) :] == wanted
         )
         return list(dict.fromkeys(fitting))
+
+    def nearly_called(self, clip: str) -> list[str]:
+        """The chapters that a clip would mean but for case, accents and the suffix.
+
+        An accent may be a character of its own or part of its letter (NFD, NFC), which nobody sees.
+        None when the clip is a file by itself.
+        """
+        *folders, name = [_folded(part) for part in _parts(clip)] or [""]
+        alike = [
+            file
+            for stem in dict.fromkeys((name, _stem(name)))
+            for file, above in self._by_stem.get(stem, ())
+            if above[len(above) - len(folders) :] == folders
+        ]
+        path = Path(clip)
+        itself = path.is_file() and not any(
+            Path(file).exists() and path.samefile(file) for file in alike
+        )
+        return [] if itself else alike
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[tuple[str, list[str]]]]:
+        """The files and their folded folders, by folded name without suffix."""
+        found = defaultdict[str, list[tuple[str, list[str]]]](list)
+        for file in self._files:
+            *above, name = map(_folded, Path(file).absolute().parts)
+            found[_stem(name)].append((file, above))
+        return found
 
 
 def rows_of(sheet: Sheet, chapters: Sequence[str], subject: str = "") -> Sheet:
@@ -94,29 +123,40 @@ def clip_problems(sheet: Sheet, chapters: Sequence[str]) -> list[Problem]:
     return problems
 
 
+def strange_clips(sheet: Sheet, chapters: Sequence[str]) -> dict[str, int]:
+    """The clips of a sheet that are no chapter, each with its first row."""
+    known, found = Chapters(chapters), dict[str, int]()
+    for entry in sheet.in_order():
+        if entry.clip and entry.clip not in found and not known.called(entry.clip):
+            found[entry.clip] = entry.row
+    return found
+
+
 def by_chapters(
     table: Table, columns: Columns | None, chapters: Sequence[str]
-) -> tuple[Table, Table, list[Problem]]:
+) -> tuple[Table, Table, dict[str, int], list[Problem]]:
     """A table in two: rows about chapters, and rows about other clips, whose faults do not count.
 
     Returns:
-        Both tables with the header, and an error when all clips are unknown.
+        Both tables with the header, the other clips with their first rows, and an error when all
+        clips are unknown.
     """
     if columns is None or columns.get("clip") is None:
-        return table, replace(table, rows=()), []
+        return table, replace(table, rows=()), {}, []
     known, rows = Chapters(chapters), columns.rows(table)
     names = {row.number: columns.text(row, "clip") for row in rows}
     other = {
-        number
+        number: path
         for number, name in names.items()
-        if name and not known.called(clip_path(name, table.file))
+        if name and not known.called(path := clip_path(name, table.file))
     }
     problems = []
     if other and len(other) == len(rows):
         problems.append(_unknown_clips(table.file, [names[number] for number in sorted(other)]))
+    strangers = {path: number for number, path in sorted(other.items(), reverse=True)}
     ours = tuple(row for row in table.rows if row.number not in other)
     theirs = tuple(row for row in table.rows if row.number in other or row == columns.header)
-    return replace(table, rows=ours), replace(table, rows=theirs), problems
+    return replace(table, rows=ours), replace(table, rows=theirs), strangers, problems
 
 
 def clip_path(name: str, sheet: str) -> str:
@@ -134,6 +174,23 @@ def clip_of_url(url: str) -> str:
     local = re.search(r"(?:^|&)d=([^&]+)", parts.query)
     name = PurePath(unquote(local[1] if local else parts.path)).name
     return _UPLOAD_PREFIX.sub("", name, count=1)
+
+
+def _parts(clip: str) -> tuple[str, ...]:
+    """The folders and the name of a clip as a sheet writes them."""
+    path = PurePath(clip.replace("\\", "/"))
+    return tuple(part for part in path.parts if part not in ("/", "."))
+
+
+def _folded(name: str) -> str:
+    """A name without regard to case and to how its accents are kept."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _stem(name: str) -> str:
+    """A name without its suffix; `take.1` has none."""
+    path = PurePath(name)
+    return name if path.suffix[1:].isdecimal() else path.stem
 
 
 def _in_chapters(entries: Sequence[Annotation], known: Chapters) -> tuple[Annotation, ...]:

@@ -104,7 +104,7 @@ def read_intervals(table: Table, settings: Mapping[str, Any]) -> tuple[Sheet, li
         return Sheet(table.file, "video"), problems
     rows = columns.rows(table)
     unit, found = _unit(seen[1], columns, rows, table, settings)
-    problems += found
+    problems += [*found, *_hours_shown(columns, rows, table)]
     annotations = []
     for row in rows:
         entry, found = _read_row(row, columns, unit, table, settings)
@@ -169,6 +169,34 @@ def _unit(
         severity="warning",
     )
     return "s", [problem]
+
+
+def _hours_shown(columns: Columns, rows: Sequence[Row], table: Table) -> list[Problem]:
+    """A warning when times are shown as hours and minutes: who types 0:05 may mean 5 s.
+
+    A spreadsheet program takes it for 5 minutes, and in CSV it would be 5 s.
+    """
+    shown = [
+        (row, name)
+        for row in rows
+        for name in ("start", "stop", "duration")
+        if (row.number, columns.get(name)) in table.no_seconds
+    ]
+    if not shown:
+        return []
+    row, name = shown[0]
+    return [
+        Problem(
+            "hours-shown",
+            f"the sheet shows {len(shown)} times as hours and minutes, and that is what they hold",
+            "If minutes and seconds were meant, type 0:00:05 for 5 s; else show them as h:mm:ss.",
+            table.file,
+            row.number,
+            columns.title(name),
+            columns.text(row, name),
+            severity="warning",
+        )
+    ]
 
 
 def _read_row(

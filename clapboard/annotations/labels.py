@@ -11,12 +11,28 @@ NAME_BYTES = 100
 """Longest folder name that is used as it stands."""
 
 _MARKS_ALLOWED = frozenset(" -_()+&,.=@")
+_MINUS = "\N{MINUS SIGN}"  # a sign of arithmetic to Unicode
 _RESERVED = re.compile(r"(con|prn|aux|nul|clock\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
 
 def normalise(written: str) -> str:
     """A label in capitals with single blanks: ``" Chest-tube  prep"`` -> ``"CHEST-TUBE PREP"``."""
     return " ".join(unicodedata.normalize("NFC", written.upper()).split())
+
+
+def outline(label: str) -> str:
+    """What a reader sees of a normalised label: one kind of dash, nothing invisible.
+
+    Spreadsheet programs turn hyphens into dashes by themselves; characters without a width come
+    with text from web pages.
+    """
+    seen = unicodedata.normalize("NFKC", label)
+    kept = (
+        "-" if char == _MINUS or unicodedata.category(char) == "Pd" else char
+        for char in seen
+        if unicodedata.category(char) != "Cf"
+    )
+    return normalise("".join(kept))
 
 
 def resolve(written: str, aliases: Mapping[str, str]) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Any
 
-from clapboard.annotations.clips import rows_of
-from clapboard.annotations.labels import normalise
+from clapboard.annotations.clips import Chapters, rows_of
 from clapboard.annotations.lint_classes import Placed, lint_classes
 from clapboard.annotations.lint_durations import lint_durations
 from clapboard.annotations.lint_placing import lint_cameras, lint_clap, lint_sessions
 from clapboard.annotations.lint_rows import lint_rows
+from clapboard.annotations.lint_subjects import lint_subjects
 from clapboard.annotations.lint_video import lint_video
 from clapboard.annotations.placing import names_clips, of_recording
 from clapboard.annotations.sheet import Sheet
@@ -60,7 +61,7 @@ def lint(
         part = rows_of(whole, recording.chapters, recording.subject)
         for entry in part.annotations:
             placed[Placed(recording.subject, recording.split, part.file, entry)] = None
-        found = _several_subjects(whole, recording) + _several_clips(part, recording, learnt)
+        found = _several_clips(part, recording, learnt)
         found += lint_clap(whole, part, recording, recording.id not in together)
         if whole.claps or whole.origin == "video":
             offset = offsets[recording.id] if offsets else clap_offset(recording.clap)
@@ -72,6 +73,8 @@ def lint(
             own = {file: durations[file] for file in recording.chapters}
             found += lint_video(seen, recording.id, own, offset)
         problems |= dict.fromkeys(found)
+    problems |= dict.fromkeys(lint_subjects(sheets, recordings))
+    problems |= dict.fromkeys(_lost_clips(sheets, recordings))
     problems |= dict.fromkeys(lint_cameras(sheets, recordings))
     problems |= dict.fromkeys(lint_sessions(sheets, recordings))
     problems |= dict.fromkeys(lint_classes(list(placed), settings, unsure))
@@ -80,30 +83,34 @@ def lint(
     return sorted(problems, key=lambda problem: (order.get(problem.file, -1), problem.row or 0))
 
 
-def _several_subjects(sheet: Sheet, recording: Recording) -> list[Problem]:
-    """A sheet about several people of whom none is the recording's.
+def _lost_clips(sheets: Mapping[str, Sheet], recordings: Sequence[Recording]) -> list[Problem]:
+    """Rows left out because the name of their clip is not quite that of the chapter they mean.
 
-    A warning, since they may all be seen in one video; an error when they have claps of their own,
-    since nobody's rows may be counted from another's clap.
+    The frames of those rows would be without a label, or be taught as background.
     """
-    names = {
-        normalise(entry.subject): entry.subject for entry in sheet.annotations if entry.subject
-    }
-    if len(names) < 2 or normalise(recording.subject) in names:
-        return []
-    apart = len(set(sheet.subject_zeros.values())) > 1
-    outcome = "no row, since each has a clap of its own" if apart else "the rows of all of them"
-    return [
-        Problem(
-            "several-subjects",
-            f"the sheet names several subjects and none is {recording.subject}, so {recording.id} "
-            f"gets {outcome}",
-            "Write the subject as in the recordings table, unless they are all seen in one video.",
-            sheet.file,
-            value=", ".join(sorted(names.values())),
-            severity="error" if apart else "warning",
-        )
-    ]
+    chapters = defaultdict[str, dict[str, None]](dict)
+    for recording in recordings:
+        if recording.annotations in sheets:
+            chapters[recording.annotations] |= dict.fromkeys(recording.chapters)
+    problems = list[Problem]()
+    for path, files in chapters.items():
+        known = Chapters(files)
+        for clip, row in sheets[path].strangers.items():
+            meant = known.nearly_called(clip)
+            if not meant:
+                continue
+            problems.append(
+                Problem(
+                    "near-clip",
+                    f"this is no chapter, but {' and '.join(meant)} is, with other upper and lower "
+                    "case, accents or suffix",
+                    "Write the name as the file has it, or leave the row out if it is another.",
+                    sheets[path].file,
+                    row,
+                    value=clip,
+                )
+            )
+    return problems
 
 
 def _several_clips(sheet: Sheet, recording: Recording, learnt: bool) -> list[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from difflib import SequenceMatcher
 from itertools import combinations
 from typing import Any
 
-from clapboard.annotations.labels import resolve
+from clapboard.annotations.labels import outline, resolve
 from clapboard.annotations.sheet import Annotation
 from clapboard.problems import Problem
 
@@ -133,15 +134,19 @@ def _absent(
 
 
 def _spellings(by_label: Mapping[str, Sequence[Placed]]) -> list[Problem]:
-    """Rare labels that look like a common one.
+    """Rare labels that look like a common one, and any two that nobody can tell apart by eye.
 
     Rare means: one subject has it, or few rows, next to the other label. IV LINE and IO LINE, which
     everybody has, are left in peace.
     """
     rows = Counter({label: len(places) for label, places in by_label.items()})
+    seen = {label: outline(label) for label in by_label}
     owners = {label: {one.subject for one in places} for label, places in by_label.items()}
     problems = []
     for common, rare in combinations([label for label, _ in rows.most_common()], 2):
+        if seen[common] == seen[rare]:
+            problems.append(_twins(common, rare, by_label))
+            continue
         few = rows[rare] <= RARE * rows[common]
         alone = len(owners[rare]) == 1 < len(owners[common])
         if not (few or alone) or SequenceMatcher(None, common, rare).ratio() < SIMILAR:
@@ -159,3 +164,19 @@ def _spellings(by_label: Mapping[str, Sequence[Placed]]) -> list[Problem]:
             )
         )
     return problems
+
+
+def _twins(common: str, rare: str, by_label: Mapping[str, Sequence[Placed]]) -> Problem:
+    """The warning for two labels that look the same, with what differs as YAML escapes."""
+    first = by_label[rare][0]
+    odd, usual = json.dumps(rare), json.dumps(common)
+    return Problem(
+        "similar-label",
+        f"{odd} ({len(by_label[rare])}x) differs from {usual} ({len(by_label[common])}x) in "
+        "characters that look the same or cannot be seen",
+        f"If they are one, add the alias {odd}: {usual} to annotations.aliases.",
+        first.file,
+        first.entry.row,
+        value=first.entry.written,
+        severity="warning",
+    )

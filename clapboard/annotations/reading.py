@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from clapboard.annotations.boris import find_boris, read_boris
-from clapboard.annotations.clips import by_chapters, clip_problems, rows_of
+from clapboard.annotations.clips import by_chapters, clip_problems, rows_of, strange_clips
 from clapboard.annotations.columns import Columns
 from clapboard.annotations.elan import read_elan
 from clapboard.annotations.folders import read_folders
@@ -66,7 +67,8 @@ def read_sheet(
         sheet = split_claps(sheet, normalise(settings["clap"]))
     if chapters is not None:
         problems += clip_problems(sheet, chapters)
-        sheet = rows_of(sheet, chapters)
+        strangers = {**sheet.strangers, **strange_clips(sheet, chapters)}
+        sheet = replace(rows_of(sheet, chapters), strangers=strangers)
     return sheet, problems
 
 
@@ -90,15 +92,26 @@ def _read(
         tables = [table] if table is not None else []
     if not tables:
         return Sheet(str(path), "clap"), problems or [_empty(path)]
-    table, name = _choose(tables, settings)
-    if chapters is not None:
-        columns = _clip_columns(table, name, settings)
-        table, others, found = by_chapters(table, columns, chapters)
-        if found:
-            return Sheet(str(path), "video"), problems + found
-        problems += _faults_elsewhere(others, name, settings)
+    table, name, left = _choose(tables, settings)
+    if table.hidden:
+        problems.append(_hidden(table))
+    sheet, found = _read_table(table, name, settings, chapters)
+    return replace(sheet, tab=table.tab, tabs_left=left), problems + found
+
+
+def _read_table(
+    table: Table, name: str, settings: Mapping[str, Any], chapters: Sequence[str] | None
+) -> tuple[Sheet, list[Problem]]:
+    """A table in a known format; `chapters` as in `read_sheet`."""
+    if chapters is None:
+        return TABLE_FORMATS[name](table, settings)
+    columns = _clip_columns(table, name, settings)
+    table, others, strangers, problems = by_chapters(table, columns, chapters)
+    if problems:
+        return Sheet(table.file, "video"), problems
+    problems = _faults_elsewhere(others, name, settings)
     sheet, found = TABLE_FORMATS[name](table, settings)
-    return sheet, problems + found
+    return replace(sheet, strangers=strangers), problems + found
 
 
 def _faults_elsewhere(table: Table, name: str, settings: Mapping[str, Any]) -> list[Problem]:
@@ -135,14 +148,41 @@ def _read_json(
     return Sheet(str(path), "video"), problems
 
 
-def _choose(tables: Sequence[Table], settings: Mapping[str, Any]) -> tuple[Table, str]:
-    """The first table of a workbook in which a format is recognised, and the format."""
-    for table in tables:
-        name = detect(table, settings)
-        if name is not None and settings["format"] in ("auto", name):
-            return table, name
+def _choose(
+    tables: Sequence[Table], settings: Mapping[str, Any]
+) -> tuple[Table, str, tuple[str, ...]]:
+    """The table of a workbook that is read, its format, and the tabs that could be read instead.
+
+    It is the first one in which the format is recognised, and a hidden one only if no other will
+    do: people hide the versions that no longer hold.
+    """
     forced = settings["format"]
-    return tables[0], forced if forced in TABLE_FORMATS else "lab"
+    ordered = sorted(tables, key=attrgetter("hidden"))
+    known = [(table, detect(table, settings)) for table in ordered]
+    fitting = ((table, name) for table, name in known if name and forced in ("auto", name))
+    chosen, name = next(fitting, (ordered[0], forced if forced in TABLE_FORMATS else "lab"))
+    left = tuple(
+        table.tab
+        for table, form in known
+        if table is not chosen and not table.hidden and form and _filled(table, form, settings)
+    )
+    return chosen, name, left
+
+
+def _filled(table: Table, name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a table has an annotation below its header, more than a form to fill in."""
+    return bool(TABLE_FORMATS[name](table, settings)[0].in_order())
+
+
+def _hidden(table: Table) -> Problem:
+    """The error for a workbook whose visible tabs are no annotation sheets."""
+    return Problem(
+        "hidden-tab",
+        f"the only tab with a known header, {table.tab}, is hidden",
+        "Show it if it holds; else correct the header of the tab that does.",
+        table.file,
+        value=table.tab,
+    )
 
 
 def detect(table: Table, settings: Mapping[str, Any]) -> str | None:

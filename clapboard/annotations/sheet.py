@@ -53,6 +53,9 @@ class Sheet:
         subject_zeros: where a wall-clock sheet names subjects, seconds at which the first clap of
             each is, by normalised name. `clapboard.annotations.placing.of_recording` counts from
             there.
+        strangers: clips that are no chapter and whose rows were left out, with the first of these.
+        tab: the tab of a workbook that was read.
+        tabs_left: other visible tabs that hold rows under a known header and were not read.
     """
 
     file: str
@@ -61,6 +64,9 @@ class Sheet:
     claps: tuple[Annotation, ...] = ()
     zero: datetime | None = None
     subject_zeros: Mapping[str, Fraction] = field(default_factory=dict)
+    strangers: Mapping[str, int] = field(default_factory=dict)
+    tab: str = ""
+    tabs_left: tuple[str, ...] = ()
 
     def in_order(self) -> tuple[Annotation, ...]:
         """Annotations and claps together, as they stand in the file."""

@@ -37,11 +37,23 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a file that hold anything, and whether its numbers use a decimal comma."""
+    """The rows of a file, or of a tab of a workbook, that hold anything.
+
+    Attributes:
+        file: the path as the user wrote it.
+        rows: those with any cell.
+        decimal_comma: whether its numbers use a decimal comma.
+        tab: the name of the tab; empty when the file is one table.
+        hidden: whether the workbook hides the tab.
+        no_seconds: (row, column from 0) of times that the workbook shows in hours and minutes only.
+    """
 
     file: str
     rows: tuple[Row, ...]
     decimal_comma: bool = False
+    tab: str = ""
+    hidden: bool = False
+    no_seconds: frozenset[tuple[int, int]] = frozenset()
 
 
 def make_row(number: int, cells: Sequence[str]) -> Row:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -17,7 +18,7 @@ import openpyxl
 from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.styles.numbers import is_date_format, is_timedelta_format
 from openpyxl.utils.exceptions import InvalidFileException
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from clapboard.annotations.tables import Row, Table, make_row
 from clapboard.annotations.unpacking import MOST_BYTES, MOST_CELLS, bomb, outsized
@@ -43,6 +44,9 @@ BROKEN = (
 
 MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROSECONDS = 86_400_000_000
+
+# What stands in a number format and is no code for a part of the time, but for hours since zero.
+_LITERALS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\])[^\]]*\]|am/pm', re.IGNORECASE)
 _ISO_DURATION = re.compile(r"(-?)PT(\d+)H(\d+)M(\d+(?:[.,]\d+)?)S")
 
 
@@ -61,7 +65,7 @@ def read_workbook(path: str | os.PathLike[str]) -> tuple[list[Table], list[Probl
             reason = reason or outsized(file)
         if reason:
             return [], [_too_large(reason, file)]
-        sheets = [Table(file, tuple(rows)) for rows in read(file)]
+        sheets = list(read(file))
     except _TooLargeError as error:
         return [], [_too_large(str(error), file)]
     except OSError as error:
@@ -82,8 +86,8 @@ class _TooLargeError(Exception):
     """What is read piece by piece has become more than a sheet can be."""
 
 
-def _excel_sheets(file: str) -> Iterator[list[Row]]:
-    """The rows of each sheet of an Excel workbook.
+def _excel_sheets(file: str) -> Iterator[Table]:
+    """Each sheet of an Excel workbook.
 
     Excel counts days in a float. openpyxl would round it to milliseconds, so it is told of no date
     formats and hands the float over.
@@ -94,7 +98,7 @@ def _excel_sheets(file: str) -> Iterator[list[Row]]:
         cells = letters = 0
         for sheet in workbook.worksheets:
             sheet.reset_dimensions()
-            rows = list[Row]()
+            rows, no_seconds = list[Row](), set[tuple[int, int]]()
             for number, row in enumerate(sheet.iter_rows(), start=1):
                 texts = [_excel_text(cell, workbook.epoch) for cell in row]
                 # A single cell far to the right or below brings all that are before it.
@@ -102,11 +106,32 @@ def _excel_sheets(file: str) -> Iterator[list[Row]]:
                 letters += sum(map(len, texts))
                 if cells > MOST_CELLS or letters > MOST_BYTES:
                     raise _TooLargeError(f"it has more than {MOST_CELLS:,} cells, or endless texts")
+                no_seconds.update(
+                    (number, column) for column, cell in enumerate(row) if _hides_seconds(cell)
+                )
                 if any(texts):
                     rows.append(make_row(number, texts))
-            yield rows
+            yield Table(
+                file,
+                tuple(rows),
+                tab=sheet.title,
+                hidden=sheet.sheet_state != "visible",
+                no_seconds=frozenset(no_seconds),
+            )
     finally:
         workbook.close()
+
+
+def _hides_seconds(cell: Cell | MergedCell) -> bool:
+    """Whether an Excel cell has a time that is shown as hours and minutes: 300 s as 0:05."""
+    return isinstance(cell.value, int | float) and _no_seconds(cell.number_format)
+
+
+@cache
+def _no_seconds(number_format: str) -> bool:
+    """Whether a number format shows hours and no seconds."""
+    codes = _LITERALS.sub("", number_format.partition(";")[0]).casefold()
+    return is_date_format(number_format) and "h" in codes and "s" not in codes
 
 
 def _excel_text(cell: Cell | MergedCell, epoch: datetime) -> str:
@@ -134,15 +159,17 @@ def _whole_microseconds(days: float) -> int:
     return millis if abs(micros - millis) <= 1 else micros
 
 
-def _other_sheets(file: str) -> Iterator[list[Row]]:
-    """The rows of each sheet of an OpenDocument or old Excel workbook."""
+def _other_sheets(file: str) -> Iterator[Table]:
+    """Each sheet of an OpenDocument or old Excel workbook."""
     workbook = CalamineWorkbook.from_path(file)
-    for name in workbook.sheet_names:
-        rows: Sequence[Sequence[Any]] = workbook.get_sheet_by_name(name).to_python(
+    for sheet in workbook.sheets_metadata:
+        rows: Sequence[Sequence[Any]] = workbook.get_sheet_by_name(sheet.name).to_python(
             skip_empty_area=False
         )
         texts = ((number, [text_of(value) for value in row]) for number, row in enumerate(rows, 1))
-        yield [make_row(number, cells) for number, cells in texts if any(cells)]
+        found = tuple(make_row(number, cells) for number, cells in texts if any(cells))
+        hidden = sheet.visible != SheetVisibleEnum.Visible
+        yield Table(file, found, tab=sheet.name, hidden=hidden)
 
 
 def text_of(value: Any) -> str:

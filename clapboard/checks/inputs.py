@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from tqdm import tqdm
 from clapboard import artifacts
 from clapboard.annotations.clips import rows_of
 from clapboard.annotations.lint import lint
+from clapboard.annotations.placing import names_clips
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.checks.claps import unknown_claps
 from clapboard.checks.labels import labels_by, nobody_to_spare, too_few_labels, without_frames
 from clapboard.clock import parse_rate
 from clapboard.problems import InputError, Problem, errors, report
+from clapboard.sessions.chapters import gopro_name
 from clapboard.sessions.clap import clap_estimate, clap_offset
 from clapboard.sessions.recordings import SPLITS, Recording
 from clapboard.settings.backbones import weights_problems
@@ -91,6 +94,9 @@ def check_inputs(
         problems += found
         if errors(found):
             faulty.add(path)
+    problems += [
+        problem for one in recordings for problem in _joined(one, sheets.get(one.annotations))
+    ]
     unsure = {entry.split for entry in recordings if entry.annotations in faulty}
     unsure |= set(SPLITS if incomplete else ())
     durations = {file: info.duration for file, info in infos.items() if info.duration > 0}
@@ -151,6 +157,33 @@ def _silent(recording: Recording, infos: Mapping[str, MediaInfo]) -> Iterator[Pr
         message = f"{recording.id} has no sound, and its clap is to be heard"
         remedy = "Write the time of the clap into the column clap of the recordings table."
         yield Problem("no-sound", message, remedy, column="clap", value=recording.clap)
+
+
+def _joined(recording: Recording, sheet: Sheet | None) -> Iterator[Problem]:
+    """Films of a GoPro that are taken for one, though the camera stood still in between.
+
+    Of files whose sheet names them the linter speaks (`several-clips`): their labels are in place.
+    """
+    if sheet is not None and names_clips(sheet):
+        return
+    named = [(gopro_name(file), file) for file in recording.chapters]
+    for (before, last), (after, first) in pairwise(named):
+        if (
+            before
+            and after
+            and (before.recording, before.family) != (after.recording, after.family)
+        ):
+            message = (
+                f"{recording.id} goes on with {Path(first).name} after {Path(last).name}, which is "
+                "another recording of the camera: the time between them is lost, and labels behind "
+                "it are off by that unless they were made in the joined video"
+            )
+            remedy = (
+                "Give each recording of the camera a row with a session and a sheet of its own."
+            )
+            yield Problem(
+                "several-films", message, remedy, column="videos", value=first, severity="warning"
+            )
 
 
 def _has_sound(chapter: MediaInfo) -> bool:

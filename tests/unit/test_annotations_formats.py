@@ -15,11 +15,13 @@ from pathlib import Path
 import openpyxl
 import pytest
 from odf.opendocument import OpenDocumentSpreadsheet
+from odf.style import Style, TableProperties
 from odf.table import Table, TableCell, TableRow
 from odf.text import P
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 from pympi.Elan import Eaf
 
+from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import FORMATS, read_sheet
 from clapboard.checks.inputs import check_inputs
 from clapboard.sessions.recordings import Recording
@@ -178,6 +180,99 @@ def test_text_and_time_cells_of_excel(tmp_path):
     assert read(excel(tmp_path, rows)) == ([("A", Fraction(3, 2), 90_000, 2)], [])
     rows = [["label", "start (s)", "stop (s)"], ["A", 1.1, 2]]
     assert read(excel(tmp_path, rows)) == ([("A", Fraction("1.1"), 2, 2)], [])
+
+
+def tabs(folder, suffix, *contents):
+    """A workbook of (name, hidden, rows), kept as Excel or OpenDocument."""
+    path = folder / f"tabs{suffix}"
+    if suffix == ".xlsx":
+        workbook = openpyxl.Workbook()
+        workbook.remove(workbook.active)
+        for place, (name, hidden, rows) in enumerate(contents):
+            sheet = workbook.create_sheet(name)
+            for row in rows:
+                sheet.append(row)
+            if hidden:
+                sheet.sheet_state = "hidden"
+            else:
+                workbook.active = place
+        workbook.save(path)
+        return path
+    document = OpenDocumentSpreadsheet()
+    for name, hidden, rows in contents:
+        style = Style(name=f"of {name}", family="table")
+        style.addElement(TableProperties(display="false" if hidden else "true"))
+        document.automaticstyles.addElement(style)
+        table = Table(name=name, stylename=style)
+        for row in rows:
+            cells = TableRow()
+            for value in row:
+                kind = "string" if isinstance(value, str) else "float"
+                cell = TableCell(valuetype=kind, **({} if kind == "string" else {"value": value}))
+                cell.addElement(P(text=str(value)))
+                cells.addElement(cell)
+            table.addElement(cells)
+        document.spreadsheet.addElement(table)
+    document.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        ("h:mm", True),
+        ("[h]:mm", True),
+        ("h:mm AM/PM", True),
+        ('[$-409]hh:mm" hours"', True),
+        ("h:mm:ss", False),
+        ("mm:ss", False),
+        ("[mm]:ss.000", False),
+    ],
+)
+def test_times_that_a_sheet_shows_without_seconds_are_told(tmp_path, shown, told):
+    """Who types 0:05 and 0:12 gets minutes from Excel, and has seconds in CSV."""
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["label", "start", "stop"])
+    workbook.active.append(["A", 300 / 86_400, 720 / 86_400])
+    for cell in workbook.active[2][1:]:
+        cell.number_format = shown
+    workbook.save(tmp_path / "sheet.xlsx")
+    sheet, problems = read_sheet(tmp_path / "sheet.xlsx", SETTINGS)
+    assert [(entry.start, entry.stop) for entry in sheet.annotations] == [(300, 720)]
+    assert [(p.check, p.severity, p.row, p.column, p.value) for p in problems] == [
+        ("hours-shown", "warning", 2, "start", "00:05:00.000000")
+    ] * told
+    assert read(write(tmp_path, "label,start,stop\nA,0:05,0:12\n")) == ([("A", 5, 12, 2)], [])
+
+
+TIMES = ["label", "start (s)", "stop (s)"]
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+def test_a_hidden_tab_gives_way_to_a_visible_one(tmp_path, suffix):
+    old, new = ("old", True, [TIMES, ["A", 1, 2]]), ("new", False, [TIMES, ["B", 3, 4]])
+    for contents in ((old, new), (new, old)):
+        path = tabs(tmp_path, suffix, *contents)
+        sheet, problems = read_sheet(path, SETTINGS)
+        assert [entry.label for entry in sheet.annotations] == ["B"]
+        assert (problems, sheet.tab, sheet.tabs_left) == ([], "new", ())
+    misspelt = ("new", False, [["label", "strat", "stop"], ["B", 3, 4]])
+    assert read(tabs(tmp_path, suffix, old, misspelt))[1] == [("hidden-tab", None)]
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+def test_tabs_with_annotations_that_are_not_read_are_known(tmp_path, suffix):
+    path = tabs(
+        tmp_path,
+        suffix,
+        ("Legend", False, [["code", "meaning"], ["A", "a cut"]]),
+        ("S1", False, [TIMES, ["A", 1, 2]]),
+        ("S2", False, [TIMES, ["A", 5, 6]]),
+        ("form", False, [TIMES]),
+    )
+    sheet, problems = read_sheet(path, SETTINGS)
+    assert [entry.start for entry in sheet.annotations] == [1]
+    assert (problems, sheet.tab, sheet.tabs_left) == ([], "S1", ("S2",))
 
 
 def test_broken_formula_in_excel_is_told(tmp_path):
@@ -680,6 +775,47 @@ def test_a_clip_name_that_two_chapters_have(tmp_path):
     assert ("ambiguous-clip", None) in read(path, files)[1]
     path = write(tmp_path, "File Name,Classes\ntwo/1.mp4,A[1 to 2]\n")
     assert read(path, files) == ([("A", 1, 2, 2)], [])
+
+
+@pytest.mark.parametrize(
+    ("chapter", "clip", "told"),
+    [
+        ("A02.MP4", "a02.mp4", True),
+        ("A02.MP4", "A02", True),
+        ("A02.MP4", "A02.avi", True),
+        ("day/A02.MP4", "Day\\a02.MP4", True),
+        ("Für.mp4", "Fu\u0308r.mp4", True),
+        ("night/A02.MP4", "day/a02.mp4", False),
+        ("A02.MP4", "A020.MP4", False),
+        ("take.2.mp4", "take.2", True),
+        ("take.2.mp4", "take.3", False),
+    ],
+)
+@pytest.mark.parametrize("header", ["file,label", "file,label,start_s,stop_s"])
+def test_rows_are_not_lost_for_a_name_that_is_nearly_a_chapter(
+    tmp_path, chapter, clip, told, header
+):
+    files = clips(tmp_path / "videos", "A01.MP4", chapter)
+    times = ",1,2" if "start" in header else ""
+    path = write(tmp_path, f"{header}\nA01.MP4,A{times}\n{clip},A{times}\n{clip},A{times}\n")
+
+    def check(*chapters):
+        sheet, problems = read_sheet(path, SETTINGS, files)
+        assert problems == []
+        recordings = [
+            Recording(
+                f"S{n}C1", f"S{n}", "", "C1", "Training", str(path), (file,), "video", "0", "", n
+            )
+            for n, file in enumerate(chapters, 2)
+        ]
+        found = lint({str(path): sheet}, recordings, None, SETTINGS)
+        return [(p.severity, p.row, p.value) for p in found if p.check == "near-clip"]
+
+    assert check(*files) == [("error", 3, clip)] * told
+    # Another video of that name is there: it is meant, and no recording uses it.
+    clips(tmp_path, clip.replace("\\", "/"))
+    if "\\" not in clip:
+        assert check(*files) == []
 
 
 def test_folders_of_clips(tmp_path):

@@ -10,9 +10,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clapboard.annotations.labels import resolve
 from clapboard.annotations.lint import lint
 from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Annotation, Sheet
@@ -315,6 +317,30 @@ def test_label_of_one_subject():
     assert lint(sheets, recordings, None, {**SETTINGS, "ignore": ["b"]}) == []
 
 
+@pytest.mark.parametrize(
+    ("usual", "odd", "escaped"),
+    [
+        ("CHEST-TUBE", "CHEST\N{EN DASH}TUBE", "CHEST\\u2013TUBE"),
+        ("CHEST-TUBE", "CHEST\N{MINUS SIGN}TUBE", "CHEST\\u2212TUBE"),
+        ("CUT", "CUT\N{ZERO WIDTH SPACE}", "CUT\\u200b"),
+        ("CUT", "\N{FULLWIDTH LATIN CAPITAL LETTER C}UT", "\\uff23UT"),
+        ("IV LINE", "IO LINE", None),
+        ("CHEST-TUBE", "CHEST TUBE", None),
+    ],
+)
+def test_labels_that_look_the_same_are_told_however_common_they_are(usual, odd, escaped):
+    names = {"S1": usual, "S2": odd, "S3": usual, "S4": odd}
+    splits = dict.fromkeys(("S1", "S2"), "Training") | {"S3": "Test", "S4": "Test"}
+    sheets, recordings = sheets_of(**{name: (splits[name], [names[name]]) for name in names})
+    problems = lint(sheets, recordings, None, SETTINGS)
+    assert [p.check for p in problems] == ["similar-label"] * bool(escaped)
+    for problem in problems:
+        (alias,) = re.findall(r"the alias (.*) to", problem.remedy)
+        assert escaped in alias
+        aliases = yaml.safe_load("{" + alias + "}")
+        assert {key: resolve(key, aliases) for key in aliases} in ({odd: usual}, {usual: odd})
+
+
 def test_label_that_cannot_be_judged():
     splits = {"S1": "Training", "S2": "Training", "S3": "Validation", "S4": "Test"}
     names = {"S1": "ABCD", "S2": "ABC", "S3": "AB", "S4": "A"}
@@ -369,7 +395,8 @@ def shared(entries, *places):
 
 def test_sessions_do_not_share_a_sheet_but_cameras_and_subjects_do():
     entries = [entry("A", 1, 2, 2)]
-    assert shared(entries, ("S1", "R1", "C1"), ("S1", "R1", "C2"), ("S2", "R2", "C1")) == []
+    found = shared(entries, ("S1", "R1", "C1"), ("S1", "R1", "C2"), ("S2", "R2", "C1"))
+    assert [problem.check for problem in found] == ["shared-by-subjects"]
     (problem,) = shared(entries, ("S1", "R1", "C1"), ("S1", "R1", "C2"), ("S1", "", "C1"))
     assert (problem.check, problem.severity, problem.file) == (
         *("shared-by-sessions", "error", "s.csv"),
@@ -387,6 +414,47 @@ def test_a_sheet_that_names_its_clips_may_speak_of_several_sessions():
         replace(recording(chapters=[f"{n}.mp4"]), id=f"S1R{n}C1", session=f"R{n}") for n in (1, 2)
     ]
     assert lint({"s.csv": sheet}, recordings, None, SETTINGS) == []
+
+
+def about(*names, recordings=("S1", "S2"), **more):
+    """(check, severity, value) of a sheet with a row about each name; the recordings share it."""
+    rows = [entry("A", 5 * n, 5 * n + 5, n + 2, subject=name) for n, name in enumerate(names)]
+    sheets = {"s.csv": Sheet("s.csv", "video", tuple(rows), **more)}
+    table = [recording(subject) for subject in recordings]
+    # Somebody with a sheet of their own, which says nothing here.
+    table.append(recording("S9", file="S9.csv"))
+    return [(p.check, p.severity, p.value) for p in lint(sheets, table, None, SETTINGS)]
+
+
+def test_nobody_gets_the_sheet_of_another_subject_of_the_table():
+    assert about("s9", "S9", recordings=["S1"]) == [("other-subject", "error", "S9")]
+    assert about("S9", "", recordings=["S1"]) == [("other-subject", "error", "S9")]
+    assert about("S2", "S9", recordings=["S1", "S2"]) == [("other-subject", "error", "S2, S9")]
+    # A word that is no subject of the table may mean anything.
+    assert about("PATIENT", recordings=["S1"]) == []
+    assert about("s1", "S9", recordings=["S1"]) == []
+
+
+def test_a_row_about_a_clip_of_another_subject_is_not_held_against_a_recording():
+    rows = (
+        entry("A", 0, 5, 2, clip="1.mp4"),
+        entry("A", 0, 5, 3, clip="2.mp4", subject="S2"),
+    )
+    table = [recording("S1", chapters=["1.mp4"]), recording("S2", chapters=["2.mp4"])]
+    assert lint({"s.csv": Sheet("s.csv", "video", rows)}, table, None, SETTINGS) == []
+
+
+def test_subjects_that_share_a_sheet_without_names_are_told():
+    assert about("", "") == [("shared-by-subjects", "warning", "S1, S2")]
+    assert about("PATIENT") == [("shared-by-subjects", "warning", "S1, S2")]
+    assert about("S1", "S2", "") == []
+    assert about("", recordings=["S1"]) == []
+
+
+def test_tabs_that_are_not_read_stop_those_who_share_a_workbook():
+    tabs = {"tab": "S1", "tabs_left": ("S2",)}
+    assert about("", recordings=["S1"], **tabs) == [("unread-tab", "warning", "S2")]
+    assert about("", **tabs) == [("unread-tab", "error", "S2")]
 
 
 def test_clap_that_is_no_instant():

@@ -151,6 +151,19 @@ def test_a_clap_given_as_a_frame_moves_the_sheet(lab):
     assert places(errors(lab.check())) == {("beyond-video", "S6.csv", 3)}
 
 
+def test_films_of_a_gopro_are_not_joined_without_a_word(lab, tmp_path):
+    """Nobody knows how long the camera stood between them."""
+    film(lab.footage / "GH010003.MP4", CAMERA, 60)
+    chain = ("GH010001.MP4", "GH020001.MP4", "GH010003.MP4")
+    lab.add("S4", "Training", [("CUFF", 0.5, 1)], chain)
+    (problem,) = lab.check()
+    assert (problem.check, problem.severity) == ("several-films", "warning")
+    assert "S4C1" in problem.message and "GH010003.MP4 after GH020001.MP4" in problem.message
+    # A sheet that names its clips has no label behind a gap.
+    (tmp_path / "S4.csv").write_text("file,label,start_s,stop_s\nGH010003.MP4,CUFF,0,1\n")
+    assert [problem.check for problem in lab.check()] == ["several-clips"]
+
+
 def test_a_clap_cannot_be_heard_in_a_silent_film(lab):
     lab.add("S4", "Training", [("CUFF", 0.5, 1)], clap="auto", videos=["GH010001.MP4"])
     found = [(p.check, p.column, p.value) for p in lab.check()]
