@@ -16,7 +16,7 @@ class Reader:
     """The packets of a chapter, group by group.
 
     Attributes:
-        entry: time of the key frame at which reading was last taken up.
+        entry: time of the key frame at which reading was last taken up, shown or not.
         taken: times of the packets handed out since then.
     """
 
@@ -31,6 +31,7 @@ class Reader:
         """Go to the key frame of a group. If it is not found, no packets follow."""
         self.entry, self.taken = group.key, set()
         if group.number == 0:
+            self._begin(group)
             return
         if not seek:
             self._skip_to(group.key)
@@ -42,6 +43,21 @@ class Reader:
             if self._skip_to(group.key):
                 return
             self._overshoots = True
+
+    def _begin(self, first: Group) -> None:
+        """Take up reading at the first key frame of the file, which an edit list may hide.
+
+        A file without key frames is read from its first packet on.
+        """
+        before: list[Packet[VideoStream]] = []
+        for packet in self._packets:
+            if packet.is_keyframe and packet.pts is not None:
+                self.entry, before = packet.pts, [packet]
+                break
+            before.append(packet)
+            if packet.pts == first.key:
+                break
+        self._packets = chain(before, self._packets)
 
     def _skip_to(self, key: int) -> bool:
         for packet in self._packets:

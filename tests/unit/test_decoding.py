@@ -8,11 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import ffmpeg
 import numpy as np
 import pytest
 
 from clapboard.problems import InputError
 from clapboard.video.decoding import card_decodes, decode_frames
+from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
 from clapboard.video.groups import split_frames
 from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
@@ -120,6 +122,39 @@ def test_unusual_groups_of_pictures(tmp_path, encoder, structure):
     file = tmp_path / "film.mp4"
     film_structure(file, encoder, f"keyint={GOP}:min-keyint={GOP}:scenecut=0:{structure}")
     check_all_selections(indexed(tmp_path, file), file)
+
+
+def trim(whole: Path, cut: Path, start: str) -> None:
+    """Leave out what is shown before `start` (seconds), without encoding."""
+    run_ffmpeg(ffmpeg.output(local_input(whole, ss=start), str(cut), codec="copy"), "bundled")
+
+
+TRIMMED = {
+    "h264": ("libx264", ""),
+    "open-gop-h264": ("libx264", "open-gop=1:bframes=4:b-adapt=0:b-pyramid=normal"),
+    "hevc": ("libx265", "open-gop=0:bframes=3:log-level=none"),
+    "open-gop-hevc": ("libx265", "open-gop=1:bframes=4:b-adapt=0:log-level=none"),
+    "mpeg4": ("", ""),
+}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("start", ["0.5", "0.7"])
+@pytest.mark.parametrize("structure", TRIMMED)
+def test_trimmed_without_encoding(tmp_path, structure, start, suffix):
+    """In MP4 the first frame shown need not be a key frame: that is hidden by an edit list."""
+    whole, file = tmp_path / "whole.mp4", tmp_path / f"film{suffix}"
+    encoder, parameters = TRIMMED[structure]
+    if encoder:
+        keys = f"keyint={GOP}:min-keyint={GOP}:scenecut=0"
+        film_structure(whole, encoder, f"{keys}:{parameters}".rstrip(":"))
+    else:
+        film(whole, Camera(codec="mpeg4", b_frames=2, gop=GOP, rate=Fraction(30)), FRAMES)
+    trim(whole, file, start)
+    index = indexed(tmp_path, file)
+    if suffix == ".mp4":
+        assert index.key[0] == (start == "0.5")
+    check_all_selections(index, file, numbered=False)
 
 
 @pytest.mark.parametrize("file", REAL.values(), ids=REAL)
