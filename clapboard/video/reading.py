@@ -16,8 +16,9 @@ class Reader:
     """The packets of a chapter, group by group.
 
     Attributes:
-        entry: time of the key frame at which reading was last taken up, shown or not.
-        taken: times of the packets handed out since then.
+        entry: time of the key frame at which reading was last taken up, shown or not; an earlier
+            one of a hidden key frame since.
+        taken: times of the shown packets handed out since then.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
@@ -61,16 +62,24 @@ class Reader:
 
     def _skip_to(self, key: int) -> bool:
         for packet in self._packets:
-            if packet.is_keyframe and packet.pts is not None and packet.pts >= key:
+            if packet.is_discard or not packet.is_keyframe or packet.pts is None:
+                continue
+            if packet.pts >= key:
                 self._packets = chain([packet], self._packets) if packet.pts == key else iter(())
                 return packet.pts == key
         return False
 
     def packets_until(self, times: Set[int]) -> Iterator[Packet[VideoStream]]:
-        """Packets in decoding order until all those of `times` have been taken."""
+        """Packets in decoding order until all those of `times` have been taken.
+
+        Between two edits lie hidden packets, whose times may be those of others that are shown.
+        """
         pending = times - self.taken
         while pending and (packet := next(self._packets, None)) and packet.size:
-            if packet.pts is not None:
+            if packet.is_discard:
+                if packet.is_keyframe and packet.pts is not None:
+                    self.entry = min(self.entry, packet.pts)
+            elif packet.pts is not None:
                 self.taken.add(packet.pts)
-            pending -= {packet.pts}
+                pending -= {packet.pts}
             yield packet

@@ -18,6 +18,7 @@ from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
 from clapboard.video.groups import split_frames
 from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
+from tests.faults.boxes import edit
 from tests.filming import Camera, _picture, film, read_number
 
 FRAMES = 80
@@ -155,6 +156,26 @@ def test_trimmed_without_encoding(tmp_path, structure, start, suffix):
     if suffix == ".mp4":
         assert index.key[0] == (start == "0.5")
     check_all_selections(index, file, numbered=False)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "mpeg4"])
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize("gop", [10, 20])
+def test_with_a_middle_cut_out_by_an_edit_list(tmp_path, codec, b_frames, gop, caplog):
+    """Around the cut lie hidden packets that have the times of frames on its other side."""
+    file = tmp_path / "film.mp4"
+    film(file, Camera(rate=Fraction(25), codec=codec, b_frames=b_frames, gop=gop), 100)
+    data = bytearray(file.read_bytes())
+    edit(data, [(Fraction(1), Fraction(0)), (Fraction("1.4"), Fraction("1.9"))])
+    file.write_bytes(data)
+    index, truth = indexed(tmp_path, file), plain(file)
+    assert index.dated(1)
+    for first in range(18, 40):
+        for frames in ([first], [first, first + 5], [*range(first, first + 12)]):
+            got = list(decode_frames(str(file), index, 1, np.array(frames), 1))
+            assert [number for number, _ in got] == frames
+            assert all(digest(picture) == truth[number - 1] for number, picture in got)
+    assert not caplog.records  # each found by its group, without decoding from the beginning
 
 
 @pytest.mark.parametrize("file", REAL.values(), ids=REAL)
