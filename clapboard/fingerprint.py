@@ -99,8 +99,9 @@ def _modules(name: str) -> set[Path]:
 def source(path: str | os.PathLike[str], memory: str | os.PathLike[str] | None = None) -> str:
     """Digest of the content of a source, quick enough for every start of the workflow.
 
-    Tables and sheets count whole. Of a video or picture, and of any other file above `WHOLE_BYTES`,
-    the size and three samples (head, middle, tail) count. Of a folder, the names and contents of
+    Tables, sheets and pictures count whole: a picture that somebody has painted on keeps its size.
+    Of a video, and of any other file above `WHOLE_BYTES` that is no picture, the size and three
+    samples (head, middle, tail) count. Of a folder, the names and contents of
     the pictures in it and of the videos in its subfolders count, which is what anybody reads of
     it. Time stamps do not: a touched file keeps its digest, a replaced one does not.
 
@@ -132,7 +133,7 @@ def _file(path: str) -> str:
     try:
         size = os.fstat(descriptor).st_size
         state = hashlib.blake2b(str(size).encode(), digest_size=8)
-        sampled = is_video(path) or is_image(path) or size > WHOLE_BYTES
+        sampled = is_video(path) or (size > WHOLE_BYTES and not is_image(path))
         if sampled and size > 3 * SAMPLED_BYTES:
             for offset in (0, (size - SAMPLED_BYTES) // 2, size - SAMPLED_BYTES):
                 state.update(os.pread(descriptor, SAMPLED_BYTES, offset))

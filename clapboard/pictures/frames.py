@@ -170,12 +170,16 @@ def _origin(source: str, index: RecordingIndex, chapter: int) -> dict[str, Any]:
     """
     members = index.chapter_frames(chapter)
     times = index.source_pts[members.start - 1 : members.stop - 1]
-    return {
+    origin = {
         "pixels": PIXEL_VERSION,
         "source": fingerprint.source(source),
         "first_frame": members.start,
         "times": digest(times.tobytes()),
     }
+    if not index.key[members.start - 1]:
+        # Stores from before its key frame, which an edit list hides, was read hold wrong pictures.
+        origin["hidden_key_frame"] = "read"
+    return origin
 
 
 def _pixel_aspect(source: str) -> Fraction:

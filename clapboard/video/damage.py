@@ -78,9 +78,12 @@ class Sieve:
         before = self._horizons[-1] if self._horizons else time or 0
         self._horizons.append(before if time is None else max(before, time))
         if time is not None:
-            self._places[time] = place
-            if self._complete and not packet.is_discard:
-                self._due.add(time)
+            if packet.is_discard:  # its time may be that of a packet that is shown
+                self._places.setdefault(time, place)
+            else:
+                self._places[time] = place
+                if self._complete:
+                    self._due.add(time)
             if packet.is_keyframe:
                 self._keys.append((place, time))
         if packet.is_corrupt:

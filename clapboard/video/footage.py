@@ -16,7 +16,7 @@ from clapboard.problems import InputError, Problem, refuse
 from clapboard.video.damage import cut_off_problem, length_problem
 from clapboard.video.images import check_numbers, list_frames
 from clapboard.video.media import MediaInfo, NoVideoError, probe, unreadable
-from clapboard.video.packets import RESETS, PacketTable, read_packets
+from clapboard.video.packets import HIDDEN, RESETS, PacketTable, read_packets
 from clapboard.video.rates import FrameRate, frame_rate
 
 ROUNDED_FRAMES = 2
@@ -176,8 +176,11 @@ def _misses(part: Footage) -> bool:
     lengths = [part.duration]
     if part.info.ends and part.info.whole:
         lengths.append(part.packets.start + part.duration)
-    # What was put right is in the audit.
-    tolerance = (ROUNDED_FRAMES + sum(oddities.values())) * part.rate.step
+    # What was put right is in the audit. What is hidden belongs to neither length, but FFmpeg may
+    # begin and end an edit some frames beside its times.
+    moved = sum(oddities.values()) - oddities.get(HIDDEN, 0)
+    rounded = ROUNDED_FRAMES * (2 if HIDDEN in oddities else 1)
+    tolerance = (rounded + moved) * part.rate.step
     return all(abs(declared - length) > tolerance for length in lengths)
 
 

@@ -43,7 +43,8 @@ class MediaInfo:
         created: creation time as written by the camera, or "".
         sound: when the longest audio stream ends, seconds by the container's clock; None if there
             is none or the container does not say.
-        declared: seconds that the container says of the video stream itself; 0 when it does not.
+        declared: seconds that the container says of the video stream itself, without what an edit
+            list hides; 0 when it does not.
         ends: whether `declared` may be when the stream ends, by a clock that need not begin at 0.
         contradiction: what it says when it says two different things.
         whole: False when it has no table of its frames, and ends in the middle of one of its parts
@@ -115,7 +116,7 @@ def media_info(path: str | os.PathLike[str]) -> MediaInfo:
             duration=duration,
             created=created or "",
             sound=max(filter(None, map(_end, container.streams.audio)), default=None),
-            declared=length.shown or length.declared or _declared(container, stream),
+            declared=length.edited or length.declared or _declared(container, stream),
             ends="matroska" in container.format.name,
             contradiction=length if length.contradicts else None,
             whole=_whole(path, container.format.name, length),

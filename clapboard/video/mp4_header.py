@@ -1,13 +1,15 @@
 """What the header of an MP4 or MOV says about the length of a track (ISO/IEC 14496-12).
 
 It says it twice, as a sum and as a table of the lengths of all samples. FFmpeg takes either and
-keeps silent, so that nobody would learn that they contradict each other.
+keeps silent, so that nobody would learn that they contradict each other. Which samples are shown,
+and when, an edit list may say besides.
 """
 
 from __future__ import annotations
 
 import os
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 Box = tuple[bytes, int, int]
 
@@ -29,12 +32,15 @@ class TrackLength:
             fragmented files.
         shown: seconds from the first sample shown to the end of the last, by the same table; not
             `listed` when samples are reordered and not equally far apart.
+        edited: the same of the samples that an edit list leaves, in its order; `shown` without a
+            list, or with one that leaves none.
         samples: how many samples the table has.
     """
 
     declared: Fraction = Fraction(0)
     listed: Fraction = Fraction(0)
     shown: Fraction = Fraction(0)
+    edited: Fraction = Fraction(0)
     samples: int = 0
 
     @property
@@ -58,7 +64,8 @@ def track_length(path: str | os.PathLike[str], track: int) -> TrackLength:
     """
     with Path(path).open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        for trak in _inside(file, _inside(file, [(b"", 0, size)], b"moov"), b"trak"):
+        movie = list(_inside(file, [(b"", 0, size)], b"moov"))
+        for trak in _inside(file, movie, b"trak"):
             heads = list(_inside(file, [trak], b"tkhd"))
             if not heads or _fields(file, heads[0])[0] != track:
                 continue
@@ -71,14 +78,21 @@ def track_length(path: str | os.PathLike[str], track: int) -> TrackLength:
             for header in _inside(file, media, b"mdhd"):
                 scale, ticks = _fields(file, header)
                 if scale and ticks not in (2**32 - 1, 2**64 - 1):
-                    listed = sum(count * length for count, length in runs)
+                    listed = shown = edited = sum(count * length for count, length in runs)
                     samples = sum(count for count, _ in runs)
+                    edits = _edits(file, movie, trak, scale)
                     # A sample has a byte at least; a table with more of them is not laid out.
-                    shown = _shown(runs, delays) if delays and samples <= size else listed
+                    if (delays or edits) and 0 < samples <= size:
+                        times = _times(runs, delays)
+                        steps = np.diff(times)
+                        last = int(np.median(steps) if len(steps) else runs[-1][1])
+                        shown = int(times[-1] - times[0]) + last
+                        edited = _edited(times, last, edits) or shown
                     return TrackLength(
                         declared=Fraction(ticks, scale),
                         listed=Fraction(listed, scale),
                         shown=Fraction(shown, scale),
+                        edited=Fraction(edited, scale),
                         samples=samples,
                     )
     return TrackLength()
@@ -116,22 +130,64 @@ def _fields(file: BinaryIO, box: Box) -> tuple[int, int]:
     return first, second
 
 
-def _shown(runs: list[tuple[int, int]], delays: list[tuple[int, int]]) -> int:
-    """Ticks from the first to behind the last sample shown; the last one lasts as most do.
+def _times(runs: list[tuple[int, int]], delays: list[tuple[int, int]]) -> NDArray[np.int64]:
+    """When the samples are shown, ticks, ascending.
 
     Args:
         runs: how many samples last how many ticks.
-        delays: how many are shown how many ticks after they are decoded, perhaps fewer in all.
+        delays: how many are shown how many ticks after they are decoded, perhaps fewer in all;
+            none if all are shown when they are decoded.
     """
     counts, lengths = np.array(runs, np.int64).T
-    late, ticks = np.array(delays, np.int64).T
     decoded = np.cumsum(np.repeat(lengths, counts)) - np.repeat(lengths, counts)
+    late, ticks = np.array(delays or [(len(decoded), 0)], np.int64).T
     # The numbers are signed in one version of the table, and never huge in the other.
     signed = ticks.astype(np.uint32).astype(np.int32).astype(np.int64)
     samples = min(len(decoded), int(late.sum()))
-    shown = np.sort(decoded[:samples] + np.repeat(signed, late)[:samples])
-    steps = np.diff(shown)
-    return int(shown[-1] - shown[0]) + int(np.median(steps) if len(steps) else lengths[-1])
+    return np.sort(decoded[:samples] + np.repeat(signed, late)[:samples])
+
+
+def _edited(times: NDArray[np.int64], last: int, edits: list[tuple[int, int]]) -> int:
+    """Ticks from the first to behind the last sample that edits leave; 0 if they leave none.
+
+    Args:
+        times: when samples are shown without the edits, ticks, ascending.
+        last: how long the last one is shown, ticks.
+        edits: as `_edits` gives them.
+    """
+    place, begins, ends = 0, list[int](), list[int]()
+    for length, start in edits:
+        first, stop = (bisect_left(times, time) for time in (start, start + length))
+        if start >= 0 and first < stop:
+            begins.append(place + int(times[first]) - start)
+            ends.append(place + int(times[stop - 1]) - start + last)
+        place += length
+    return max(ends) - min(begins) if ends else 0
+
+
+def _edits(file: BinaryIO, movie: list[Box], trak: Box, scale: int) -> list[tuple[int, int]]:
+    """The edit list of a track: how long an edit lasts, and where in the media it begins.
+
+    Both in ticks of the media; the begin is negative where nothing is shown.
+
+    Args:
+        file: the file.
+        movie: its `moov`.
+        trak: the track.
+        scale: ticks of the media per second.
+    """
+    for header in _inside(file, movie, b"mvhd"):
+        ticks, _ = _fields(file, header)
+        for _, begin, end in _inside(file, _inside(file, [trak], b"edts"), b"elst"):
+            file.seek(begin)
+            data = file.read(end - begin)
+            form = struct.Struct(">Qq4x" if data[:1] == b"\x01" else ">Ii4x")
+            if not ticks or len(data) < 8:
+                return []
+            count = min(struct.unpack_from(">I", data, 4)[0], (len(data) - 8) // form.size)
+            entries = form.iter_unpack(data[8 : 8 + count * form.size])
+            return [(round(Fraction(length * scale, ticks)), start) for length, start in entries]
+    return []
 
 
 def _runs(file: BinaryIO, box: Box) -> Iterator[tuple[int, int]]:

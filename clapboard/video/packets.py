@@ -32,6 +32,7 @@ ORDER_IN_CODEC = frozenset({"h264", "hevc"})
 SAMPLED_PACKETS = 64
 
 RESETS = "timestamp resets"
+HIDDEN = "packets hidden by an edit list"
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ def _with_lost(samples: _Samples, stream: VideoStream, size: int) -> _Samples:
     """The samples, and those that the table of a file lists beyond its end.
 
     When they were shown is what no packet says any more; where the rate is constant, presentation
-    times are decoding times later by a constant.
+    times are decoding times later by a constant, from one cut by an edit list to the next. Where
+    that does not tell them, the samples stay as they are.
 
     Args:
         samples: what can be read of the file.
@@ -139,7 +141,14 @@ def _with_lost(samples: _Samples, stream: VideoStream, size: int) -> _Samples:
     if not whole or not beyond or not np.array_equal(samples.dts[:whole], time[:whole]):
         return samples
     delay = int(samples.pts[0] - samples.dts[0])
-    expected = np.setdiff1d(time + delay, samples.pts[:whole])[whole - len(time) :]
+    expected = list[int]()
+    for part in np.split(np.arange(len(time)), np.flatnonzero(np.diff(time) < 0) + 1):
+        known = samples.pts[part[part < whole]]
+        rest = np.setdiff1d(time[part] + delay, known)
+        missing = len(part) - len(known)
+        if missing > len(rest):
+            return samples
+        expected.extend(rest[len(rest) - missing :].tolist())
     flags = [
         np.array([getattr(entry, name) for entry in entries[whole:]], bool)
         for name in ("is_keyframe", "is_discard")
@@ -192,7 +201,7 @@ def _arrange(samples: _Samples, time_base: Fraction, reorders: bool, datable: bo
     reorders = reorders or len(np.unique(samples.pts[dated] - samples.dts[dated])) > 1
     decodable = _decodable(samples, reorders)
     shown = decodable & ~samples.discarded
-    _note(oddities, "packets hidden by an edit list", samples.discarded)
+    _note(oddities, HIDDEN, samples.discarded)
     _note(oddities, "packets that need an earlier key frame", ~decodable)
     pts, dts, key = samples.pts[shown], samples.dts[shown], samples.key[shown]
 

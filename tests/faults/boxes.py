@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl", b"edts"}
 
@@ -36,3 +37,46 @@ def overwrite(data: bytearray, box: bytes, offset: int, value: bytes) -> None:
         raise ValueError(f"there is no box {box!r}")
     for start, _ in places:
         data[start + offset : start + offset + len(value)] = value
+
+
+def edit(data: bytearray, edits: Sequence[tuple[Fraction, Fraction | None]]) -> None:
+    """Give the only track of a file whose `moov` comes last an edit list.
+
+    Args:
+        data: the file.
+        edits: how long each lasts, and where in the media it begins, or None where it shows
+            nothing; seconds.
+    """
+    ((movie, _),), ((track, _),), ((_, head_end),) = (
+        find(data, name) for name in (b"moov", b"trak", b"tkhd")
+    )
+    if data.find(b"mdat") > movie:
+        raise ValueError("places of samples would move")
+    ticks, scale = (
+        struct.unpack_from(">I", data, start + 20)[0]
+        for name in (b"mvhd", b"mdhd")
+        for start, _ in find(data, name)
+    )
+    entries = b"".join(
+        struct.pack(">IiI", round(length * ticks), -1 if at is None else round(at * scale), 1 << 16)
+        for length, at in edits
+    )
+    box = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries
+    box = struct.pack(">I4s", 8 + len(box), b"edts") + box
+    ((start, end),) = find(data, b"edts") or [(head_end, head_end)]
+    data[start:end] = box
+    for place in (track, movie):
+        (size,) = struct.unpack_from(">I", data, place)
+        struct.pack_into(">I", data, place, size + len(box) - (end - start))
+
+
+def move_to_front(data: bytearray) -> bytearray:
+    """A file with its `moov` before the samples, as a writer that is told to makes it."""
+    ((begin, end),), ((_, head),) = find(data, b"moov"), find(data, b"ftyp")
+    movie = data[begin:end]
+    for start, _ in find(movie, b"stco"):
+        (count,) = struct.unpack_from(">I", movie, start + 12)
+        places = struct.unpack_from(f">{count}I", movie, start + 16)
+        moved = [place + len(movie) for place in places]
+        struct.pack_into(f">{count}I", movie, start + 16, *moved)
+    return data[:head] + movie + data[head:begin] + data[end:]

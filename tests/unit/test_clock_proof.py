@@ -218,16 +218,20 @@ def clock_reset(folder: Path, beeps: Sequence[Fraction]) -> Take:
     return Take((folder / "clip.ts",), tuple(grid_times(camera, FRAMES)), (FRAMES,))
 
 
-def edit_list(folder: Path, beeps: Sequence[Fraction]) -> Take:
+def edit_list(codec: str) -> Filming:
     """The second chapter was trimmed without encoding: its first frames are there but hidden."""
-    camera, hidden, first = Camera(rate=Fraction(25), b_frames=2, gop=50), 33, 500
-    film(folder / "1.mp4", camera, first, beeps=beeps)
-    film(folder / "whole.mp4", camera, FRAMES - first + hidden, first + 1 - hidden)
-    begin = (hidden - Fraction(1, 2)) / camera.rate
-    source = local_input(folder / "whole.mp4", ss=f"{float(begin)}")
-    run_ffmpeg(ffmpeg.output(source, str(folder / "2.mp4"), codec="copy"), "bundled")
-    chapters = (folder / "1.mp4", folder / "2.mp4")
-    return Take(chapters, tuple(grid_times(camera, FRAMES)), (first, FRAMES - first))
+    camera, hidden, first = Camera(rate=Fraction(25), codec=codec, b_frames=2, gop=50), 33, 500
+
+    def make(folder: Path, beeps: Sequence[Fraction]) -> Take:
+        film(folder / "1.mp4", camera, first, beeps=beeps)
+        film(folder / "whole.mp4", camera, FRAMES - first + hidden, first + 1 - hidden)
+        begin = (hidden - Fraction(1, 2)) / camera.rate
+        source = local_input(folder / "whole.mp4", ss=f"{float(begin)}")
+        run_ffmpeg(ffmpeg.output(source, str(folder / "2.mp4"), codec="copy"), "bundled")
+        chapters = (folder / "1.mp4", folder / "2.mp4")
+        return Take(chapters, tuple(grid_times(camera, FRAMES)), (first, FRAMES - first))
+
+    return make
 
 
 PROPERTIES: dict[str, Filming] = {
@@ -249,7 +253,9 @@ PROPERTIES: dict[str, Filming] = {
     "dropped frames": dropped_frames,
     "times given twice": times_given_twice,
     "clock reset": clock_reset,
-    "edit list": edit_list,
+    "edit list": edit_list("h264"),
+    "edit list, hevc": edit_list("hevc"),
+    "edit list, mpeg4": edit_list("mpeg4"),
 }
 
 

@@ -19,7 +19,7 @@ from clapboard.video.decoding import decode_frames
 from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
 from clapboard.video.media import NoVideoError, media_info, open_video, probe
-from tests.faults.boxes import find, overwrite
+from tests.faults.boxes import edit, find, move_to_front, overwrite
 from tests.filming import Camera, film, read_number
 
 GOP = 15
@@ -224,3 +224,59 @@ def test_the_last_frame_of_a_healthy_file_may_be_longer_than_its_header(tmp_path
     times = [Fraction(n, 30) for n in range(30)] + [Fraction(2)]
     film(file, replace(CAMERA, b_frames=0), times)
     assert len(indexed(tmp_path, file)) == 31
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "mpeg4"])
+@pytest.mark.parametrize("options", [{}, {"movflags": "negative_cts_offsets"}])
+@pytest.mark.parametrize(
+    ("edits", "seconds"),
+    [
+        ([(1, "1.3")], 1),
+        ([("0.5", None), (1, "1.3")], 1),
+        ([(3, "2.5")], 1.5),  # longer than what there is
+        ([(1, 0), (1, "2.3")], 2),
+        ([(1, "2.3"), ("0.5", "0.2")], 1.5),
+        ([("0.2", n) for n in (0, 1, 2, 3)], 0.8),
+    ],
+)
+def test_a_video_trimmed_by_its_edit_list_alone_is_whole(tmp_path, codec, options, edits, seconds):
+    file = tmp_path / "1.mp4"
+    film(file, Camera(rate=Fraction(25), codec=codec, b_frames=2, gop=GOP, options=options), 100)
+    data = bytearray(file.read_bytes())
+    edit(data, [(Fraction(length), at if at is None else Fraction(at)) for length, at in edits])
+    file.write_bytes(data)
+    index = indexed(tmp_path, file)
+    with av.open(str(file)) as container:
+        assert len(index) == len(list(container.decode(video=0)))
+    assert float(index.duration) == pytest.approx(seconds, abs=0.15)
+
+
+@pytest.mark.parametrize("codec", ["h264", "mpeg4"])
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize("edits", [[(1, 0), (1, "2.3")], [(1, "2.3"), (1, "0.1")], [(2, "0.7")]])
+def test_hidden_frames_hide_no_cut(tmp_path, codec, b_frames, edits):
+    file = tmp_path / "1.mp4"
+    film(file, Camera(rate=Fraction(25), codec=codec, b_frames=b_frames, gop=GOP), 100)
+    data = bytearray(file.read_bytes())
+    edit(data, [(Fraction(length), Fraction(at)) for length, at in edits])
+    whole = move_to_front(data)
+    file.write_bytes(whole)
+    count = len(indexed(tmp_path, file))
+    for share in (0.8, 0.75, 0.7, 0.6):
+        file.write_bytes(whole[: int(len(whole) * share)])
+        if edits == [(2, "0.7")] and share > 0.65:  # what is behind the edit may be missing
+            index, every = indexed(tmp_path, file), np.arange(1, count + 1)
+            assert len(list(decode_frames(str(file), index, 1, every, 1))) == count
+        else:
+            with pytest.raises(InputError, match="cut off"):
+                indexed(tmp_path, file)
+
+
+def test_an_edit_list_that_shows_nothing_leaves_no_frames(tmp_path):
+    file = tmp_path / "1.mp4"
+    film(file, Camera(rate=Fraction(25)), 50)
+    data = bytearray(file.read_bytes())
+    edit(data, [(Fraction(1), Fraction(9))])
+    file.write_bytes(data)
+    with pytest.raises(InputError, match="no frame that can be shown"):
+        indexed(tmp_path, file)

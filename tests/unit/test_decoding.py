@@ -8,14 +8,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import ffmpeg
 import numpy as np
 import pytest
 
 from clapboard.problems import InputError
 from clapboard.video.decoding import card_decodes, decode_frames
+from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
 from clapboard.video.groups import split_frames
 from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
+from tests.faults.boxes import edit
 from tests.filming import Camera, _picture, film, read_number
 
 FRAMES = 80
@@ -120,6 +123,59 @@ def test_unusual_groups_of_pictures(tmp_path, encoder, structure):
     file = tmp_path / "film.mp4"
     film_structure(file, encoder, f"keyint={GOP}:min-keyint={GOP}:scenecut=0:{structure}")
     check_all_selections(indexed(tmp_path, file), file)
+
+
+def trim(whole: Path, cut: Path, start: str) -> None:
+    """Leave out what is shown before `start` (seconds), without encoding."""
+    run_ffmpeg(ffmpeg.output(local_input(whole, ss=start), str(cut), codec="copy"), "bundled")
+
+
+TRIMMED = {
+    "h264": ("libx264", ""),
+    "open-gop-h264": ("libx264", "open-gop=1:bframes=4:b-adapt=0:b-pyramid=normal"),
+    "hevc": ("libx265", "open-gop=0:bframes=3:log-level=none"),
+    "open-gop-hevc": ("libx265", "open-gop=1:bframes=4:b-adapt=0:log-level=none"),
+    "mpeg4": ("", ""),
+}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("start", ["0.5", "0.7"])
+@pytest.mark.parametrize("structure", TRIMMED)
+def test_trimmed_without_encoding(tmp_path, structure, start, suffix):
+    """In MP4 the first frame shown need not be a key frame: that is hidden by an edit list."""
+    whole, file = tmp_path / "whole.mp4", tmp_path / f"film{suffix}"
+    encoder, parameters = TRIMMED[structure]
+    if encoder:
+        keys = f"keyint={GOP}:min-keyint={GOP}:scenecut=0"
+        film_structure(whole, encoder, f"{keys}:{parameters}".rstrip(":"))
+    else:
+        film(whole, Camera(codec="mpeg4", b_frames=2, gop=GOP, rate=Fraction(30)), FRAMES)
+    trim(whole, file, start)
+    index = indexed(tmp_path, file)
+    if suffix == ".mp4":
+        assert index.key[0] == (start == "0.5")
+    check_all_selections(index, file, numbered=False)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "mpeg4"])
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize("gop", [10, 20])
+def test_with_a_middle_cut_out_by_an_edit_list(tmp_path, codec, b_frames, gop, caplog):
+    """Around the cut lie hidden packets that have the times of frames on its other side."""
+    file = tmp_path / "film.mp4"
+    film(file, Camera(rate=Fraction(25), codec=codec, b_frames=b_frames, gop=gop), 100)
+    data = bytearray(file.read_bytes())
+    edit(data, [(Fraction(1), Fraction(0)), (Fraction("1.4"), Fraction("1.9"))])
+    file.write_bytes(data)
+    index, truth = indexed(tmp_path, file), plain(file)
+    assert index.dated(1)
+    for first in range(18, 40):
+        for frames in ([first], [first, first + 5], [*range(first, first + 12)]):
+            got = list(decode_frames(str(file), index, 1, np.array(frames), 1))
+            assert [number for number, _ in got] == frames
+            assert all(digest(picture) == truth[number - 1] for number, picture in got)
+    assert not caplog.records  # each found by its group, without decoding from the beginning
 
 
 @pytest.mark.parametrize("file", REAL.values(), ids=REAL)

@@ -6,9 +6,11 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from clapboard import fingerprint
 
@@ -232,6 +234,19 @@ def test_any_picture_that_is_replaced_is_noticed_also_with_its_old_date(pictures
         assert fingerprint.source(pictures, memory) != before
         picture.write_text(content)
         assert fingerprint.source(pictures, memory) == before
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_a_picture_that_is_painted_on_is_noticed(pictures, remembers):
+    memory = pictures.parent / "memory" if remembers else None
+    pixels = np.full((1080, 1920, 3), 200, np.uint8)
+    Image.fromarray(pixels).save(pictures / "000031.bmp")
+    time.sleep(0.05)
+    size, before = (pictures / "000031.bmp").stat().st_size, fingerprint.source(pictures, memory)
+    pixels[100:400, 100:700] = 0
+    Image.fromarray(pixels).save(pictures / "000031.bmp")
+    assert (pictures / "000031.bmp").stat().st_size == size
+    assert fingerprint.source(pictures, memory) != before
 
 
 def test_an_untouched_folder_is_not_read_again(pictures, monkeypatch):

@@ -9,20 +9,23 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import ffmpeg
 import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
 
-from clapboard.artifacts import digest_file, write_parquet
+from clapboard.artifacts import digest_file, read_parquet, write_parquet
 from clapboard.pictures import frames as job
 from clapboard.pictures.frame_names import file_name
 from clapboard.pictures.frames import read_manifest, write_frames
-from clapboard.pictures.store import FrameStore
+from clapboard.pictures.store import LEDGER, FrameStore
 from clapboard.problems import InputError
+from clapboard.video.ffmpeg_program import local_input, run_ffmpeg
 from clapboard.video.index import RecordingIndex
 from clapboard.video.indexing import write_index
 from tests.filming import Camera, Take, film_recording, read_jpeg
@@ -196,6 +199,25 @@ def test_replaced_chapter_replaces_its_pictures(project, decoded):
     decoded.clear()
     project.write([2, 3])
     assert decoded == [2, 3]
+
+
+@pytest.mark.parametrize("trimmed", [True, False])
+def test_pictures_made_without_a_hidden_key_frame_are_made_again(tmp_path, decoded, trimmed):
+    take = film_recording(tmp_path, Camera(codec="mpeg4", gop=12, rate=Fraction(25)), [60])
+    if trimmed:
+        source, file = local_input(take.chapters[0], ss="0.7"), tmp_path / "GH010124.MP4"
+        run_ffmpeg(ffmpeg.output(source, str(file), codec="copy"), "bundled")
+        take = replace(take, chapters=(file,))
+    project = Project(tmp_path, take)
+    assert project.index.key[0] != trimmed
+    project.write([2, 3])
+    ledger = project.store() / LEDGER
+    table, origin = read_parquet(ledger)
+    origin.pop("hidden_key_frame", None)  # as they were written before
+    write_parquet(ledger, table, origin)
+    decoded.clear()
+    project.write([2, 3])
+    assert decoded == ([2, 3] if trimmed else [])
 
 
 def test_shorter_first_chapter_renumbers_the_pictures_of_the_second(project):
