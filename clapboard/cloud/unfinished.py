@@ -25,7 +25,7 @@ from clapboard.s3.bucket import Bucket
 from clapboard.s3.clients import arguments_of_uploads
 from clapboard.s3.failures import explained
 from clapboard.s3.fetching import fetch
-from clapboard.s3.inventory import is_state
+from clapboard.s3.inventory import is_state, walk
 from clapboard.s3.location import Location
 
 STATE = "state.json"
@@ -161,7 +161,7 @@ class Unfinished:
 
     def _names(self) -> Iterator[str]:
         """Every folder with a state of a training that goes on, by its name in the results."""
-        for folder, below, files in os.walk(self.results / MODELS):
+        for folder, below, files in walk(self.results / MODELS):
             below.sort()
             name = PurePosixPath(Path(folder).relative_to(self.results))
             if STATE in files and is_state(name) and not _has_ended(Path(folder)):

@@ -31,6 +31,7 @@ from clapboard.cloud.unfinished import Unfinished
 from clapboard.problems import InputError
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
+from clapboard.s3.results import pull
 from clapboard.settings.config import load
 from tests.holding import another_run
 from tests.workflow.project import REPOSITORY
@@ -416,6 +417,25 @@ def test_a_training_that_has_not_ended_for_snakemake_is_kept_until_its_model_tra
     mark.unlink()
     assert keeper.keep()
     assert training.in_bucket() == (0, True)
+
+
+@pytest.mark.parametrize("linked", ["results/models", "results/models/m"])
+def test_a_model_on_another_disk_is_kept_and_comes_back_to_it(
+    training, server, keep, tmp_path, linked
+):
+    disk = tmp_path / "disk"
+    Path(linked).rename(disk)
+    Path(linked).symlink_to(disk)
+    keeper = Keeper(load(in_bucket(keep, server.endpoint)))
+    assert keeper.keep()
+    assert training.in_bucket() == (1, False)
+    training.end()
+    assert keeper.keep()
+    assert training.in_bucket() == (0, True)
+    training.model.unlink()
+    pull(load(in_bucket(keep, server.endpoint)).section("s3"), Path("results"))
+    assert [path.read_text() for path in disk.rglob("model.keras")] == ["trained"]
+    assert Path(linked).is_symlink()
 
 
 # A training that has something new five times a second, and once more when it is ended.
