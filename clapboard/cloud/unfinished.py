@@ -14,6 +14,7 @@ import re
 import tarfile
 import tempfile
 import threading
+import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -64,7 +65,8 @@ class Unfinished:
         Raises:
             InputError: the bucket refuses one of these.
         """
-        key = self.place.key(PROOF)
+        # Machines that try at the same time would remove one another's.
+        key = self.place.key(f"{PROOF}-{uuid.uuid4().hex}")
         try:
             self.bucket.write(key, PROOF.encode())
             self.bucket.read(key)
