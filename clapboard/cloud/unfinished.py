@@ -34,6 +34,8 @@ MEMBER = re.compile(r"state\.json|epoch-\d{4,6}\.weights\.h5", re.ASCII)
 FOLDER = "unfinished"
 SUFFIX = ".tar"
 PROOF = "may-be-written"
+ATTEMPTS = 5
+"""How often states are listed while another machine replaces one before it is here."""
 MODELS, MODEL = "models", "model.keras"
 """Where trainings are below the results, and what they make beside the folder of their state."""
 
@@ -86,11 +88,25 @@ class Unfinished:
         """Bring every state that is not here, or not as far; the names of their folders.
 
         A disk that was kept may be newer than the bucket; or another machine has gone on since.
+        What another machine replaces in the middle is looked for anew.
 
         Raises:
             InputError: the bucket cannot be read.
         """
-        fetched = []
+        fetched = list[str]()
+        for _ in range(ATTEMPTS - 1):
+            try:
+                self._fetch(fetched)
+            except InputError as error:
+                if any(problem.check != "s3-changed" for problem in error.problems):
+                    raise
+            else:
+                return fetched
+        self._fetch(fetched)
+        return fetched
+
+    def _fetch(self, fetched: list[str]) -> None:
+        """`fetch` by what is listed now; `fetched` gets the names."""
         for found in self.bucket.objects(self.place.prefix):
             name = self.place.name(found.key).removesuffix(SUFFIX)
             folder, path = self.results / name, PurePosixPath(name)
@@ -102,9 +118,8 @@ class Unfinished:
                 fetch(self.bucket, found, tar)
                 if _is_behind(folder, tar):
                     _unpack(tar, folder)
-                    fetched.append(name)
+                    fetched += [name] if name not in fetched else []
                     self._sent[name] = (folder / STATE).read_bytes()
-        return fetched
 
     def send(self) -> None:
         """Bring every state that has changed; any thread may call it.

@@ -551,6 +551,22 @@ def test_a_disk_that_was_kept_may_be_older_than_the_bucket(two_disks):
     assert one.read_text() == state_of(20)
 
 
+def test_a_state_that_is_replaced_while_it_is_fetched_is_fetched_anew(two_disks, server):
+    (one, first), (two, second) = two_disks
+    left = iter(range(1))
+
+    def replaced(method, path):
+        if method == "GET" and "training.tar" in path and next(left, None) is not None:
+            one.write_text(state_of(9))
+            first.send()
+
+    with Proxy(server.endpoint, replaced) as proxy:
+        settings = load({"s3": {"endpoint": proxy.endpoint}}).section("s3")
+        place = Location.parse(second.place.url.removesuffix("unfinished/"))
+        assert Unfinished(place, settings, second.results).fetch() == ["models/a/training"]
+    assert two.read_text() == state_of(9)
+
+
 def test_of_different_trainings_the_later_goes_on(two_disks):
     _, (state, unfinished) = two_disks
     state.write_text(state_of(1, "other"))
