@@ -889,6 +889,24 @@ def test_two_pushes_of_the_same_name_at_once_list_what_is_there(
     assert (tmp_path / "third" / report).read_bytes() == (results / report).read_bytes()
 
 
+def test_a_pull_beside_a_push_brings_what_that_has_replaced(
+    bucket, place, results, server, tmp_path
+):
+    pushing.push(bucket, place, results)
+    left = iter(range(1))
+
+    def replaced(method, path):
+        if method == "GET" and path.endswith("report.csv") and next(left, None) is not None:
+            (results / "check" / "report.csv").write_bytes(b"of the other\n")
+            pushing.push(bucket, place, results)
+
+    with Proxy(server.endpoint, replaced) as proxy:
+        beside = connect(bucket.name, proxy.endpoint)
+        moved = pulling.pull(beside, place, tmp_path / "other", lambda name: True)
+    assert (tmp_path / "other" / "check" / "report.csv").read_bytes() == b"of the other\n"
+    assert (len(moved.moved), moved.kept) == (5, 0)
+
+
 def test_a_push_that_always_comes_too_late_ends_and_says_so(bucket, place, results, server):
     other = results.parent / "other"
 
