@@ -16,6 +16,9 @@ from clapboard.s3 import results
 from clapboard.s3.location import Location
 from clapboard.settings.config import Config
 
+OF_THE_RUN = {results.KEPT_BY_NODE: "1"}
+"""In the environment of a run whose results a keeper brings up."""
+
 
 class Keeper:
     """Brings finished and unfinished work up; unfinished work down.
