@@ -13,7 +13,8 @@ fail() {
     exit 1
 }
 
-# The lock is open in the process that runs the command, and free when that has ended, however it did.
+# The lock is open in the process that runs the command, and in the Snakemake that it has started. It
+# is free when both have ended, however they did.
 running() {
     ! flock -n "$state/lock" true
 }
@@ -45,9 +46,19 @@ follow() {
     exit "$(<"$state/status")"
 }
 
+# Where the command was killed, what it had started works on, the leader of a session of its own.
+interrupt_holders() {
+    local held pid
+    for held in /proc/[0-9]*/fd/9; do
+        [[ $held -ef $state/lock ]] || continue
+        pid=${held#/proc/}
+        kill -INT -- "-${pid%%/*}" || true
+    done
+}
+
 stop() {
     running || fail "nothing is running here"
-    kill -TERM "$(<"$state/pid")"
+    kill -TERM "$(<"$state/pid")" 2>/dev/null || interrupt_holders
     flock "$state/lock" true
     echo "stopped"
 }

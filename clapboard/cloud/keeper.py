@@ -16,6 +16,9 @@ from clapboard.s3 import results
 from clapboard.s3.location import Location
 from clapboard.settings.config import Config
 
+OF_THE_RUN = {results.KEPT_BY_NODE: "1"}
+"""In the environment of a run whose results a keeper brings up."""
+
 
 class Keeper:
     """Brings finished and unfinished work up; unfinished work down.
@@ -28,6 +31,8 @@ class Keeper:
         self.place = config.s3.results
         self._settings, self._results = config.section("s3"), Path(config.results)
         self._unfinished = Unfinished(Location.parse(self.place), self._settings, self._results)
+        self._said = ""
+        """What the last push did."""
 
     def try_out(self) -> None:
         """Write an object, read it and remove it, so that hours of work do not end in a refusal.
@@ -68,7 +73,10 @@ class Keeper:
         if self._results.exists():
             # Asked before: a training that ends during the push has a model that is not up.
             finished = self._unfinished.finished()
-            results.push(self._settings, self._results)
+            said = f"to {self.place}: {results.push(self._settings, self._results)}\n"
+            if said != self._said:
+                sys.stderr.write(said)
+                self._said = said
             self._unfinished.forget(finished)
 
     def _tried(self, send: Callable[[], None]) -> bool:

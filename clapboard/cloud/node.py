@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from clapboard.cloud.keeper import Keeper
+from clapboard.cloud.keeper import OF_THE_RUN, Keeper
 from clapboard.cloud.spot import SpotNotice
 from clapboard.sessions.project import add_config_argument, read_config
 from clapboard.settings.config import CONFIG_FILE
@@ -124,16 +124,23 @@ class Node:
     ) -> None:
         self.words, self.keeper, self.notice, self.say = words, keeper, notice, say
         self.keep_trying, self.results = keep_trying, results
-        self.signal = 0
+        self.signal = self.signals = 0
+        """The last one that somebody has sent, and how many."""
         self.wake = threading.Event()
 
     def run(self) -> int:
         """Work until the end, a signal, or the end of the machine."""
-        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        # Under nohup a hang-up is ignored, and shall be.
+        numbers = [
+            number
+            for number in SIGNALS
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+        ]
+        before = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
             while True:
-                status, reason = self._work()
-                kept = self.keeper is None or self._hand_over(self.keeper, reason)
+                status, reason, heard = self._work()
+                kept = self.keeper is None or self._hand_over(self.keeper, reason, heard)
                 if self.signal:
                     return 128 + self.signal
                 if not reason:
@@ -150,15 +157,23 @@ class Node:
 
     def _on_signal(self, number: int, _frame: object) -> None:
         self.signal = number
+        self.signals += 1
         self.wake.set()
 
-    def _hand_over(self, keeper: Keeper, reason: str) -> bool:
+    def _hand_over(self, keeper: Keeper, reason: str, heard: int) -> bool:
         """Bring everything to the bucket; whether that has it.
 
         Until somebody sends a signal (another one, if one has ended the work) it is tried on. A
         machine whose work was ended has not long.
+
+        Args:
+            keeper: of what was made.
+            reason: why the work was stopped, if it was.
+            heard: how many signals have been sent until then; one more may have come since.
         """
         self.wake.clear()
+        if self.signals > heard:
+            self.wake.set()
         seconds = self.keep_trying
         if reason:
             seconds = min(seconds, 60 * KEEP_TRYING_MINUTES)
@@ -176,10 +191,21 @@ class Node:
         self.say(f"kept in {keeper.place}")
         return True
 
-    def _work(self) -> tuple[int, str]:
-        """Run the command once; its status, and why it was stopped if it was."""
-        # A session of its own: what a terminal sends reaches this process, which decides.
-        process = subprocess.Popen(self.words, start_new_session=True)
+    def _work(self) -> tuple[int, str, int]:
+        """Run the command once.
+
+        Returns:
+            Its status; why it was stopped, if it was; how many signals had been sent by then.
+        """
+        # A session of its own: what a terminal sends reaches this process, which decides. It works
+        # on when this one is killed, and so has the lock of cloud/session.sh, too; of Python's own
+        # files none is inherited.
+        process = subprocess.Popen(
+            self.words,
+            start_new_session=True,
+            close_fds=False,
+            env=os.environ | OF_THE_RUN,
+        )
         threads = self._start_keeping(process)
         asked = time.monotonic()
         reason = ""
@@ -189,6 +215,7 @@ class Node:
                 reason = signal.Signals(self.signal).name
             elif time.monotonic() - asked >= NOTICE_SECONDS:
                 reason, asked = self.notice.given(), time.monotonic()
+        heard = self.signals if reason else 0
         if reason:
             self.say(f"stopping: {reason}")
             _stop(process)
@@ -197,7 +224,7 @@ class Node:
                 self.keeper.keep_unfinished()
         for thread in threads:
             thread.join()
-        return process.returncode, reason
+        return process.returncode, reason, heard
 
     def _start_keeping(self, process: subprocess.Popen[bytes]) -> list[threading.Thread]:
         """Keep what there is while the command runs: a push does not hold up small states."""

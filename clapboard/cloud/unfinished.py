@@ -14,6 +14,7 @@ import re
 import tarfile
 import tempfile
 import threading
+import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -25,7 +26,7 @@ from clapboard.s3.bucket import Bucket
 from clapboard.s3.clients import arguments_of_uploads
 from clapboard.s3.failures import explained
 from clapboard.s3.fetching import fetch
-from clapboard.s3.inventory import is_state
+from clapboard.s3.inventory import is_state, walk
 from clapboard.s3.location import Location
 
 STATE = "state.json"
@@ -33,6 +34,8 @@ MEMBER = re.compile(r"state\.json|epoch-\d{4,6}\.weights\.h5", re.ASCII)
 FOLDER = "unfinished"
 SUFFIX = ".tar"
 PROOF = "may-be-written"
+ATTEMPTS = 5
+"""How often states are listed while another machine replaces one before it is here."""
 MODELS, MODEL = "models", "model.keras"
 """Where trainings are below the results, and what they make beside the folder of their state."""
 
@@ -64,7 +67,8 @@ class Unfinished:
         Raises:
             InputError: the bucket refuses one of these.
         """
-        key = self.place.key(PROOF)
+        # Machines that try at the same time would remove one another's.
+        key = self.place.key(f"{PROOF}-{uuid.uuid4().hex}")
         try:
             self.bucket.write(key, PROOF.encode())
             self.bucket.read(key)
@@ -84,11 +88,25 @@ class Unfinished:
         """Bring every state that is not here, or not as far; the names of their folders.
 
         A disk that was kept may be newer than the bucket; or another machine has gone on since.
+        What another machine replaces in the middle is looked for anew.
 
         Raises:
             InputError: the bucket cannot be read.
         """
-        fetched = []
+        fetched = list[str]()
+        for _ in range(ATTEMPTS - 1):
+            try:
+                self._fetch(fetched)
+            except InputError as error:
+                if any(problem.check != "s3-changed" for problem in error.problems):
+                    raise
+            else:
+                return fetched
+        self._fetch(fetched)
+        return fetched
+
+    def _fetch(self, fetched: list[str]) -> None:
+        """`fetch` by what is listed now; `fetched` gets the names."""
         for found in self.bucket.objects(self.place.prefix):
             name = self.place.name(found.key).removesuffix(SUFFIX)
             folder, path = self.results / name, PurePosixPath(name)
@@ -100,9 +118,8 @@ class Unfinished:
                 fetch(self.bucket, found, tar)
                 if _is_behind(folder, tar):
                     _unpack(tar, folder)
-                    fetched.append(name)
+                    fetched += [name] if name not in fetched else []
                     self._sent[name] = (folder / STATE).read_bytes()
-        return fetched
 
     def send(self) -> None:
         """Bring every state that has changed; any thread may call it.
@@ -161,7 +178,7 @@ class Unfinished:
 
     def _names(self) -> Iterator[str]:
         """Every folder with a state of a training that goes on, by its name in the results."""
-        for folder, below, files in os.walk(self.results / MODELS):
+        for folder, below, files in walk(self.results / MODELS):
             below.sort()
             name = PurePosixPath(Path(folder).relative_to(self.results))
             if STATE in files and is_state(name) and not _has_ended(Path(folder)):

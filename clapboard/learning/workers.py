@@ -70,6 +70,7 @@ def start(nodes: int, arguments: Mapping[str, Any]) -> None:
     with tempfile.NamedTemporaryFile("w", dir=folder, prefix=".workers-", suffix=".json") as file:
         json.dump(work, file, default=str)
         file.flush()
+        os.fsync(file.fileno())  # NFS may show other nodes an empty file until then
         tasks = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
         words = ["srun", "--overlap", "--kill-on-bad-exit=1", f"--wait={STRAGGLER_SECONDS}", *tasks]
         words += [f"--cpus-per-task={threads}", sys.executable, "-m", "clapboard.learning.workers"]

@@ -23,6 +23,7 @@ REMEDIES = {
     "AccessDenied": "Ask for the rights listed in docs/s3.md.",
     "InvalidAccessKeyId": "Check the credentials (`aws sts get-caller-identity`).",
     "SignatureDoesNotMatch": "Check the secret key (`aws sts get-caller-identity`).",
+    "RequestTimeTooSkewed": "Set this machine's clock (`timedatectl`), then run it again.",
     **dict.fromkeys(("ExpiredToken", "InvalidToken", "TokenRefreshRequired"), LOG_IN),
 }
 

@@ -51,8 +51,9 @@ def fetch(bucket: Bucket, source: Object, target: Path) -> None:
     missing = [part for part in range(count) if part not in here]
     if here:
         tqdm.write(f"{target.name}: {len(here)} of {count} parts are here", file=sys.stderr)
-    mode = "r+b" if unfinished.exists() else "w+b"
-    with unfinished.open(mode) as file, journal.open("a") as note:
+    # A journal that outlived its file would vouch for parts that are not here.
+    mode, noting = ("r+b", "a") if unfinished.exists() else ("w+b", "w")
+    with journal.open(noting) as note, unfinished.open(mode) as file:
         os.truncate(file.fileno(), source.bytes)
 
         async def work(part: int) -> None:
@@ -65,11 +66,11 @@ def fetch(bucket: Bucket, source: Object, target: Path) -> None:
             concurrency.run(missing, work, AT_ONCE, target.name, lambda part: PART_BYTES)
         os.fsync(file.fileno())
     if not is_content(bucket, source, unfinished):
-        unfinished.unlink()
         journal.unlink()
+        unfinished.unlink()
         raise InputError([_changed(source, "is not what its entity tag says")])
-    unfinished.replace(target)
     journal.unlink()
+    unfinished.replace(target)
     for older in target.parent.glob(f"{TEMPORARY_PREFIX}s3-*"):
         if older.name.removesuffix(".parts").endswith(f"-{target.name}"):
             older.unlink()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -85,10 +85,24 @@ def is_shard(name: str) -> bool:
     return name.startswith("shards/") and name.endswith(".tar")
 
 
+def walk(top: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As `os.walk`, also through links to folders, but not to one around them, without end.
+
+    Somebody may have put a folder of results on another disk.
+    """
+    for folder, folders, files in os.walk(top, followlinks=True):
+        folders[:] = [name for name in folders if not _leads_back(Path(folder, name).absolute())]
+        yield folder, folders, files
+
+
+def _leads_back(path: Path) -> bool:
+    return path.is_symlink() and path.resolve() in map(Path.resolve, path.parents)
+
+
 def local_artifacts(results: Path) -> dict[str, os.stat_result]:
     """Every artifact that is here, by its name, the small ones first."""
     found = {}
-    for folder, folders, files in os.walk(results):
+    for folder, folders, files in walk(results):
         place = Path(folder).relative_to(results)
         if folder == str(results):
             folders[:] = [name for name in folders if name not in STAYS or name == "Data"]

@@ -25,6 +25,7 @@ class Moved:
             from.
         stale: names of what the receiving side has, but made from what was replaced there.
         remedy: what to do about the last two.
+        unrecorded: names left alone because only the bucket knows how it was made.
     """
 
     moved: tuple[str, ...]
@@ -34,6 +35,7 @@ class Moved:
     held: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
     remedy: str = ""
+    unrecorded: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         text = f"{len(self.moved):,} artifacts, {self.bytes:,} bytes; {self.kept:,} in place"
@@ -45,7 +47,14 @@ class Moved:
             )
         if self.stale:
             text += f"\nto be made anew, since made from what is replaced: {_some(self.stale)}"
-        return f"{text}\n{self.remedy}" if self.held or self.stale else text
+        if self.held or self.stale:
+            text += f"\n{self.remedy}"
+        if self.unrecorded:
+            text += (
+                "\nleft out, since Snakemake has no record here of how it was made: "
+                f"{_some(self.unrecorded)}\nDelete it here, then run snakemake."
+            )
+        return text
 
     @classmethod
     def of(
@@ -55,6 +64,7 @@ class Moved:
         passage: Passage | None = None,
         stale: Iterable[str] = (),
         remedy: str = "",
+        unrecorded: Iterable[str] = (),
     ) -> Moved:
         """What was done with `some` artifacts; the others as in `Passage` and `Moved`."""
         return cls(
@@ -65,6 +75,7 @@ class Moved:
             tuple(sorted(passage.held if passage else ())),
             tuple(sorted(stale)),
             remedy,
+            tuple(sorted(unrecorded)),
         )
 
 

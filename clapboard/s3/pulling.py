@@ -28,6 +28,9 @@ from clapboard.s3.parts import PART_BYTES
 SECOND = 10**9
 """In nanoseconds: more than the steps of any file system's dates but FAT's."""
 
+ATTEMPTS = 3
+"""How often a pull begins again because another machine has replaced what it was bringing."""
+
 AFTER_PICTURES = ("labels", "sampled", "shards")
 """Folders with a file per recording that says which pictures are taken, or lists them."""
 
@@ -47,6 +50,7 @@ def pull(
     A folder that is one result and is replaced keeps no file that the newer one has not. What is to
     be replaced goes first, then provenance is written, then files come: wherever it is killed, no
     file is here with the provenance of another or none, and the next pull brings what is missing.
+    What another machine replaces meanwhile is looked for anew.
 
     Args:
         bucket: of the location.
@@ -57,6 +61,24 @@ def pull(
     Raises:
         InputError: a request failed for good, or an object is not what the manifest says.
     """
+    brought = dict[str, Artifact]()
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _pull(bucket, source, results, wanted, brought)
+        except InputError as error:
+            if any(problem.check != "s3-changed" for problem in error.problems):
+                raise
+    return _pull(bucket, source, results, wanted, brought)
+
+
+def _pull(
+    bucket: Bucket,
+    source: Location,
+    results: Path,
+    wanted: Callable[[str], bool],
+    brought: dict[str, Artifact],
+) -> Moved:
+    """`pull` by what the manifest says now; `brought` gets what has come."""
     known, records, *_ = read_manifest(bucket, source)
     listed = {name: row.mtime_ns for name, row in known.items()}
     times = {name: status.st_mtime_ns for name, status in local_artifacts(results).items()}
@@ -93,8 +115,11 @@ def pull(
         provenance.write_records(results, records, due)
         for one in kept:
             os.utime(results / one.path, ns=(one.mtime_ns, one.mtime_ns))
-        _bring(bucket, source, results, todo)
-    return Moved.of(todo, len(kept), passage, stale, "snakemake makes them anew here.")
+        _bring(bucket, source, results, todo, brought)
+    right_before = sum(one.path not in brought for one in kept)
+    return Moved.of(
+        [*brought.values()], right_before, passage, stale, "snakemake makes them anew here."
+    )
 
 
 def _forget_pictures(results: Path, taken: Iterable[str]) -> None:
@@ -139,12 +164,18 @@ def pull_shards(
         else:
             problems.append(_another_shard(shard, results / manifest, source))
     refuse(problems)
-    _bring(bucket, source, results, todo)
+    _bring(bucket, source, results, todo, {})
     return Moved.of(todo)
 
 
-def _bring(bucket: Bucket, source: Location, results: Path, todo: Sequence[Artifact]) -> None:
-    """Bring down artifacts, with their time stamps."""
+def _bring(
+    bucket: Bucket,
+    source: Location,
+    results: Path,
+    todo: Sequence[Artifact],
+    brought: dict[str, Artifact],
+) -> None:
+    """Bring down artifacts, with their time stamps, and note them in `brought`."""
 
     async def bring(one: Artifact) -> None:
         answer = await obstore.get_async(bucket.store, source.key(one.path))
@@ -153,6 +184,7 @@ def _bring(bucket: Bucket, source: Location, results: Path, todo: Sequence[Artif
             raise InputError([_not_as_listed(one.path, source)])
         artifacts.write_bytes(results / one.path, data)
         os.utime(results / one.path, ns=(one.mtime_ns, one.mtime_ns))
+        brought[one.path] = one
 
     with explained(bucket.name):
         small = [one for one in todo if one.bytes <= PART_BYTES]
@@ -168,6 +200,7 @@ def _bring(bucket: Bucket, source: Location, results: Path, todo: Sequence[Artif
             path.unlink()
             raise InputError([_not_as_listed(one.path, source)])
         os.utime(path, ns=(one.mtime_ns, one.mtime_ns))
+        brought[one.path] = one
 
 
 def _another_shard(name: str, manifest: Path, location: Location) -> Problem:

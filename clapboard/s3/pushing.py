@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import obstore
 
@@ -22,6 +23,7 @@ from clapboard.s3 import concurrency
 from clapboard.s3.bucket import Bucket, ReplacedError
 from clapboard.s3.failures import explained
 from clapboard.s3.inventory import (
+    DIRECTORY_STAMP,
     Artifact,
     local_artifacts,
     outlived,
@@ -47,7 +49,8 @@ def push(bucket: Bucket, target: Location, results: Path) -> Moved:
     Of what differs the later version stays, if it was made from what is beside it there, see
     `lineage`. What there was made from what is replaced, and would pass for made from what replaces
     it, is not listed any more; nor is what a folder that is one result and was made anew has no
-    more.
+    more. What Snakemake has no record of here stays here where the bucket has one: it would pass
+    there for made as that says.
 
     May run while a run goes on: what a job is writing, or what changes meanwhile, is left for the
     next push. Of two records of the same content that of the later job stays, here and in
@@ -81,9 +84,8 @@ def _push(bucket: Bucket, target: Location, results: Path, sent: dict[str, Artif
     for name in provenance.unfinished(results, local):
         del local[name]
     times = {name: status.st_mtime_ns for name, status in local.items()}
-    gone = outlived({name: row.mtime_ns for name, row in known.items()}, times)
-    rows = {name: row for name, row in known.items() if name not in gone}
-    same, others = set[str](), dict[str, Artifact]()
+    rows = dict(known)
+    same, unrecorded, others = set[str](), set[str](), dict[str, Artifact]()
     for name, status in local.items():
         there = rows.get(name)
         if there and (there.bytes, there.mtime_ns) == (status.st_size, status.st_mtime_ns):
@@ -95,11 +97,21 @@ def _push(bucket: Bucket, target: Location, results: Path, sent: dict[str, Artif
             del times[name]
             continue
         mine = Artifact(name, status.st_size, digest, "", status.st_mtime_ns)
-        if there and there.digest == digest:
+        recorded = not provenance.record_around(records.get, name) or provenance.record_around(
+            partial(provenance.read_record, results), name
+        )
+        # The time of an empty stamp says that its folder was made anew.
+        is_stamp = PurePosixPath(name).name == DIRECTORY_STAMP
+        if not recorded and (is_stamp or there is None or there.digest != digest):
+            unrecorded.add(name)
+            del times[name]
+        elif there and there.digest == digest:
             rows[name] = replace(there, mtime_ns=max(there.mtime_ns, mine.mtime_ns))
             same.add(name)
         else:
             others[name] = mine
+    gone = outlived({name: row.mtime_ns for name, row in known.items()}, times)
+    rows = {name: row for name, row in rows.items() if name not in gone}
     listed = {name: row.mtime_ns for name, row in rows.items()}
     passage = Passage(local_side(results, times), bucket_side(results, listed, records), same)
     todo = [mine for name, mine in others.items() if name in passage.passing]
@@ -120,7 +132,7 @@ def _push(bucket: Bucket, target: Location, results: Path, sent: dict[str, Artif
     up = [one for name, one in sent.items() if rows.get(name) == one]
     kept = same - {one.path for one in up}
     remedy = "Run `clapboard pull`, then snakemake: it makes anew what is missing."
-    return Moved.of(up, len(kept), passage, stale, remedy)
+    return Moved.of(up, len(kept), passage, stale, remedy, unrecorded)
 
 
 def _is_up(one: Artifact, sent: Mapping[str, Artifact], tags: Mapping[str, str]) -> bool:

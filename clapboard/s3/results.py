@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
@@ -17,6 +18,9 @@ from clapboard.s3.moved import Moved
 
 STAMP = ".mirror.json"
 """A results folder with this file has been brought in line with the bucket once, to the end."""
+
+KEPT_BY_NODE = "CLAPBOARD_KEPT_BY_NODE"
+"""Set for a run that `clapboard node` has started, which itself hands over when that has ended."""
 
 Settings = Mapping[str, Any]
 
@@ -87,7 +91,12 @@ def take_shards(settings: Settings, results: Path, manifests: Collection[str]) -
 
 
 def hand_over(settings: Settings, results: Path) -> None:
-    """Push at the end of a run; what goes wrong is said and does not undo the run."""
+    """Push at the end of a run; what goes wrong is said and does not undo the run.
+
+    Not below `clapboard node`: of a machine that is taken away unfinished trainings go first.
+    """
+    if KEPT_BY_NODE in os.environ:
+        return
     try:
         moved = push(settings, results)
         sys.stderr.write(f"to {_place(settings).url}: {moved}\n")

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import uuid
 import zipfile
@@ -31,6 +32,7 @@ from clapboard.cloud.unfinished import Unfinished
 from clapboard.problems import InputError
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
+from clapboard.s3.results import pull
 from clapboard.settings.config import load
 from tests.holding import another_run
 from tests.workflow.project import REPOSITORY
@@ -418,6 +420,25 @@ def test_a_training_that_has_not_ended_for_snakemake_is_kept_until_its_model_tra
     assert training.in_bucket() == (0, True)
 
 
+@pytest.mark.parametrize("linked", ["results/models", "results/models/m"])
+def test_a_model_on_another_disk_is_kept_and_comes_back_to_it(
+    training, server, keep, tmp_path, linked
+):
+    disk = tmp_path / "disk"
+    Path(linked).rename(disk)
+    Path(linked).symlink_to(disk)
+    keeper = Keeper(load(in_bucket(keep, server.endpoint)))
+    assert keeper.keep()
+    assert training.in_bucket() == (1, False)
+    training.end()
+    assert keeper.keep()
+    assert training.in_bucket() == (0, True)
+    training.model.unlink()
+    pull(load(in_bucket(keep, server.endpoint)).section("s3"), Path("results"))
+    assert [path.read_text() for path in disk.rglob("model.keras")] == ["trained"]
+    assert Path(linked).is_symlink()
+
+
 # A training that has something new five times a second, and once more when it is ended.
 BUSY = """
 import itertools, signal, sys, time
@@ -475,10 +496,6 @@ def test_a_push_holds_up_no_training(tmp_path, server, as_writer, keep, monkeypa
                 os.kill(os.getpid(), signal.SIGTERM)
             wait_for_state(lambda found: found == "last")
 
-    class NoNotice:
-        def given(self):
-            return ""
-
     with Proxy(server.endpoint, slow) as proxy:
         keeper = Keeper(load(in_bucket(keep, proxy.endpoint)))
         words, results = [sys.executable, "-c", BUSY], machine.folder / "results"
@@ -532,6 +549,22 @@ def test_a_disk_that_was_kept_may_be_older_than_the_bucket(two_disks):
     second.send()
     assert first.fetch() == ["models/a/training"]
     assert one.read_text() == state_of(20)
+
+
+def test_a_state_that_is_replaced_while_it_is_fetched_is_fetched_anew(two_disks, server):
+    (one, first), (two, second) = two_disks
+    left = iter(range(1))
+
+    def replaced(method, path):
+        if method == "GET" and "training.tar" in path and next(left, None) is not None:
+            one.write_text(state_of(9))
+            first.send()
+
+    with Proxy(server.endpoint, replaced) as proxy:
+        settings = load({"s3": {"endpoint": proxy.endpoint}}).section("s3")
+        place = Location.parse(second.place.url.removesuffix("unfinished/"))
+        assert Unfinished(place, settings, second.results).fetch() == ["models/a/training"]
+    assert two.read_text() == state_of(9)
 
 
 def test_of_different_trainings_the_later_goes_on(two_disks):
@@ -614,3 +647,130 @@ def test_a_run_that_has_just_ended_by_itself_is_not_stopped():
         process.wait()
         node._stop(process)
     assert process.returncode == 3
+
+
+class NoNotice:
+    """Nobody takes this machine away."""
+
+    def given(self):
+        return ""
+
+
+WORK = """
+import sys
+from pathlib import Path
+from clapboard.cloud.node import Node
+class NoNotice:
+    def given(self):
+        return ""
+words = [sys.executable, "-c", sys.argv[1]]
+sys.exit(Node(words, None, NoNotice(), print, 0.0, Path("results")).run())
+"""
+WAITS = "import os, time; open('begun', 'w').write(str(os.getpid())); time.sleep(60)"
+
+
+def begun(folder):
+    """The process of the work that a node has started, when it has."""
+    deadline = time.monotonic() + 60
+    while not (folder / "begun").exists() or not (folder / "begun").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return int((folder / "begun").read_text())
+
+
+def test_a_machine_whose_node_was_killed_is_not_free_before_its_work_has_ended(tmp_path):
+    (tmp_path / "cloud").mkdir()
+    shutil.copy(REPOSITORY / "cloud" / "session.sh", tmp_path / "cloud")
+
+    def session(*words):
+        return subprocess.run(
+            ["bash", tmp_path / "cloud" / "session.sh", *words],
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert session("start", sys.executable, "-c", WORK, WAITS).returncode == 0
+    begun(tmp_path)
+    os.kill(int((tmp_path / ".clapboard" / "pid").read_text()), signal.SIGKILL)
+    time.sleep(1)
+    assert "a run is going on here" in session("start", "true").stderr
+    assert session("stop").stdout == "stopped\n"
+    assert session("start", "true").returncode == 0
+
+
+def test_a_node_under_nohup_outlives_the_terminal(tmp_path):
+    words = [sys.executable, "-c", WORK, WAITS]
+    with subprocess.Popen(
+        ["nohup", *words], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    ) as process:
+        work = begun(tmp_path)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(2)
+        os.kill(work, 0)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_second_signal_while_the_work_ends_ends_the_trying(tmp_path, monkeypatch, signals):
+    """It was sent for that, and must not be forgotten when the trying begins."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(node, "FIRST_PAUSE", 0.1)
+    asked = []
+
+    class Refused:
+        place = "s3://nowhere/"
+
+        def keep_unfinished(self):
+            for _ in range(signals - 1):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        def keep(self):
+            asked.append(1)
+            return len(asked) == 3
+
+    timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    words = [sys.executable, "-c", WAITS]
+    work = node.Node(words, Refused(), NoNotice(), print, 60.0, Path("results"))
+    assert work.run() == 128 + signal.SIGTERM
+    assert len(asked) == (3 if signals == 1 else 1)
+
+
+def test_a_machine_keeps_what_is_finished_only_after_what_is_not(training, server, keep):
+    """Snakemake's own push at its end would take the time that a machine has after the notice."""
+    settings = load(in_bucket(keep, server.endpoint)).section("s3")
+    training.end()
+    words = "import sys; from pathlib import Path; from clapboard.s3.results import hand_over;"
+    words += f"hand_over({settings!r}, Path('results'))"
+    asked = []
+
+    class Looking(Keeper):
+        def keep(self):
+            asked.append(training.in_bucket())
+            return super().keep()
+
+    keeper = Looking(load(in_bucket(keep, server.endpoint)))
+    work = [sys.executable, "-c", words]
+    assert node.Node(work, keeper, NoNotice(), print, 0.0, Path("results")).run() == 0
+    assert asked == [(0, False)]
+    assert training.in_bucket() == (0, True)
+
+
+def test_machines_that_try_out_the_bucket_at_once_do_not_disturb_one_another(
+    training, server, keep
+):
+    unfinished = training.unfinished
+
+    def other(method, path):
+        if method == "GET" and "may-be-written" in path and "list-type" not in path:
+            unfinished.try_out()
+
+    with Proxy(server.endpoint, other) as proxy:
+        settings = load(in_bucket(keep, proxy.endpoint)).section("s3")
+        Unfinished(Location.parse(keep), settings, Path("results")).try_out()
+    assert training.in_bucket() == (0, False)

@@ -63,6 +63,39 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(bucket, video, server, tm
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_a_journal_without_its_file_vouches_for_nothing(
+    bucket, video, server, tmp_path, monkeypatch
+):
+    """Under a KMS key nothing but the journal says what is here."""
+    monkeypatch.setattr(fetching, "is_content", lambda *_: True)
+    target, left = tmp_path / "GH010123.MP4", iter(range(8))
+    journal = tmp_path / f".partial-s3-{video.etag}-{target.name}.parts"
+    journal.write_text("".join(f"{part}\n" for part in range(PARTS)))
+
+    def fault(method, path):
+        return "drop" if method == "GET" and next(left, None) is None else None
+
+    with Proxy(server.endpoint, fault) as proxy, pytest.raises(InputError):
+        fetch(connect(bucket.name, proxy.endpoint, tries=0), video, target)
+    fetch(bucket, video, target)
+    assert target.read_bytes() == DATA
+
+
+def test_a_kill_at_the_end_of_a_fetch_leaves_no_journal_beside_the_file(
+    bucket, video, tmp_path, monkeypatch
+):
+    target, replace = tmp_path / "GH010123.MP4", Path.replace
+
+    def killed(path, name):
+        replace(path, name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(bucket, video, target)
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_cut_throttled_and_slow_answers_are_outlasted(bucket, video, server, tmp_path):
     count = iter(range(1000))
     kinds = {0: "cut", 3: "503", 6: "drop", 9: 0.3}

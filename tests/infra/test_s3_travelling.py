@@ -792,6 +792,49 @@ def test_machines_that_have_made_the_same_labels_may_each_train(checkout):
     assert not third.is_up_to_date(METRICS)
 
 
+@pytest.mark.parametrize("lost", [[LABELS], list(MADE_FROM)])
+def test_what_is_not_recorded_here_does_not_get_the_record_of_what_it_replaces(
+    checkout, bucket, place, lost
+):
+    """Labels of other settings, of which a copy of `.snakemake` or the whole of it is missing."""
+    one, two, three = map(checkout, ("one", "two", "three"))
+    one.make("one", sheets=1, labels=2, model=3, metrics=4)
+    one.push()
+    two.make("two", sheets=1, labels=12, model=13, metrics=14)
+    log = two.folder / "results" / "logs" / "label.log"
+    log.parent.mkdir()
+    for name in lost:
+        provenance.record_of(Path("results", name)).unlink()
+    log.write_text("as always")
+    moved = two.push()
+    assert "logs/label.log" in moved.moved
+    assert not {*moved.moved} & {*MADE_FROM} - {SHEETS}, "a model of labels that stay is left, too"
+    assert LABELS in moved.unrecorded
+    assert f"no record here of how it was made: {', '.join(moved.unrecorded)}" in str(moved)
+    three.pull()
+    assert {**three.has(), SHEETS: "one"} == all_by("one")
+    two.make("two", sheets=1, labels=12, model=13, metrics=14)
+    assert {*two.push().moved} >= {LABELS, MODEL, METRICS}
+
+
+def test_a_folder_without_a_record_here_takes_nothing_out_of_that_in_the_bucket(
+    bucket, place, results, tmp_path
+):
+    export = "models/cnn/export"
+    for name in (".snakemake_timestamp", "a", "b"):
+        (results / export).mkdir(parents=True, exist_ok=True)
+        (results / export / name).touch()
+    record(results, {"params": ["first"]}, export)
+    pushing.push(bucket, place, results)
+    provenance.record_of(results / export).unlink()
+    later = time.time() + 100
+    (results / export / "b").unlink()
+    os.utime(results / export / ".snakemake_timestamp", (later, later))
+    assert f"{export}/.snakemake_timestamp" in pushing.push(bucket, place, results).unrecorded
+    pulling.pull(bucket, place, tmp_path / "other")
+    assert (tmp_path / "other" / export / "b").exists()
+
+
 def beside(during, work):
     """A fault that does something else first, once, at a request with a method and end of path."""
     left = [work]
@@ -844,6 +887,24 @@ def test_two_pushes_of_the_same_name_at_once_list_what_is_there(
         pushing.push(connect(bucket.name, proxy.endpoint), place, results)
     pulling.pull(bucket, place, tmp_path / "third")
     assert (tmp_path / "third" / report).read_bytes() == (results / report).read_bytes()
+
+
+def test_a_pull_beside_a_push_brings_what_that_has_replaced(
+    bucket, place, results, server, tmp_path
+):
+    pushing.push(bucket, place, results)
+    left = iter(range(1))
+
+    def replaced(method, path):
+        if method == "GET" and path.endswith("report.csv") and next(left, None) is not None:
+            (results / "check" / "report.csv").write_bytes(b"of the other\n")
+            pushing.push(bucket, place, results)
+
+    with Proxy(server.endpoint, replaced) as proxy:
+        beside = connect(bucket.name, proxy.endpoint)
+        moved = pulling.pull(beside, place, tmp_path / "other", lambda name: True)
+    assert (tmp_path / "other" / "check" / "report.csv").read_bytes() == b"of the other\n"
+    assert (len(moved.moved), moved.kept) == (5, 0)
 
 
 def test_a_push_that_always_comes_too_late_ends_and_says_so(bucket, place, results, server):

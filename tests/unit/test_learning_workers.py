@@ -47,6 +47,22 @@ def test_workers_that_end_in_time_are_waited_for(cluster, tmp_path, left):
     assert (tmp_path / "done").exists()
 
 
+def test_the_work_is_on_the_server_of_the_files_before_a_worker_reads_it(
+    cluster, tmp_path, monkeypatch
+):
+    """NFS keeps what is written on this node until it is synced or closed."""
+    synced, sync = [], os.fsync
+
+    def noting(descriptor):
+        synced.append((tmp_path / "begun").exists() or os.fstat(descriptor).st_size)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    last = 'for file in "$@"; do :; done'
+    workers.start(2, cluster("1:00", f"touch {tmp_path}/begun; {last}; wc -c <$file >{tmp_path}/n"))
+    assert synced == [int((tmp_path / "n").read_text())]
+
+
 @pytest.mark.parametrize("other", [["n1", "n2"], ["n2", "n3"], ["n2", "n1"]])
 def test_two_jobs_never_want_one_port_of_a_node(other):
     one = workers.addresses(["n1", "n2"], 41)

@@ -10,6 +10,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from obstore.exceptions import PermissionDeniedError
 
 from clapboard.problems import InputError
 from clapboard.s3.clients import open_clients
@@ -28,6 +29,14 @@ def refused(code, message="The provided token has expired."):
         (UnauthorizedSSOTokenError(), "Log in again"),
         (SSOTokenLoadError(profile_name="lab", error_msg="expired"), "Log in again"),
         (TokenRetrievalError(provider="sso", error_msg="expired"), "Log in again"),
+        (
+            refused("RequestTimeTooSkewed", "The difference is too large."),
+            "Set this machine's clock",
+        ),
+        (
+            PermissionDeniedError("403 Forbidden: <Code>RequestTimeTooSkewed</Code>"),
+            "Set this machine's clock",
+        ),
         (refused("SlowDown", "Reduce your request rate."), "Try again later"),
         (ConnectionClosedError(endpoint_url="http://x"), "Run it again"),
     ],

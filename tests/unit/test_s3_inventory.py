@@ -33,3 +33,23 @@ def test_the_report_is_found_beside_the_folders(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert set(local_artifacts(tmp_path)) == {"report.html", "check/report.csv", "Data/labels.csv"}
+
+
+def test_folders_that_are_links_are_followed_and_never_round_and_round(tmp_path):
+    results, disk = tmp_path / "results", tmp_path / "disk"
+    (disk / "cnn").mkdir(parents=True)
+    (disk / "cnn" / "model.keras").touch()
+    (disk / "cnn" / "other.keras").symlink_to("model.keras")
+    (results / "logs").mkdir(parents=True)
+    (results / "logs" / "train.log").touch()
+    (results / "models").symlink_to(disk)
+    (results / "again").symlink_to(results)
+    (results / "above").symlink_to(tmp_path)
+    (disk / "back").symlink_to(results / "logs")
+    (results / "logs" / "there").symlink_to(disk)
+    assert set(local_artifacts(results)) == {
+        "logs/train.log",
+        "logs/there/cnn/model.keras",
+        "models/cnn/model.keras",
+        "models/back/train.log",
+    }
