@@ -19,19 +19,15 @@ from clapboard.annotations.reading import read_sheet
 from clapboard.annotations.sheet import Sheet
 from clapboard.artifacts import read_json, write_csv, write_json
 from clapboard.problems import Problem, refuse
-from clapboard.timing.sync import (
+from clapboard.timing.drift import (
     Check,
-    Clap,
-    Heard,
     beyond_limit,
     check_claps,
     drift,
-    find_clap,
     implausible,
-    listen,
     remaining,
-    taken_for_first,
 )
+from clapboard.timing.sync import Clap, Heard, find_clap, listen, taken_for_first
 from clapboard.timing.waveform import draw_claps
 from clapboard.video.index import RecordingIndex
 

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from clapboard.artifacts import replacing
 from clapboard.evaluation.plots import BLUE, DPI, GREY, ORANGE, VERMILLION
+from clapboard.timing.drift import Check
 from clapboard.timing.sound import Sound
-from clapboard.timing.sync import Check, Clap, Heard
+from clapboard.timing.sync import Clap, Heard
 
 # More columns than a picture has pixels.
 COLUMNS = 2000
