@@ -16,6 +16,7 @@ from clapboard.annotations.labels import normalise
 from clapboard.annotations.sheet import Annotation, Sheet
 from clapboard.annotations.tables import Table
 from clapboard.problems import Problem
+from clapboard.sessions.suffixes import is_image, is_video
 
 CLIP_TITLES = ("clip", "file", "file name", "video", "video file", "media file", "avi", "path")
 
@@ -49,7 +50,7 @@ class Chapters:
         """The chapters that a clip would mean but for case, accents and the suffix.
 
         An accent may be a character of its own or part of its letter (NFD, NFC), which nobody sees.
-        None when the clip is a file by itself.
+        None when there is something of the clip's own name, there or beside them.
         """
         *folders, name = [_folded(part) for part in _parts(clip)] or [""]
         alike = [
@@ -58,11 +59,12 @@ class Chapters:
             for file, above in self._by_stem.get(stem, ())
             if above[len(above) - len(folders) :] == folders
         ]
-        path = Path(clip)
-        itself = path.is_file() and not any(
-            Path(file).exists() and path.samefile(file) for file in alike
+        itself = [Path(clip), *(Path(file).with_name(PurePath(clip).name) for file in alike)]
+        others = any(
+            path.exists() and not any(Path(file).exists() and path.samefile(file) for file in alike)
+            for path in itself
         )
-        return [] if itself else alike
+        return [] if others else alike
 
     @cached_property
     def _by_stem(self) -> dict[str, list[tuple[str, list[str]]]]:
@@ -188,9 +190,8 @@ def _folded(name: str) -> str:
 
 
 def _stem(name: str) -> str:
-    """A name without its suffix; `take.1` has none."""
-    path = PurePath(name)
-    return name if path.suffix[1:].isdecimal() else path.stem
+    """A name without the suffix of a video or picture; `take.1` has none."""
+    return PurePath(name).stem if is_video(name) or is_image(name) else name
 
 
 def _in_chapters(entries: Sequence[Annotation], known: Chapters) -> tuple[Annotation, ...]:

@@ -159,12 +159,13 @@ def _choose(
     forced = settings["format"]
     ordered = sorted(tables, key=attrgetter("hidden"))
     known = [(table, detect(table, settings)) for table in ordered]
-    fitting = ((table, name) for table, name in known if name and forced in ("auto", name))
-    chosen, name = next(fitting, (ordered[0], forced if forced in TABLE_FORMATS else "lab"))
+    fitting = [(table, name) for table, name in known if name and forced in ("auto", name)]
+    first = (ordered[0], forced if forced in TABLE_FORMATS else "lab")
+    chosen, name = next(iter(fitting), first)
     left = tuple(
         table.tab
-        for table, form in known
-        if table is not chosen and not table.hidden and form and _filled(table, form, settings)
+        for table, form in fitting
+        if table is not chosen and not table.hidden and _filled(table, form, settings)
     )
     return chosen, name, left
 
@@ -178,7 +179,8 @@ def _hidden(table: Table) -> Problem:
     """The error for a workbook whose visible tabs are no annotation sheets."""
     return Problem(
         "hidden-tab",
-        f"the only tab with a known header, {table.tab}, is hidden",
+        f"the only tab with a header that is known and of the format asked for, {table.tab}, is "
+        "hidden",
         "Show it if it holds; else correct the header of the tab that does.",
         table.file,
         value=table.tab,

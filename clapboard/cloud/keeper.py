@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,9 +16,6 @@ from clapboard.problems import InputError
 from clapboard.s3 import results
 from clapboard.s3.location import Location
 from clapboard.settings.config import Config
-
-OF_THE_RUN = {results.KEPT_BY_NODE: "1"}
-"""In the environment of a run whose results a keeper brings up."""
 
 
 class Keeper:
@@ -33,6 +31,10 @@ class Keeper:
         self._unfinished = Unfinished(Location.parse(self.place), self._settings, self._results)
         self._said = ""
         """What the last push did."""
+
+    def of_the_run(self) -> dict[str, str]:
+        """What the environment of a run says whose results this process brings up."""
+        return {results.KEPT_BY_NODE: str(os.getpid())}
 
     def try_out(self) -> None:
         """Write an object, read it and remove it, so that hours of work do not end in a refusal.

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from clapboard.cloud.keeper import OF_THE_RUN, Keeper
+from clapboard.cloud.keeper import Keeper
 from clapboard.cloud.spot import SpotNotice
 from clapboard.sessions.project import add_config_argument, read_config
 from clapboard.settings.config import CONFIG_FILE
@@ -204,7 +204,7 @@ class Node:
             self.words,
             start_new_session=True,
             close_fds=False,
-            env=os.environ | OF_THE_RUN,
+            env=os.environ | (self.keeper.of_the_run() if self.keeper else {}),
         )
         threads = self._start_keeping(process)
         asked = time.monotonic()

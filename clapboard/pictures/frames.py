@@ -176,8 +176,9 @@ def _origin(source: str, index: RecordingIndex, chapter: int) -> dict[str, Any]:
         "first_frame": members.start,
         "times": digest(times.tobytes()),
     }
-    if not index.key[members.start - 1]:
-        # Stores from before its key frame, which an edit list hides, was read hold wrong pictures.
+    if not index.key[members.start - 1] or index.chapters[chapter - 1].codec == "mpeg4":
+        # Stores from before key frames that an edit list hides were read may hold wrong pictures:
+        # at the beginning of any, and between two edits of MPEG-4, which nobody saw.
         origin["hidden_key_frame"] = "read"
     return origin
 

@@ -20,7 +20,8 @@ STAMP = ".mirror.json"
 """A results folder with this file has been brought in line with the bucket once, to the end."""
 
 KEPT_BY_NODE = "CLAPBOARD_KEPT_BY_NODE"
-"""Set for a run that `clapboard node` has started, which itself hands over when that has ended."""
+"""The process of a `clapboard node`, for the run that it has started: as long as that process lives
+it hands over for the run."""
 
 Settings = Mapping[str, Any]
 
@@ -93,9 +94,9 @@ def take_shards(settings: Settings, results: Path, manifests: Collection[str]) -
 def hand_over(settings: Settings, results: Path) -> None:
     """Push at the end of a run; what goes wrong is said and does not undo the run.
 
-    Not below `clapboard node`: of a machine that is taken away unfinished trainings go first.
+    Not below a `clapboard node`: of a machine that is taken away unfinished trainings go first.
     """
-    if KEPT_BY_NODE in os.environ:
+    if os.environ.get(KEPT_BY_NODE) == str(os.getppid()):
         return
     try:
         moved = push(settings, results)

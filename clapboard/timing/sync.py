@@ -141,13 +141,13 @@ def taken_for_first(
         return []
     reasons = []
     for mark in claps:
-        if not mark.start:
+        if mark.start <= SAME:
             continue
         where = f"that of row {mark.row}, {seconds_text(_milliseconds(mark.start))} s later,"
         earlier = clap.time - mark.start
-        if any(abs(other.time - earlier) <= SAME for other in clap.heard.candidates):
+        if any(abs(other.time - earlier) <= SAME for other in clap.heard.candidates[1:]):
             reasons.append(f"{where} since there is another sound so long before it")
-        elif clap.time + mark.start > index.duration:
+        elif clap.time + mark.start > index.duration + SAME:
             reasons.append(f"a later one, since {where} would be after the end")
     if not reasons:
         return []

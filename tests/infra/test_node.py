@@ -32,7 +32,7 @@ from clapboard.cloud.unfinished import Unfinished
 from clapboard.problems import InputError
 from clapboard.s3.inventory import read_manifest
 from clapboard.s3.location import Location
-from clapboard.s3.results import pull
+from clapboard.s3.results import KEPT_BY_NODE, hand_over, pull
 from clapboard.settings.config import load
 from tests.holding import another_run
 from tests.workflow.project import REPOSITORY
@@ -759,6 +759,20 @@ def test_a_machine_keeps_what_is_finished_only_after_what_is_not(training, serve
     assert node.Node(work, keeper, NoNotice(), print, 0.0, Path("results")).run() == 0
     assert asked == [(0, False)]
     assert training.in_bucket() == (0, True)
+
+
+def test_a_run_whose_node_was_killed_hands_over_itself(training, server, keep, monkeypatch):
+    settings = load(in_bucket(keep, server.endpoint)).section("s3")
+    training.end()
+    monkeypatch.setenv(KEPT_BY_NODE, str(os.getpid()))  # of no parent that lives
+    hand_over(settings, Path("results"))
+    assert training.in_bucket() == (0, True)
+
+
+def test_a_node_that_keeps_nothing_leaves_that_to_its_run():
+    looks = f"import os, sys; sys.exit({KEPT_BY_NODE!r} in os.environ)"
+    work = [sys.executable, "-c", looks]
+    assert node.Node(work, None, NoNotice(), print, 0.0, Path("results")).run() == 0
 
 
 def test_machines_that_try_out_the_bucket_at_once_do_not_disturb_one_another(
