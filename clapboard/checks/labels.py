@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from clapboard.annotations.sheet import Sheet
 from clapboard.problems import Problem, Severity
 from clapboard.sessions.chapters import natural_key
 from clapboard.sessions.recordings import Recording
-from clapboard.sessions.splits import FEWEST_SUBJECTS, ONE_TO_SPARE
+from clapboard.sessions.splits import FEWEST_SUBJECTS, ONE_TO_SPARE, shown_alone
 
 
 def labels_by(
@@ -90,8 +90,7 @@ def nobody_to_spare(labels: Mapping[str, set[str]]) -> Iterator[Problem]:
     Args:
         labels: of Training, by subject; nobody has the split Validation.
     """
-    shown_by = Counter(label for shown in labels.values() for label in shown)
-    alone = {who: {one for one in shown if shown_by[one] == 1} for who, shown in labels.items()}
+    alone = shown_alone(labels)
     if len(labels) > 1 and all(alone.values()):
         last = max(labels, key=natural_key)
         yield Problem(

@@ -17,6 +17,7 @@ import threading
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -24,7 +25,7 @@ from clapboard import artifacts, provenance
 from clapboard.problems import InputError, Problem
 from clapboard.s3.bucket import Bucket
 from clapboard.s3.clients import arguments_of_uploads
-from clapboard.s3.failures import explained
+from clapboard.s3.failures import begun_again, explained
 from clapboard.s3.fetching import fetch
 from clapboard.s3.inventory import is_state, walk
 from clapboard.s3.location import Location
@@ -94,15 +95,7 @@ class Unfinished:
             InputError: the bucket cannot be read.
         """
         fetched = list[str]()
-        for _ in range(ATTEMPTS - 1):
-            try:
-                self._fetch(fetched)
-            except InputError as error:
-                if any(problem.check != "s3-changed" for problem in error.problems):
-                    raise
-            else:
-                return fetched
-        self._fetch(fetched)
+        begun_again(partial(self._fetch, fetched), ATTEMPTS)
         return fetched
 
     def _fetch(self, fetched: list[str]) -> None:

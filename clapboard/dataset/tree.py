@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -77,18 +77,14 @@ def _link(
     }
     for split in SPLITS:
         linking.make_folder(root / split)
-        for folder in sorted((root / split).iterdir()):
-            if folder.is_dir() and folder not in wanted:
-                linking.clear(folder, owners, done)
+    _clear_others(root, wanted, owners, done)
     for folder, (split, code) in tqdm(wanted.items(), desc="links", unit="folder"):
         stocks = [chapter.of_class(code) for chapter in chapters if chapter.split == split]
         linking.reconcile(folder, stocks, owners, done)
     if done.copied:
         os.sync()
     artifacts.write_json(ledger, sorted(owners if done.foreign else recordings))
-    tqdm.write(f"{root}: {done}", file=sys.stderr)
-    for name in done.foreign:
-        tqdm.write(f"left alone, since it is none of ours: {name}", file=sys.stderr)
+    _tell(root, done)
 
 
 def take_down(folder: str | os.PathLike[str]) -> None:
@@ -105,12 +101,25 @@ def take_down(folder: str | os.PathLike[str]) -> None:
     if not ledger.exists():
         return
     owners = set(artifacts.read_json(ledger))
-    for split in SPLITS:
-        if (root / split).is_dir():
-            for place in sorted(path for path in (root / split).iterdir() if path.is_dir()):
-                linking.clear(place, owners, done)
+    _clear_others(root, (), owners, done)
     if not done.foreign:
         ledger.unlink()
+    _tell(root, done)
+
+
+def _clear_others(
+    root: Path, wanted: Container[Path], owners: Container[str], done: linking.Changes
+) -> None:
+    """Remove the frames of the `owners` from every class folder that is not `wanted`."""
+    for split in SPLITS:
+        place = root / split
+        for folder in sorted(place.iterdir() if place.is_dir() else ()):
+            if folder.is_dir() and folder not in wanted:
+                linking.clear(folder, owners, done)
+
+
+def _tell(root: Path, done: linking.Changes) -> None:
+    """Say in the log of the job what was done, and what is not ours."""
     tqdm.write(f"{root}: {done}", file=sys.stderr)
     for name in done.foreign:
         tqdm.write(f"left alone, since it is none of ours: {name}", file=sys.stderr)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from clapboard.problems import InputError, Problem
 from clapboard.sessions.chapters import natural_key
-from clapboard.sessions.splits import FEWEST_SUBJECTS
+from clapboard.sessions.splits import FEWEST_SUBJECTS, shown_alone
 
 
 def natural_order(subjects: Iterable[str]) -> list[str]:
@@ -92,7 +92,7 @@ def lend_validation(examples: pd.DataFrame) -> pd.Series:
     subjects = natural_order(training["subject"])
     if (splits == "Validation").any() or len(subjects) < 2:
         return splits
-    shown_by = training.groupby("label")["subject"].agg(set)
-    alone = {next(iter(who)) for who in shown_by if len(who) == 1}
-    spared = [subject for subject in subjects if subject not in alone] or subjects
+    labels = training["label"]
+    alone = shown_alone({who: set(labels[training["subject"] == who]) for who in subjects})
+    spared = [subject for subject in subjects if not alone[subject]] or subjects
     return splits.mask(examples["subject"] == spared[-1], "Validation")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -16,6 +17,8 @@ from botocore.exceptions import (
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from clapboard.problems import InputError, Problem
+
+Result = TypeVar("Result")
 
 LOG_IN = "Log in again (`aws sso login`, or new keys), then run it again."
 REMEDIES = {
@@ -69,6 +72,25 @@ def explained(bucket: str) -> Iterator[None]:
     except (BotoCoreError, BaseError, FileNotFoundError) as error:
         remedy = "Run it again: it goes on where it stopped."
         raise InputError([Problem("s3-failed", _first_line(error), remedy, bucket)]) from error
+
+
+def begun_again(work: Callable[[], Result], attempts: int) -> Result:
+    """What some work gives, begun again when another machine has replaced what it was reading.
+
+    Args:
+        work: looks anew each time; says `s3-changed` of what was replaced.
+        attempts: how often in all.
+
+    Raises:
+        InputError: something else is wrong, or it is replaced again and again.
+    """
+    for _ in range(attempts - 1):
+        try:
+            return work()
+        except InputError as error:
+            if any(problem.check != "s3-changed" for problem in error.problems):
+                raise
+    return work()
 
 
 def _first_line(error: BaseException) -> str:

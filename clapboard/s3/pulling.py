@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import obstore
@@ -17,7 +18,7 @@ from clapboard import artifacts, provenance
 from clapboard.problems import InputError, Problem, refuse
 from clapboard.s3 import concurrency
 from clapboard.s3.bucket import MOST_IN_MEMORY, Bucket, Object
-from clapboard.s3.failures import explained
+from clapboard.s3.failures import begun_again, explained
 from clapboard.s3.fetching import fetch
 from clapboard.s3.inventory import Artifact, is_shard, local_artifacts, outlived, read_manifest
 from clapboard.s3.lineage import Passage, bucket_side, local_side
@@ -62,13 +63,7 @@ def pull(
         InputError: a request failed for good, or an object is not what the manifest says.
     """
     brought = dict[str, Artifact]()
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return _pull(bucket, source, results, wanted, brought)
-        except InputError as error:
-            if any(problem.check != "s3-changed" for problem in error.problems):
-                raise
-    return _pull(bucket, source, results, wanted, brought)
+    return begun_again(partial(_pull, bucket, source, results, wanted, brought), ATTEMPTS)
 
 
 def _pull(

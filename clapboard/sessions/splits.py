@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
 
 from clapboard.problems import Problem
 from clapboard.sessions.recordings import Recording
@@ -22,6 +23,16 @@ OUTCOMES = {
     "Validation": "nothing says when training has to stop",
     "Test": "no model can be judged",
 }
+
+
+def shown_alone(labels: Mapping[str, Set[str]]) -> dict[str, set[str]]:
+    """What each subject shows and nobody else does.
+
+    Args:
+        labels: of each subject.
+    """
+    shown_by = Counter(label for shown in labels.values() for label in shown)
+    return {who: {one for one in shown if shown_by[one] == 1} for who, shown in labels.items()}
 
 
 def split_problems(
